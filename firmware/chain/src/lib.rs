@@ -1,0 +1,2 @@
+//! The consortium ledger: its rules, blocks and commit proofs.
+

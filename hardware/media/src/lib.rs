@@ -1,0 +1,2 @@
+//! Ballot-box media: files.
+

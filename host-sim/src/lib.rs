@@ -1,0 +1,2 @@
+//! The world around a kiosk: virtual cards, voters, network, power, chain.
+

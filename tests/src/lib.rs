@@ -1,0 +1,2 @@
+//! End-to-end tests, the requirement table and tests/run.
+

@@ -1,0 +1,2 @@
+//! The election desk: import, ceremony, roll, package, provision, anchor, tally, verify.
+
