@@ -1,2 +1,25 @@
-//! Ballot cryptography and the formats of an election, pure and no_std: what an auditor reads.
+//! Ballot cryptography and the formats of an election: what an auditor reads.
+//!
+//! Pure and `no_std`, without a heap: values go in, values come out. Clock, randomness, media, network and cards are not
+//! known here, nor is any voter's name. [`SPEC.md`](https://example.invalid/SPEC) beside this crate says every byte; the sections named in the
+//! modules are its sections.
 #![no_std]
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::unreachable,
+        clippy::indexing_slicing,
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss
+    )
+)]
+#[cfg(test)]
+extern crate std;
+
+pub mod hash;
+pub mod merkle;
+pub mod sign;
+pub mod wire;
