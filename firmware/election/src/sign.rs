@@ -53,7 +53,10 @@ pub fn prehash(label: &str, key: &PublicKey, message: &[u8]) -> Digest {
 /// # Errors
 /// [`SignError::Key`].
 pub fn public_key(bytes: &PublicKey) -> Result<VerifyingKey, SignError> {
-    // from_sec1_bytes also takes other tags; the length of 33 leaves 02 and 03 alone.
+    // The library also takes tag 05 (x alone, "compact") at this length: a second encoding of the same key.
+    if !matches!(bytes.first(), Some(2 | 3)) {
+        return Err(SignError::Key);
+    }
     VerifyingKey::from_sec1_bytes(bytes).map_err(|_| SignError::Key)
 }
 
