@@ -1,0 +1,424 @@
+//! What the panel shows and what a touch means. Values only: what is on a screen, with everything the panel needs to draw it and
+//! nothing secret beyond it; no pixels, no words (the panel has those, in its languages), no time.
+//!
+//! The tracking code and the choice never share a screen, but for [`Screen::Opening`] (a spoiled ballot, which is not a vote).
+//! No screen holds a PIN, a tag or anything of a card.
+
+use election::hash::Digest;
+use election::manifest::{Contest, Epoch, Text};
+use election::wire::Seq;
+
+use crate::ballot_box::{Counts, MediaFault, Role};
+use crate::form::Form;
+use crate::ports::MediumError;
+use crate::session::{Selected, WrongCard};
+
+/// One screen. The touches a screen offers are named with it; all others do nothing.
+#[derive(Clone, Copy)]
+#[non_exhaustive]
+pub enum Screen<'a> {
+    /// Nothing at all: between a voter and the next.
+    Blank,
+    /// The kiosk is starting: reading media, checking the package. No touch.
+    Starting,
+    /// Waits for a voter's card. Insert a card; [`Touch::Staff`]`(`[`StaffTouch::Menu`]`)`.
+    Idle {
+        /// The election's name.
+        election: Seq<'a, Text<'a>>,
+        /// The station's name.
+        station: Seq<'a, Text<'a>>,
+    },
+    /// A card is in, but it cannot vote. Take it out; then idle again. [`Touch::CallStaff`].
+    WrongCard {
+        /// Why, and so what to do.
+        why: WrongCard,
+    },
+    /// The PIN pad. [`Touch::Digit`], [`Touch::Clear`], [`Touch::Enter`], [`Touch::CallStaff`]. Taking the card out ends it.
+    Pin {
+        /// Digits typed so far (how many, never which).
+        digits: u8,
+        /// Tries left before the card locks, known from the card before each try.
+        tries_left: u8,
+        /// Whether the last try was wrong.
+        wrong: bool,
+        /// Whose PIN.
+        who: PinOf,
+    },
+    /// One try is left, and a wrong one locks the card until a municipal office unlocks it: no digit is taken before
+    /// [`Touch::Confirm`]. [`Touch::CallStaff`]; or take the card out.
+    LastTry {
+        /// Whose PIN.
+        who: PinOf,
+    },
+    /// The card is being checked: a busy indicator. No touch.
+    Admitting,
+    /// One contest (U5). [`Touch::Option`] selects and deselects, [`Touch::Next`], [`Touch::Back`], [`Touch::CallStaff`],
+    /// [`Touch::EndWithoutVote`].
+    Contest(ContestScreen<'a>),
+    /// More options touched than there are votes: explained, nothing deselected (V13). [`Touch::Confirm`] or [`Touch::Back`] returns.
+    Overvote(ContestScreen<'a>),
+    /// All contests with what is chosen, before anything is encrypted (A3). [`Touch::Change`] goes back to a contest (U2), [`Touch::Back`],
+    /// [`Touch::Confirm`] encrypts, [`Touch::CallStaff`], [`Touch::EndWithoutVote`].
+    Review(Review<'a>),
+    /// The ballot is being encrypted: a busy indicator. No touch.
+    Encrypting,
+    /// The encrypted ballot's code, fixed from here on; the choice is not on this screen. [`Touch::Cast`], [`Touch::Challenge`],
+    /// [`Touch::Back`] (returns to review, drops this ballot), [`Touch::CallStaff`].
+    CastOrChallenge {
+        /// The tracking code; its text is `election::ballot`'s (SPEC.md, section 4).
+        code: &'a Digest,
+        /// How often this voter may still challenge.
+        challenges_left: u8,
+    },
+    /// No more challenges: cast, or call staff. [`Touch::Confirm`] or [`Touch::Back`] returns.
+    ChallengesUsedUp,
+    /// A record is being written: a busy indicator. No touch.
+    Recording,
+    /// A challenged ballot is recorded as spoiled and opened, a contest a screen: the only place where code and choice meet.
+    /// [`Touch::Next`], [`Touch::Back`]; after the last page [`Touch::Next`] or [`Touch::Confirm`] starts a fresh ballot. [`Touch::CallStaff`].
+    Opening(OpeningScreen<'a>),
+    /// 「投票しないで終了する」, to be confirmed (A18): it uses up the right to vote. [`Touch::Confirm`], [`Touch::Back`].
+    EndWithoutVote,
+    /// 完了: the vote is on both media. Take your card (U6). No touch.
+    Done,
+    /// The card was taken out before the vote was recorded: nothing is recorded, the right to vote is not used up.
+    /// [`Touch::Confirm`] or a few seconds.
+    Abandoned,
+    /// Nobody has touched the panel for long (A20, V6). Any touch returns; nothing is cast or cancelled.
+    StillThere,
+    /// Nobody answered: locked, the choice hidden. Only staff can go on, by taking the card out: nothing is recorded then. No touch.
+    Locked,
+    /// The voter calls staff; the choice is hidden before they come near (U9). [`Touch::Back`] or [`Touch::Confirm`] returns.
+    CallStaff,
+    /// Out of order, for voters and staff to read (F3). No touch; only a restart ends it.
+    Fault {
+        /// What happened.
+        why: Fault,
+        /// Whether the vote of the voter who stands here is recorded; `None` if nobody was voting.
+        recorded: Option<Recorded>,
+    },
+    /// What only staff need.
+    Staff(StaffScreen<'a>),
+}
+
+/// A contest as it is being marked.
+#[derive(Clone, Copy)]
+pub struct ContestScreen<'a> {
+    /// The contest, with names in all languages.
+    pub contest: Contest<'a>,
+    /// Order of the options on the screen: indices into `contest.options`; empty for the manifest's order.
+    pub order: &'a [u8],
+    /// This contest's position in the ballot, from 0.
+    pub index: u8,
+    /// Contests on the ballot.
+    pub count: u8,
+    /// What is chosen, by index into `contest.options`.
+    pub selected: Selected,
+    /// Votes that can still be given.
+    pub votes_left: u8,
+}
+
+/// The whole ballot before it is encrypted.
+#[derive(Clone, Copy)]
+pub struct Review<'a> {
+    /// The ballot's contests.
+    pub form: Form<'a>,
+    /// What is chosen, a value a contest, in the order of `form`.
+    pub selected: &'a [Selected],
+}
+
+/// A page of a spoiled ballot's opening.
+#[derive(Clone, Copy)]
+pub struct OpeningScreen<'a> {
+    /// The contest.
+    pub contest: Contest<'a>,
+    /// Position, from 0.
+    pub index: u8,
+    /// Pages in all.
+    pub count: u8,
+    /// What the ballot holds.
+    pub selected: Selected,
+    /// The spoiled ballot's code.
+    pub code: &'a Digest,
+    /// What the QR code holds (SPEC.md, section 4).
+    pub payload: &'a [u8],
+}
+
+/// Whose PIN is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PinOf {
+    /// The voter's.
+    Voter,
+    /// The first or second staff member's.
+    Staff(u8),
+}
+
+/// Whether a vote is recorded, when something went wrong (F3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Recorded {
+    /// It stands on at least one medium: the voter has voted.
+    Yes,
+    /// It stands on none: the voter may vote again, on another kiosk or here after the restart.
+    No,
+    /// It may or may not stand: the voter must not vote again before the restart has told.
+    Unknown,
+}
+
+/// Why the kiosk is out of order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Fault {
+    /// A medium failed while it was written or read. Restart with both media; if it fails again, take over with a spare.
+    Medium(Role, MediumError),
+    /// What was written does not read back. The medium lies or dies: take over with a spare.
+    ReadBack(Role),
+    /// The media are not the ones this kiosk may use.
+    Media(MediaFault),
+    /// More or fewer votes than admitted voters: no explanation covers it. Keep both media, call the election office.
+    Deficit {
+        /// admitted - recorded - abandoned - interrupted.
+        missing: i64,
+    },
+    /// A region of the media is full: take over with a spare that has larger media.
+    NoRoom,
+    /// The random source fails: nothing can be encrypted.
+    Entropy,
+    /// The internal memory fails.
+    Store,
+    /// The package does not fit this kiosk.
+    Package(crate::identity::PackageFault),
+    /// The buffers the platform gave are too small for this election.
+    Buffers,
+    /// A statutory election, but this kiosk has a network (A21).
+    UplinkInStatutory,
+    /// Something that must not happen did. Report it with the log.
+    Defect,
+}
+
+/// The staff's screens.
+#[derive(Clone, Copy)]
+#[non_exhaustive]
+pub enum StaffScreen<'a> {
+    /// What can be done now. [`StaffTouch::Open`], [`StaffTouch::Close`], [`StaffTouch::TakeOver`] as far as `phase` allows,
+    /// [`Touch::Back`] while polls are open.
+    Menu {
+        /// Where the kiosk stands.
+        phase: Phase,
+        /// How it is.
+        health: Health,
+    },
+    /// The kiosk made its keys: staff compare this with the desk. [`Touch::Confirm`] asks for two staff cards.
+    Provision {
+        /// The kiosk's id (SPEC.md, section 8).
+        kiosk: &'a Digest,
+        /// Hash of the software.
+        software: &'a Digest,
+    },
+    /// Registered; waits until the desk has put the sealed election secret in. [`Touch::Confirm`] looks again.
+    AwaitSecret {
+        /// Whether one was there that did not fit.
+        refused: bool,
+    },
+    /// Names the epoch of the media before opening (DESIGN, "Tag"). [`StaffTouch::Epoch`] with its number, [`Touch::Back`].
+    ChooseEpoch {
+        /// All epochs.
+        epochs: Seq<'a, Epoch<'a>>,
+        /// Whether the last answer was not the epoch of these media.
+        wrong: bool,
+    },
+    /// Put the first (1) or second (2) staff card in. [`Touch::Back`].
+    InsertCard {
+        /// For what.
+        action: StaffAction,
+        /// 1 or 2.
+        number: u8,
+    },
+    /// That card does not do. Take it out.
+    CardRefused {
+        /// Why.
+        why: WrongStaffCard,
+    },
+    /// Take the staff card out.
+    TakeCard,
+    /// The zero report (A14), to be printed or written down before polls open. [`Touch::Confirm`], [`Touch::Back`].
+    ZeroReport(ZeroReport<'a>),
+    /// What a restart found (F2). [`Touch::Confirm`].
+    Restarted(Restarted),
+    /// The surviving medium of another kiosk is in: take over from it? [`Touch::Confirm`], [`Touch::Back`].
+    TakeOver {
+        /// Kiosk that is replaced.
+        old: &'a Digest,
+        /// Votes on the surviving medium.
+        recorded: u32,
+    },
+    /// Close now? No vote is possible afterwards. [`Touch::Confirm`], [`Touch::Back`].
+    ConfirmClose {
+        /// What the box holds.
+        counts: Counts,
+    },
+    /// Closed: witnesses write the words down. [`Touch::Confirm`] ends the run.
+    Closed(ClosedScreen<'a>),
+}
+
+/// Where the kiosk stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// Has no registration for this election.
+    Unprovisioned,
+    /// Registered, not opened.
+    NotOpened,
+    /// Polls are open.
+    Open,
+    /// Closed for good.
+    Closed,
+}
+
+/// What two staff cards are asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StaffAction {
+    /// Register this kiosk.
+    Provision,
+    /// Open polls.
+    Open,
+    /// Close polls.
+    Close,
+    /// Take over from another kiosk.
+    TakeOver,
+}
+
+/// Why a staff card was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum WrongStaffCard {
+    /// Not a card that can sign, or unreadable.
+    Unreadable,
+    /// Not on the list of staff cards.
+    NotStaff,
+    /// On the list, but without the right for this.
+    NoRight,
+    /// The same card as before: a second person is needed.
+    SameCard,
+    /// Its PIN is blocked.
+    Blocked,
+    /// Its certificate does not hold.
+    Certificate(card::CertificateError),
+    /// It did not sign as its certificate says.
+    BadSignature,
+}
+
+/// The kiosk's state for staff; never a vote.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Health {
+    /// What the box holds; `None` before it is mounted.
+    pub counts: Option<Counts>,
+    /// Free places for votes.
+    pub free: u32,
+    /// Free places for challenged ballots.
+    pub free_spoiled: u32,
+    /// Batches and other transactions that wait for a commit proof.
+    pub unsent: u32,
+    /// The network: `None` if there is none by type, else whether the last exchange went through.
+    pub online: Option<bool>,
+    /// Height of the newest block that a proof was seen for.
+    pub height: u64,
+    /// The clock, in seconds since 1970, for staff to compare.
+    pub seconds: u64,
+}
+
+/// The zero report.
+#[derive(Clone, Copy)]
+pub struct ZeroReport<'a> {
+    /// The election's name.
+    pub election: Seq<'a, Text<'a>>,
+    /// The station's name.
+    pub station: Seq<'a, Text<'a>>,
+    /// The epoch that is opened.
+    pub epoch: u8,
+    /// Election hash.
+    pub hash: &'a Digest,
+    /// Package hash.
+    pub package: &'a Digest,
+    /// Hash of the software.
+    pub software: &'a Digest,
+    /// Kiosk id.
+    pub kiosk: &'a Digest,
+    /// Votes on original and duplicate: 0 and 0, or no report. After a takeover the votes taken over.
+    pub recorded: u32,
+    /// Places for votes.
+    pub capacity: u32,
+    /// Whether the kiosk's key lies in memory without protection (a microcontroller without secure element).
+    pub key_unprotected: bool,
+}
+
+/// What a restart found on the media (F2): no choice, no card.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Restarted {
+    /// Whether the vote of the voter who stood there stands; `None` if nobody did.
+    pub voter: Option<Recorded>,
+    /// Records and log entries that were copied because only one medium had them.
+    pub copied: u32,
+    /// Unreadable places, kept and counted.
+    pub void: u32,
+    /// What the box holds now.
+    pub counts: Counts,
+}
+
+/// The end of the day.
+#[derive(Clone, Copy)]
+pub struct ClosedScreen<'a> {
+    /// Closing hash.
+    pub hash: &'a Digest,
+    /// Its 12 words, for witnesses.
+    pub words: &'a [&'static str; 12],
+    /// What the box holds.
+    pub counts: Counts,
+    /// Transactions that have not left yet; they can leave on the medium.
+    pub unsent: u32,
+}
+
+/// A touch, by meaning.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Touch {
+    /// A digit of the PIN, 0 to 9.
+    Digit(u8),
+    /// Takes the digits back.
+    Clear,
+    /// The PIN is complete.
+    Enter,
+    /// An option of the contest shown, by index into its options in the manifest.
+    Option(u8),
+    /// Onward.
+    Next,
+    /// Back.
+    Back,
+    /// From the review to a contest, by its position.
+    Change(u8),
+    /// Cast this ballot.
+    Cast,
+    /// Challenge this ballot.
+    Challenge,
+    /// End without a vote.
+    EndWithoutVote,
+    /// Yes.
+    Confirm,
+    /// Call staff.
+    CallStaff,
+    /// Staff's.
+    Staff(StaffTouch),
+}
+
+/// Staff's touches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum StaffTouch {
+    /// Opens the staff menu from the idle screen (the panel asks for a long press in a corner).
+    Menu,
+    /// Open polls.
+    Open,
+    /// Close polls.
+    Close,
+    /// Take over from another kiosk.
+    TakeOver,
+    /// The epoch's number.
+    Epoch(u8),
+}
