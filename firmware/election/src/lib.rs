@@ -19,7 +19,10 @@
 #[cfg(test)]
 extern crate std;
 
+pub mod group;
 pub mod hash;
+pub mod manifest;
 pub mod merkle;
 pub mod sign;
+pub mod table;
 pub mod wire;
