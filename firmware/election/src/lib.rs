@@ -21,6 +21,7 @@ extern crate std;
 
 pub mod group;
 pub mod hash;
+pub mod ledger;
 pub mod manifest;
 pub mod merkle;
 pub mod sign;
