@@ -4,9 +4,17 @@
 //! progress callback, so that the simulator plays the same desk that a town hall uses. The desk never learns who
 //! voted what: it holds no voter's name, and it decrypts sums only.
 
+mod contest;
+pub mod definition;
+pub mod encode;
 pub mod files;
+pub mod import;
+mod node;
+mod order;
 pub mod problem;
 pub mod progress;
 pub mod schema;
+mod style;
+mod texts;
 
 pub use problem::{Kind, Outcome, Problem};
