@@ -19,6 +19,7 @@
 #[cfg(test)]
 extern crate std;
 
+pub mod batch;
 pub mod group;
 pub mod hash;
 pub mod ledger;

@@ -51,7 +51,7 @@ pub(super) fn check(manifest: &Manifest<'_>) -> Check<Counts> {
         name(manifest, epoch.name, Place::Epoch(index))?;
     }
 
-    list(&manifest.units, 0, MAX_UNITS, whole, Place::Unit)?;
+    list(&manifest.units, 1, MAX_UNITS, whole, Place::Unit)?;
     unique(&manifest.units, |unit| unit.id, Place::Unit)?;
     for (index, unit) in items(&manifest.units).enumerate() {
         name(manifest, unit.name, Place::Unit(index))?;

@@ -258,6 +258,7 @@ fn each_rule_is_refused_by_name_and_place() {
         (whole, Rule::TooMany { limit: 16 })
     );
     assert_eq!(refused(|m| m.epochs[1] = ""), (Epoch(1), Rule::NoFallback));
+    assert_eq!(refused(|m| m.units = std::vec![]), (whole, Rule::Empty));
     assert_eq!(refused(|m| m.units[1] = "north"), (Unit(1), Rule::Duplicate));
     assert_eq!(refused(|m| m.units = ids(4097)), (whole, Rule::TooMany { limit: 4096 }));
     assert_eq!(refused(|m| m.contests = std::vec![]), (whole, Rule::Empty));
