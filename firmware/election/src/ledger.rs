@@ -8,7 +8,6 @@ mod block;
 pub mod frame;
 mod genesis;
 mod proof;
-mod provisional;
 mod refusal;
 mod rules;
 mod tables;
@@ -24,6 +23,8 @@ pub use refusal::{Refusal, StaffRefusal};
 pub use rules::{Applied, Book, Full, KioskRow, Rules};
 pub use tables::{BatchRow, Tables};
 pub use transaction::{
-    MAX_BODY, MAX_REASON, MAX_TRANSACTION, Registration, Revocation, StaffSignature, Takeover, Transaction, check_staff_pair,
-    kiosk_id, transaction_hash,
+    MAX_BODY, MAX_REASON, MAX_TRANSACTION, PAIR, Registration, Revocation, StaffBody, StaffSignature, Takeover, Transaction,
+    check_staff_pair, staff_pair, transaction_hash,
 };
+
+pub use crate::batch::kiosk_id;

@@ -8,9 +8,9 @@
 //! once), so a replay needs no list of all transactions seen.
 
 use super::genesis::Genesis;
-use super::provisional::Batch;
 use super::refusal::Refusal;
-use super::transaction::{Registration, Revocation, Takeover, Transaction, check_body, kiosk_id};
+use super::transaction::{Registration, Revocation, Takeover, Transaction, check_body};
+use crate::batch::{Batch, BatchError, kiosk_id};
 use crate::hash::Digest;
 use crate::sign::{self, PublicKey};
 
@@ -294,7 +294,12 @@ impl<'g, B: Book> Rules<'g, B> {
         let header = &batch.header;
         self.of_this_election(&header.election)?;
         let mut row = self.book.kiosk(&header.kiosk).ok_or(Refusal::UnknownKiosk)?;
-        batch.check(&row.key)?;
+        // The signature first: hashing 65,536 entries is work that only a registered kiosk may ask for.
+        batch.check_signature(&row.key).map_err(|_| Refusal::Signature)?;
+        batch.check_entries().map_err(|error| match error {
+            BatchError::TooMany => Refusal::TooLong,
+            _ => Refusal::Batch,
+        })?;
         let hash = header.hash();
         // Before the rest: a fork is evidence also against a kiosk whose row has ended.
         if header.number < row.next {

@@ -5,11 +5,11 @@
 use serde::{Deserialize, Serialize};
 
 use super::genesis::{Genesis, role};
-use super::provisional::Batch;
 use super::refusal::{Refusal, StaffRefusal};
+use crate::batch::Batch;
 use crate::hash::{Digest, hash};
-use crate::sign::{self, PublicKey};
-use crate::wire::{self, Bytes, Seq};
+use crate::sign;
+use crate::wire::{self, Bytes, Seq, SeqWriter};
 
 /// Most bytes of a transaction: a batch of 65,536 entries of 65 bytes, and room for its header.
 pub const MAX_TRANSACTION: usize = 65_536 * 65 + 1_024;
@@ -101,10 +101,19 @@ pub struct StaffSignature {
     pub signature: Bytes<64>,
 }
 
-/// The id of a kiosk: `H("ippyo/1/kiosk", signing key)`.
+/// Bytes of two staff signatures.
+pub const PAIR: usize = 2 * (33 + 64);
+
+/// Two staff signatures in the order of the format, ascending by key.
 #[must_use]
-pub fn kiosk_id(key: &PublicKey) -> Digest {
-    hash("ippyo/1/kiosk", &[key])
+pub fn staff_pair(mut pair: [StaffSignature; 2], out: &mut [u8; PAIR]) -> Seq<'_, StaffSignature> {
+    pair.sort_unstable_by_key(|card| card.key);
+    let mut writer = SeqWriter::new(out);
+    for card in &pair {
+        // The buffer has exactly the length of two.
+        let _ = writer.push(card);
+    }
+    writer.finish()
 }
 
 /// The hash of a transaction: `H("ippyo/1/transaction", encoding)`.
