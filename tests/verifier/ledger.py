@@ -9,6 +9,7 @@ from wire import Block, Decided, H, Reader, Transaction, merkle_root, signed_by,
 
 OPENS_AND_CLOSES, PROVISIONS = 1, 2
 MAX_ENTRIES = 65536
+MAX_TRANSACTION, MAX_BLOCK, MAX_TRANSACTIONS = 65536 * 65 + 1024, 16 << 20, 1024
 
 
 class Broken(Exception):
@@ -47,7 +48,6 @@ class Ledger:
         self.validators = H("ippyo/1/validators", b"".join(genesis.validators))
         self.height, self.tip = 0, self.chain
         self.kiosks = {}  # id -> station, key, batches (hashes), next, previous, closed, revoked, successor, predecessor kiosk
-        self.seen = set()  # transaction hashes
         self.entries = []  # kiosk, epoch, kind, code, leaf, place
         self.cast_place = {}  # (code, leaf) -> first place
         self.spoiled_place = {}
@@ -68,6 +68,8 @@ class Ledger:
         except Malformed as error:
             raise Broken(item, str(error)) from None
         header, certificate = block.header, decided.certificate
+        if len(decided.block) > MAX_BLOCK or len(block.transactions) > MAX_TRANSACTIONS:
+            raise Broken(item, "it is larger than a block may be")
 
         def need(condition, reason):
             if not condition:
@@ -105,10 +107,8 @@ class Ledger:
         self.height, self.tip = header.height, block_hash
 
     def _transaction(self, raw, place):
-        transaction_hash = H("ippyo/1/transaction", raw)
-        if transaction_hash in self.seen:
-            raise Malformed("the same transaction again")
-        self.seen.add(transaction_hash)
+        if len(raw) > MAX_TRANSACTION:
+            raise Malformed("it is larger than a transaction may be")
         t = whole(raw, Transaction)
         body = t.body
         election = body.header.election if t.kind == 3 else body.election
@@ -138,7 +138,12 @@ class Ledger:
         )
 
     def _revoke(self, body):
-        self._known(body.kiosk).revoked = True
+        kiosk = self._known(body.kiosk)
+        if kiosk.revoked:
+            raise Malformed("the kiosk is revoked already")
+        if len(body.reason.encode()) > 256:
+            raise Malformed("the reason is longer than 256 bytes")
+        kiosk.revoked = True
 
     def _takeover(self, body):
         old, new = self._known(body.old), self._known(body.new)
@@ -150,7 +155,8 @@ class Ledger:
             raise Malformed("the two kiosks are not of one station")
         if new.batches or new.revoked or new.taken_over or new.took_over_from is not None:
             raise Malformed("the new kiosk has batches, is revoked, taken over or has taken over already")
-        if body.predecessor != bytes(32) and body.predecessor not in old.batches:
+        inherited = not old.batches and body.predecessor == old.previous
+        if body.predecessor != bytes(32) and body.predecessor not in old.batches and not inherited:
             raise Malformed("the predecessor is no batch of the old kiosk")
         old.taken_over = True
         new.took_over_from, new.previous = body.old, body.predecessor
