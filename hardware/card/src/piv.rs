@@ -87,6 +87,9 @@ impl<'a, T: Transmit> Piv<'a, T> {
             match self.select_by_name(aid).await? {
                 Status::Success => return Ok(()),
                 Status::NotFound => {}
+                // Cards without applications, such as transit cards, do not know SELECT by name:
+                // unknown instruction or class, not supported, refused without a reason.
+                Status::Other(0x6D00 | 0x6E00 | 0x6A81 | 0x6999) => break,
                 other => return CardError::check(other),
             }
         }
@@ -169,16 +172,21 @@ impl<'a, T: Transmit> Piv<'a, T> {
         let answer = self
             .authenticate(Slot::KeyManagement, 0x85, point, out.as_mut_slice())
             .await?;
-        let x = <[u8; 32]>::try_from(answer).map_err(|_| CardError::Malformed)?;
-        Ok(Zeroizing::new(x))
+        let mut x = Zeroizing::new([0; 32]);
+        if answer.len() != x.len() {
+            return Err(CardError::Malformed);
+        }
+        x.copy_from_slice(answer);
+        Ok(x)
     }
 
     /// d·`base`, where d is the private key of `public_key`, which the caller took from a certificate
     /// of slot 9D that it has verified. The answer is proof that the card in the reader holds d, and
     /// nobody without d can compute it.
     ///
-    /// Two ECDH queries on blinded points; the module's comments say why two and why blinded. The PIN
-    /// must have been verified.
+    /// Two ECDH queries on blinded points: with one, or without blinding, a relay could ask another
+    /// card and nobody would notice (the comments of `blind.rs` say why two suffice). The PIN must
+    /// have been verified. The result is as secret as what is derived from it: the caller wipes it.
     ///
     /// # Errors
     /// [`CardError::PossessionNotProven`] if the two answers do not agree on exactly one point,

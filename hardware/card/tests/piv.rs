@@ -5,7 +5,7 @@ mod common;
 use card::apdu::MAX_PARTS;
 use card::{CardError, CardPublicKey, Pin, Piv, Slot, TransmitError};
 use chacha20::ChaCha20Rng;
-use common::{Scripted, answers, ok, wrap};
+use common::{Answer, Scripted, answers, ok, wrap};
 use embassy_futures::block_on;
 use p256::ecdsa::signature::hazmat::PrehashSigner;
 use p256::ecdsa::{Signature, SigningKey};
@@ -39,6 +39,9 @@ fn select_tries_the_shorter_names_only_when_the_card_does_not_know_the_longer() 
 
     let mut card = answers(&[&[0x6A, 0x82][..]; 3]);
     assert_eq!(block_on(Piv::select(&mut card)).err(), Some(CardError::NoApplication));
+    let mut card = answers(&[&[0x6D, 0x00]]);
+    assert_eq!(block_on(Piv::select(&mut card)).err(), Some(CardError::NoApplication));
+    assert_eq!(card.log.len(), 1);
     let mut card = answers(&[&[0x6F, 0x00]]);
     assert_eq!(block_on(Piv::select(&mut card)).err(), Some(CardError::Refused(0x6F00)));
     assert_eq!(card.log.len(), 1);
@@ -110,7 +113,7 @@ fn certificates_that_cannot_be_used_are_refused_by_name() {
     };
     let object = |parts: &[Vec<u8>]| ok(&wrap(0x53, &parts.concat()));
     let plain = wrap(0x70, &[0x30, 0]);
-    assert_eq!(read(&object(&[plain.clone()])), Ok(2));
+    assert_eq!(read(&object(std::slice::from_ref(&plain))), Ok(2));
     assert_eq!(
         read(&object(&[plain.clone(), wrap(0x71, &[1])])),
         Err(CardError::Compressed)
@@ -256,7 +259,7 @@ fn forget_goes_on_after_refusals_and_believes_only_the_card_state() {
 }
 
 /// A card that is nothing but a 9D key.
-fn agreeing(d: Scalar) -> Scripted<impl FnMut(usize, &[u8]) -> Result<Vec<u8>, TransmitError>> {
+fn agreeing(d: Scalar) -> Scripted<impl FnMut(usize, &[u8]) -> Answer> {
     use p256::elliptic_curve::point::AffineCoordinates;
     Scripted::new(move |_, command: &[u8]| {
         let Some(point) = command.get(11..76).filter(|_| command[1] == 0x87) else {

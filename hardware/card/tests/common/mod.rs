@@ -3,19 +3,22 @@
 
 use card::{Transmit, TransmitError};
 
+/// What a card says, or what a reader says in its place.
+pub type Answer = Result<Vec<u8>, TransmitError>;
+
 /// A card that answers what a function says, and remembers what it was sent.
 pub struct Scripted<F> {
     pub answer: F,
     pub log: Vec<Vec<u8>>,
 }
 
-impl<F: FnMut(usize, &[u8]) -> Result<Vec<u8>, TransmitError>> Scripted<F> {
+impl<F: FnMut(usize, &[u8]) -> Answer> Scripted<F> {
     pub fn new(answer: F) -> Self {
         Self { answer, log: vec![] }
     }
 }
 
-impl<F: FnMut(usize, &[u8]) -> Result<Vec<u8>, TransmitError>> Transmit for Scripted<F> {
+impl<F: FnMut(usize, &[u8]) -> Answer> Transmit for Scripted<F> {
     async fn transmit(&mut self, command: &[u8], response: &mut [u8]) -> Result<usize, TransmitError> {
         let index = self.log.len();
         self.log.push(command.to_vec());
@@ -29,7 +32,7 @@ impl<F: FnMut(usize, &[u8]) -> Result<Vec<u8>, TransmitError>> Transmit for Scri
 }
 
 /// A card that answers one thing after another, and nothing after the last.
-pub fn answers(list: &[&[u8]]) -> Scripted<impl FnMut(usize, &[u8]) -> Result<Vec<u8>, TransmitError> + use<>> {
+pub fn answers(list: &[&[u8]]) -> Scripted<impl FnMut(usize, &[u8]) -> Answer + use<>> {
     let list: Vec<Vec<u8>> = list.iter().map(|bytes| bytes.to_vec()).collect();
     Scripted::new(move |index, _: &[u8]| list.get(index).cloned().ok_or(TransmitError::Removed))
 }
