@@ -20,6 +20,7 @@
 extern crate std;
 
 pub mod batch;
+pub mod closing;
 pub mod group;
 pub mod hash;
 pub mod ledger;
@@ -28,3 +29,4 @@ pub mod merkle;
 pub mod sign;
 pub mod table;
 pub mod wire;
+pub mod words;
