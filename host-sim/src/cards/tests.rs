@@ -435,16 +435,17 @@ fn a7_a_card_holder_cannot_issue_cards() {
     }
 }
 
-/// A certificate with any key and any extensions, signed by itself.
+/// A certificate with any key and any extensions; self-signed unless given another issuer.
 struct Odd {
     key: SigningKey,
+    issuer: Name,
     subject: Name,
     extensions: Vec<Extension>,
 }
 
 impl BuilderProfile for Odd {
     fn get_issuer(&self, _: &Name) -> Name {
-        self.subject.clone()
+        self.issuer.clone()
     }
 
     fn get_subject(&self) -> Name {
@@ -465,8 +466,20 @@ impl Odd {
     fn new(extensions: Vec<Extension>) -> Self {
         Self {
             key: SigningKey::from(SecretKey::generate_from_rng(&mut rng(77))),
+            issuer: Name::from_str("CN=odd").unwrap(),
             subject: Name::from_str("CN=odd").unwrap(),
             extensions,
+        }
+    }
+
+    fn issued_by(self, authority: &CardAuthority) -> Self {
+        let file = serde_json::to_value(authority.to_file()).unwrap();
+        let key = hex::decode(file["key"].as_str().unwrap()).unwrap();
+        let parsed = x509_cert::Certificate::from_der(authority.certificate()).unwrap();
+        Self {
+            key: SigningKey::from_slice(&key).unwrap(),
+            issuer: parsed.tbs_certificate().subject().clone(),
+            ..self
         }
     }
 
@@ -533,10 +546,10 @@ fn a7_certificates_that_ask_for_what_is_not_understood_are_refused() {
 fn a7_keys_of_another_kind_are_refused() {
     let root = authority(1);
     let judged = |change: fn(&mut SubjectPublicKeyInfoOwned)| {
-        let certificate = Odd::new(vec![]).certificate(change);
-        let list = [root.certificate(), &certificate];
-        judge(&certificate, &list, KeyUse::Agree, DAY)
+        let certificate = Odd::new(vec![]).issued_by(&root).certificate(change);
+        judge(&certificate, &[root.certificate()], KeyUse::Agree, DAY)
     };
+    assert!(judged(|_| {}).is_ok());
     let unsupported = Err(CertificateError::UnsupportedKey);
     // P-384 by name, no curve at all, RSA, and a point that is off the curve.
     assert_eq!(
