@@ -10,7 +10,10 @@ use p256::elliptic_curve::sec1::ToSec1Point;
 /// The public key of a certificate, without anything else of it.
 ///
 /// An enum, because the My Number card brings RSA-2048 today and its successor P-384.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+///
+/// Not a secret, but it names a person: `Debug` shows only the kind of key, so that it cannot slip into
+/// a log by way of a larger value.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum CardPublicKey {
     /// A P-256 point, SEC 1 compressed. [`CardPublicKey::p256`] makes sure that it is one.
@@ -66,6 +69,14 @@ impl CardPublicKey {
     }
 }
 
+impl fmt::Debug for CardPublicKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::P256(_) => f.write_str("P256(..)"),
+        }
+    }
+}
+
 impl From<&PublicKey> for CardPublicKey {
     fn from(key: &PublicKey) -> Self {
         let point = key.to_sec1_point(true);
@@ -84,3 +95,15 @@ impl fmt::Display for BadKey {
 }
 
 impl core::error::Error for BadKey {}
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+    use super::CardPublicKey;
+    use std::format;
+
+    #[test]
+    fn a2_a_key_in_a_message_shows_its_kind_only() {
+        assert_eq!(format!("{:?}", CardPublicKey::P256([7; 33])), "P256(..)");
+    }
+}
