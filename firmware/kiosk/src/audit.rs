@@ -4,17 +4,9 @@
 //! belongs to: the log counts, it does not connect.
 
 use election::hash::{Digest, hash};
-use election::wire::{self, Bytes, WireError};
+use election::ledger::StaffSignature;
+use election::wire::{self, WireError};
 use serde::{Deserialize, Serialize};
-
-/// A staff card's signature over an action (SPEC.md, sections 8 and 9).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Witness {
-    /// The card's 9A key.
-    pub key: Bytes<33>,
-    /// Its signature.
-    pub signature: Bytes<64>,
-}
 
 /// An event. The encoding (postcard) is what the log's head is made of: discriminants are frozen in this order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,7 +23,7 @@ pub enum Event {
         /// Package hash.
         package: Digest,
         /// Two different staff cards, ascending by key.
-        staff: [Witness; 2],
+        staff: [StaffSignature; 2],
     },
     /// 1: a voter was admitted.
     Admitted,
@@ -57,7 +49,7 @@ pub enum Event {
         /// Seconds since 1970.
         seconds: u64,
         /// Two different staff cards, ascending by key.
-        staff: [Witness; 2],
+        staff: [StaffSignature; 2],
     },
 }
 

@@ -27,5 +27,6 @@ pub mod ballot_box;
 pub mod form;
 pub mod identity;
 pub mod ports;
+pub mod random;
 pub mod screen;
 pub mod session;

@@ -4,11 +4,40 @@
 //! duplicate; only then there is a [`Durable`], and only with it a session goes on. No pending state, no roll, no time, no order.
 //! This room must never know a card, a choice or a PIN.
 
+mod commit;
 mod durable;
 mod fault;
+mod frame;
+mod index;
+mod journal;
+mod label;
+mod mount;
+mod pair;
+mod progress;
+mod reader;
+mod record;
+mod scan;
+#[cfg(test)]
+mod tests;
 
+pub use commit::Broken;
 pub use durable::Durable;
+pub use election::batch::Kind;
 pub use fault::{MediaFault, Role};
+pub use index::Row;
+pub use journal::EntryKind;
+pub use label::{LABELS, Label, Layout, MAX_LABEL, RECORD_HEADER, TakenOver};
+pub use mount::{Expected, Mounted, label_of};
+pub use progress::Progress;
+pub use reader::{Item, Reader, ReaderError, SlotState, format};
+pub use record::Record;
+
+use election::batch;
+use election::hash::Digest;
+
+use index::Index;
+use pair::Pair;
+use scan::Log;
 
 /// What the box holds and what its log counted (SPEC.md, section 8, `Counters`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -23,7 +52,7 @@ pub struct Counts {
     pub interrupted: u32,
     /// Challenged ballots that stand.
     pub spoiled: u32,
-    /// Unreadable places.
+    /// Unreadable slots.
     pub void: u32,
 }
 
@@ -32,5 +61,129 @@ impl Counts {
     #[must_use]
     pub fn deficit(&self) -> i64 {
         i64::from(self.admitted) - i64::from(self.recorded) - i64::from(self.abandoned) - i64::from(self.interrupted)
+    }
+}
+
+/// Reads a ballot's code and leaf (SPEC.md, sections 4 and 8). A trait, so that the box can be tested for what it is, without ballots.
+pub trait Leaves {
+    /// `None` if these bytes are no ballot of this election: the slot is void then.
+    fn leaf(&self, kind: Kind, ballot: &[u8], tag: &[u8; 32]) -> Option<Leaf>;
+}
+
+/// A record's code and leaf.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Leaf {
+    /// Tracking code.
+    pub code: Digest,
+    /// What a batch says of it.
+    pub leaf: Digest,
+}
+
+/// Memory that the platform lends; see [`Memory::fits`].
+pub struct Memory<'b> {
+    /// A row a slot.
+    pub rows: &'b mut [Row],
+    /// A bit a slot, rounded up to bytes.
+    pub used: &'b mut [u8],
+    /// The largest of: a slot, the longest journal entry.
+    pub scratch: &'b mut [u8],
+    /// Entries of the largest batch: 2k and the spoiled slots.
+    pub entries: &'b mut [batch::Entry],
+}
+
+impl Memory<'_> {
+    /// Whether it suffices for a layout and a batch size k.
+    #[must_use]
+    pub fn fits(&self, layout: &Layout, k: usize) -> bool {
+        let slots = usize::try_from(layout.slots()).unwrap_or(usize::MAX);
+        self.rows.len() >= slots
+            && self.used.len() >= slots.div_ceil(8)
+            && self.scratch.len() >= buffer_len(layout, k)
+            && self.entries.len() >= entries_len(layout, k)
+    }
+}
+
+/// Entries of the largest batch.
+#[must_use]
+pub fn entries_len(layout: &Layout, k: usize) -> usize {
+    usize::try_from(layout.spoiled).unwrap_or(usize::MAX).saturating_add(k.saturating_mul(2))
+}
+
+/// Bytes of a buffer that holds any slot and any journal entry.
+#[must_use]
+pub fn buffer_len(layout: &Layout, k: usize) -> usize {
+    let batch = batch::max_len(entries_len(layout, k)).saturating_add(64);
+    let entry = batch
+        .max(election::ledger::MAX_PROOF.saturating_add(64))
+        .saturating_add(journal::ENTRY_HEADER);
+    let sector = layout.sector_len().max(1);
+    layout.slot_len().max(entry.div_ceil(sector).saturating_mul(sector))
+}
+
+/// The mounted box.
+pub struct BallotBox<'b, M, L> {
+    media: Pair<M>,
+    label: Label,
+    leaves: L,
+    index: Index<'b>,
+    scratch: &'b mut [u8],
+    entries: &'b mut [batch::Entry],
+    log: Log,
+    void: u32,
+    /// After a failed write nothing more is written: only a restart finds out what stands.
+    broken: bool,
+}
+
+impl<M, L> BallotBox<'_, M, L> {
+    /// The media's label.
+    #[must_use]
+    pub const fn label(&self) -> &Label {
+        &self.label
+    }
+
+    /// What the box holds.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        Counts {
+            admitted: self.log.admitted,
+            recorded: self.index.count(Kind::Cast),
+            abandoned: self.log.abandoned,
+            interrupted: self.log.interrupted,
+            spoiled: self.index.count(Kind::Spoiled),
+            void: self.void,
+        }
+    }
+
+    /// The audit log's head.
+    #[must_use]
+    pub const fn head(&self) -> &Digest {
+        &self.log.head
+    }
+
+    /// What the journal says of the day.
+    #[must_use]
+    pub const fn log(&self) -> &Log {
+        &self.log
+    }
+
+    /// Whether this tag has voted.
+    #[must_use]
+    pub fn has_voted(&self, tag: &crate::session::Tag) -> bool {
+        self.index.has_tag(&tag.0)
+    }
+
+    /// Votes that still fit: slots, and the log's room.
+    #[must_use]
+    pub fn free(&self) -> u32 {
+        let slots = self.index.free(self.label.layout.range(Kind::Cast));
+        let reserve = 16 + u32::try_from(self.scratch.len()).unwrap_or(0) / self.label.layout.sector.max(1) * 2;
+        let journal = self.label.layout.journal.saturating_sub(self.log.end).saturating_sub(reserve) / 3;
+        slots.min(journal)
+    }
+
+    /// Challenges that still fit.
+    #[must_use]
+    pub fn free_spoiled(&self) -> u32 {
+        self.index.free(self.label.layout.range(Kind::Spoiled))
     }
 }

@@ -1,0 +1,37 @@
+//! How far the box of the current epoch had come, kept in the kiosk's own store: it tells an older copy of the media from the media (F6).
+
+use election::hash::Digest;
+use election::wire;
+use serde::{Deserialize, Serialize};
+
+/// Written at mounting, opening, each batch and at closing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Progress {
+    /// Election hash.
+    pub election: Digest,
+    /// The epoch.
+    pub epoch: u8,
+    /// The pair of media.
+    pub pair: [u8; 16],
+    /// Journal entries that stood then; fewer now means an older copy.
+    pub entries: u32,
+    /// Whether polls are closed.
+    pub closed: bool,
+}
+
+impl Progress {
+    /// Longest encoding.
+    pub const MAX: usize = 32 + 1 + 16 + 5 + 1;
+
+    /// Encodes.
+    #[must_use]
+    pub fn encode<'o>(&self, out: &'o mut [u8; Self::MAX]) -> &'o [u8] {
+        wire::encode(self, out).map_or(&[], |bytes| &*bytes)
+    }
+
+    /// Decodes.
+    #[must_use]
+    pub fn decode(bytes: &[u8]) -> Option<Self> {
+        wire::decode(bytes).ok()
+    }
+}
