@@ -89,16 +89,20 @@ class Election:
         self.ceremony()
         self.eh = H("ippyo/1/election", self.manifest, self.joint_raw)
         self.k_table = p256.Table(self.joint)
-        self.staff = sorted([Key(self.rng) for _ in range(3)], key=lambda key: key.public)
+        self.staff = sorted([Key(self.rng) for _ in range(4)], key=lambda key: key.public)
+        roles = (3, 3, 2, 1)
         self.validators = [Key(self.rng) for _ in range(4)]
         self.authority = Key(self.rng)
-        self.genesis = varint(1) + self.eh + seq([s.public + bytes([3]) + text("staff") for s in self.staff]) + seq(
+        self.genesis = varint(1) + self.eh + seq([s.public + bytes([r]) + text("staff") for s, r in zip(self.staff, roles)]) + seq(
             [v.public for v in self.validators]
         )
         self.chain_id = H("ippyo/1/genesis", self.genesis)
         self.chain, self.height, self.tip = [], 0, self.chain_id
         self.cast, self.spoiled, self.closings, self.kiosks = [], [], [], []
-        self.bend = {}  # what a test changes on the way
+        self.signers = (0, 1, 3)  # validators that sign a block
+        self.bend_ballot = lambda ballot: ballot  # what an evil kiosk does to a ballot before it takes code and leaf
+        self.bend_selection = lambda i: i  # the selection a decryption proof is made for
+        self.bend_values = lambda contest, values: values
 
     def sign(self, key, label, message):
         return ecdsa(self.rng, key.d, H(label, key.public, message))
@@ -147,16 +151,17 @@ class Election:
     def encrypt(self, style, votes, station):
         """votes: for each contest of the style the chosen option indices. Gives ballot bytes, code and nonces."""
         g, k, n = p256.generator(), self.k_table, p256.N
-        ident, out, pairs, openings = self.rng.randbytes(32), [], [], []
+        ident, out, openings = self.rng.randbytes(32), [], []
         for contest, chosen in zip(self.styles[style], votes):
             _, limit, options = self.contests[contest]
             values = [1 if i in chosen else 0 for i in range(len(options))]
             values += [1 if i < limit - len(chosen) else 0 for i in range(limit)]
+            values = self.bend_values(contest, values)
             a_sum, b_sum, r_sum, nonces = p256.Sum(), p256.Sum(), 0, []
             for i, m in enumerate(values):
                 r, u, w, x = [self.secret() for _ in range(4)]
                 alpha, beta = g.multiply(r), k.multiply(m + r)
-                other = 1 - m
+                other = 0 if m == 1 else 1
                 real = (p256.encode(g.multiply(u)), p256.encode(k.multiply(u)))
                 fake = (p256.encode(g.multiply(w)), p256.encode(k.multiply(x)))
                 branches = real + fake if m == 0 else fake + real
@@ -170,7 +175,6 @@ class Election:
                 v_real = u - c_real * r
                 c0, v0, v1 = (c_real, v_real, v_fake) if m == 0 else (c_fake, v_fake, v_real)
                 out.append(b"".join(raw) + sc(c0) + sc(v0) + sc(v1))
-                pairs.append(raw[0] + raw[1])
                 a_sum.add(alpha)
                 b_sum.add(beta)
                 r_sum += r
@@ -180,14 +184,22 @@ class Election:
             c = S("ippyo/1/ballot/sum", self.eh, ident, u16(style), u16(contest), bytes([limit]), *sums)
             out.append(sums[2] + sums[3] + sc(u - c * r_sum))
             openings.append(nonces)
-        ballot = b"\1" + u16(style) + ident + b"".join(out)
-        code = H("ippyo/1/code", self.eh, u16(station), u16(style), ident, b"".join(pairs))
-        return ballot, code, openings
+        ballot = self.bend_ballot(b"\1" + u16(style) + ident + b"".join(out))
+        return ballot, self.code(ballot, style, station), openings
+
+    def code(self, ballot, style, station):
+        pairs, at = [], 35
+        for contest in self.styles[style]:
+            for _ in range(len(self.contests[contest][2]) + self.contests[contest][1]):
+                pairs.append(ballot[at : at + 66])
+                at += 294
+            at += 98
+        return H("ippyo/1/code", self.eh, u16(station), u16(style), ballot[3:35], b"".join(pairs))
 
     # 8, 9
 
-    def staff_pair(self, label, message):
-        return seq([s.public + self.sign(s, label, message) for s in self.staff[:2]])
+    def staff_pair(self, label, message, cards=(0, 1)):
+        return seq([self.staff[i].public + self.sign(self.staff[i], label, message) for i in cards])
 
     def block(self, *transactions):
         self.height += 1
@@ -198,9 +210,8 @@ class Election:
         block_hash = H("ippyo/1/block", header)
         message = b"ippyo/v1" + self.chain_id + b"\2" + self.height.to_bytes(8, "big") + u32(0) + b"\1" + block_hash
         digest = hashlib.sha256(message).digest()
-        signers = self.bend.get("signers", (0, 1, 3))
         certificate = varint(self.height) + varint(0) + block_hash + seq(
-            [bytes([i]) + ecdsa(self.rng, self.validators[i].d, digest) for i in signers]
+            [bytes([i]) + ecdsa(self.rng, self.validators[i].d, digest) for i in self.signers]
         )
         self.chain.append(blob(header + seq([blob(t) for t in transactions])) + certificate)
         self.tip = block_hash
@@ -220,10 +231,11 @@ class Election:
         body = self.eh + kiosk.id + text("lost")
         self.block(varint(1) + body + self.staff_pair("ippyo/1/sign/staff/revoke", body))
 
-    def takeover(self, old, new, epoch=0):
-        body = self.eh + bytes([epoch]) + old.id + new.id + old.previous + varint(len(old.cast))
+    def takeover(self, old, new, epoch=0, predecessor=None):
+        predecessor = old.previous if predecessor is None else predecessor
+        body = self.eh + bytes([epoch]) + old.id + new.id + predecessor + varint(len(old.cast))
         self.block(varint(2) + body + self.staff_pair("ippyo/1/sign/staff/takeover", body))
-        new.previous, new.cast, new.spoiled, new.waiting = old.previous, old.cast, old.spoiled, old.waiting
+        new.previous, new.cast, new.spoiled, new.waiting = predecessor, old.cast, old.spoiled, old.waiting
 
     def vote(self, kiosk, voter, style, votes, epoch=0, kind=1):
         ballot, code, openings = self.encrypt(style, votes, kiosk.station)
@@ -246,7 +258,7 @@ class Election:
         kiosk.previous, kiosk.number = batch_hash, kiosk.number + 1
         return varint(3) + header + seq(entries) + self.sign(kiosk.key, "ippyo/1/sign/batch", batch_hash)
 
-    def close(self, kiosk, epoch=0, counters=None):
+    def close(self, kiosk, epoch=0, counters=None, cards=(0, 1)):
         leaves = b"".join(sorted(v.leaf for v in kiosk.cast))
         codes = b"".join(sorted(v.code for v in kiosk.spoiled))
         six = counters or (len(kiosk.cast) + 1, len(kiosk.cast), 1, 0, len(kiosk.spoiled), 0)
@@ -257,7 +269,7 @@ class Election:
         raw = (
             self.eh + kiosk.package + kiosk.key.public + varint(kiosk.station) + bytes([epoch])
             + b"".join(varint(x) for x in six) + audit + closing
-            + self.staff_pair("ippyo/1/sign/staff/close", self.eh + kiosk.id + bytes([epoch]))
+            + self.staff_pair("ippyo/1/sign/staff/close", self.eh + kiosk.id + bytes([epoch]), cards)
             + self.sign(kiosk.key, "ippyo/1/sign/closing", closing)
         )
         self.closings.append((kiosk.key.public, epoch, raw))
@@ -290,7 +302,7 @@ class Election:
                     s, u = self.shares[l - 1], self.secret()
                     part = p256.multiply(a, s)
                     c = S(
-                        "ippyo/1/decryption", self.eh, bytes([l]), u16(contest), bytes([i]), self.share_points[l - 1], a_raw, b_raw,
+                        "ippyo/1/decryption", self.eh, bytes([l]), u16(contest), bytes([self.bend_selection(i)]), self.share_points[l - 1], a_raw, b_raw,
                         p256.encode(part), p256.encode(p256.generator().multiply(u)), p256.encode(p256.multiply(a, u)),
                     )
                     parts.append(bytes([l]) + p256.encode(part) + sc(c) + sc(u - c * s))
@@ -300,7 +312,7 @@ class Election:
                             factor = factor * o * pow(o - l, -1, p256.N) % p256.N
                     m.append(p256.multiply(part, factor))
                 rest = p256.add(b, p256.negate(p256.add(*m)))
-                total = next(t for t in range(len(having) + 1) if self.k_table.multiply(t) == rest)
+                total = next((t for t in range(len(having) + 1) if self.k_table.multiply(t) == rest), 0)
                 totals[name].append(total)
                 selections.append(a_raw + b_raw + varint(total) + seq(parts))
             totals[name] = totals[name] or [0] * (len(options) + votes)

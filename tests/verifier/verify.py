@@ -64,10 +64,11 @@ def decode_items(file, data, read):
 def read_record(folder):
     """Every file of the record, after the index: canonical, signed, all files there with length and hash, no other."""
     present = {}
-    for entry in os.scandir(folder):
-        plain = stat.S_ISREG(entry.stat(follow_symlinks=False).st_mode)
-        need(plain and entry.name in NAMES + [INDEX, RECEPTION], entry.name, "", "it does not belong into a record")
-        present[entry.name] = entry.path
+    for name in sorted(os.listdir(folder)):
+        path = os.path.join(folder, name)
+        plain = stat.S_ISREG(os.lstat(path).st_mode)
+        need(plain and name in NAMES + [INDEX, RECEPTION], name, "", "it does not belong into a record")
+        present[name] = path
     for name in [INDEX] + NAMES:
         need(name in present, name, "", "the file is missing")
     data = {}
