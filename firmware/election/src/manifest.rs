@@ -442,6 +442,14 @@ impl<'a> CheckedManifest<'a> {
             .map(|text| text.text)
     }
 
+    /// Checks a name that stands outside the manifest (a station's) by the rules of section 2.
+    ///
+    /// # Errors
+    /// The rule that does not hold.
+    pub fn check_name(&self, name: Texts<'_>) -> Result<(), Rule> {
+        check::name(&self.manifest, name, Place::Manifest).map_err(|error| error.rule)
+    }
+
     /// Number of epochs, 1..=16.
     #[must_use]
     pub const fn epoch_count(&self) -> u8 {

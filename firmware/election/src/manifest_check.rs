@@ -226,7 +226,7 @@ fn texts(manifest: &Manifest<'_>, texts: Texts<'_>, place: Place) -> Check {
 }
 
 /// A name: texts, and one of them, not empty, in the fallback language.
-fn name(manifest: &Manifest<'_>, name: Texts<'_>, place: Place) -> Check {
+pub(super) fn name(manifest: &Manifest<'_>, name: Texts<'_>, place: Place) -> Check {
     texts(manifest, name, place)?;
     let fallback = items(&manifest.languages).next();
     let there = items(&name).any(|text| Some(text.language) == fallback && !text.text.is_empty());

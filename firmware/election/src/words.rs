@@ -1,6 +1,6 @@
-//! What people write down and type: closing hashes as twelve words, tracking codes as groups of letters.
+//! What witnesses write down and type: a closing hash as twelve words. (Tracking codes for people: `ballot::code`.)
 //!
-//! Reading is forgiving about case, spaces and look-alikes, because witnesses copy by hand; it is never forgiving about content:
+//! Reading is forgiving about case and spaces, because witnesses copy by hand; it is never forgiving about content:
 //! the words carry BIP 39's checksum, and what is shorter than the whole is refused.
 
 use core::fmt;
@@ -143,135 +143,10 @@ fn find(word: &str) -> Option<u16> {
     Language::English.find_word(&lower)
 }
 
-/// Bytes of a tracking code that people see.
-pub const CODE_PREFIX: usize = 20;
-const CODE_CHARACTERS: usize = CODE_PREFIX * 8 / 5;
-/// Bytes of a tracking code's text: eight groups of four, a hyphen between two groups.
-pub const CODE_TEXT: usize = CODE_CHARACTERS + 7;
-/// Crockford's base 32: no I, L, O, U.
-const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
-
-/// The first 20 bytes of a tracking code, as people see it: eight groups of four in Crockford's base 32.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ShortCode(pub [u8; CODE_PREFIX]);
-
-/// Why a typed code was refused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CodeError {
-    /// Not 32 characters, spaces and hyphens not counted.
-    Length {
-        /// How many there are.
-        found: usize,
-    },
-    /// A character that no code has.
-    Character {
-        /// The character.
-        found: char,
-    },
-}
-
-impl fmt::Display for CodeError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Length { found } => write!(f, "the code has {found} characters; write all {CODE_CHARACTERS}"),
-            Self::Character { found } => write!(f, "a tracking code has no {found:?}"),
-        }
-    }
-}
-
-impl core::error::Error for CodeError {}
-
-impl ShortCode {
-    /// The part of a tracking code that people see.
-    #[must_use]
-    pub fn of(code: &Digest) -> Self {
-        let mut prefix = [0; CODE_PREFIX];
-        for (to, from) in prefix.iter_mut().zip(code) {
-            *to = *from;
-        }
-        Self(prefix)
-    }
-
-    /// Whether this is what people see of `code`.
-    #[must_use]
-    pub fn matches(&self, code: &Digest) -> bool {
-        *self == Self::of(code)
-    }
-
-    /// The text, without an allocation.
-    #[must_use]
-    pub fn text(&self) -> heapless::String<CODE_TEXT> {
-        let mut text = heapless::String::new();
-        // It has exactly the room: eight groups of four and seven hyphens.
-        let _ = fmt::Write::write_fmt(&mut text, format_args!("{self}"));
-        text
-    }
-}
-
-impl fmt::Display for ShortCode {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut written = 0u32;
-        // 5 bytes give 8 characters.
-        for group in self.0.chunks(5) {
-            let value = group.iter().fold(0u64, |value, byte| value << 8 | u64::from(*byte));
-            for place in (0..8u32).rev() {
-                if written > 0 && written.is_multiple_of(4) {
-                    fmt::Write::write_char(f, '-')?;
-                }
-                let index = usize::try_from((value >> (5 * place)) & 31).unwrap_or(0);
-                fmt::Write::write_char(f, char::from(*ALPHABET.get(index).unwrap_or(&b'0')))?;
-                written += 1;
-            }
-        }
-        Ok(())
-    }
-}
-
-impl FromStr for ShortCode {
-    type Err = CodeError;
-
-    fn from_str(typed: &str) -> Result<Self, CodeError> {
-        let typed = || {
-            typed
-                .chars()
-                .filter(|c| !c.is_whitespace() && !matches!(c, '-' | '‐' | '−' | 'ー'))
-        };
-        if let Some(found) = typed().find(|c| value(*c).is_none()) {
-            return Err(CodeError::Character { found });
-        }
-        let found = typed().count();
-        if found != CODE_CHARACTERS {
-            return Err(CodeError::Length { found });
-        }
-        let mut prefix = [0; CODE_PREFIX];
-        let mut values = typed().filter_map(value);
-        for group in prefix.chunks_mut(5) {
-            let bits = (0..8).fold(0u64, |bits, _| bits << 5 | u64::from(values.next().unwrap_or(0)));
-            for (byte, place) in group.iter_mut().zip([32, 24, 16, 8, 0]) {
-                *byte = u8::try_from((bits >> place) & 255).unwrap_or(0);
-            }
-        }
-        Ok(Self(prefix))
-    }
-}
-
-/// The value of a typed character: either case, and the look-alikes that Crockford allows.
-fn value(c: char) -> Option<u8> {
-    let c = match c.to_ascii_uppercase() {
-        'O' => '0',
-        'I' | 'L' => '1',
-        other => other,
-    };
-    let index = ALPHABET.iter().position(|letter| char::from(*letter) == c)?;
-    u8::try_from(index).ok()
-}
-
 #[cfg(test)]
 mod tests {
-    use std::string::{String, ToString as _};
-    use std::vec::Vec;
-
     use proptest::prelude::*;
+    use std::string::{String, ToString as _};
 
     use super::*;
 
@@ -314,65 +189,18 @@ mod tests {
         assert_eq!(parse(&right.replace("yellow", "zoo")), WordsError::Checksum);
     }
 
-    /// Crockford's own page gives the alphabet; the value here was made with Python's integers.
-    #[test]
-    fn a_code_is_crockford_base_32() {
-        let mut code = [0; 32];
-        for (index, byte) in (0u8..).zip(code.iter_mut()) {
-            *byte = index.wrapping_mul(37).wrapping_add(11);
-        }
-        let short = ShortCode::of(&code);
-        let integer = short
-            .0
-            .chunks(4)
-            .map(|word| u32::from_be_bytes(word.try_into().unwrap()))
-            .collect::<Vec<_>>();
-        // Most significant 5 bits first, over the five words as one number.
-        let bit = |index: usize| integer[index / 32] >> (31 - index % 32) & 1;
-        let expected: Vec<String> = (0..32)
-            .map(|character| {
-                let value = (0..5).fold(0, |value, place| value << 1 | bit(character * 5 + place));
-                char::from(ALPHABET[value as usize]).to_string()
-            })
-            .collect();
-        let expected: Vec<String> = expected.chunks(4).map(|group| group.concat()).collect();
-        assert_eq!(short.to_string(), expected.join("-"));
-        assert_eq!(short.text().len(), CODE_TEXT);
-    }
-
-    #[test]
-    fn a_code_is_read_with_look_alikes_and_refused_when_cut() {
-        let code = [0x08; 32];
-        let text = ShortCode::of(&code).to_string();
-        let sloppy = text
-            .to_lowercase()
-            .replace('-', " ")
-            .replace('0', "o")
-            .replace('1', "l");
-        assert!(sloppy.parse::<ShortCode>().unwrap().matches(&code));
-        assert_eq!(text[1..].parse::<ShortCode>(), Err(CodeError::Length { found: 31 }));
-        assert_eq!(
-            text.replacen(|c: char| c != '-', "U", 1).parse::<ShortCode>(),
-            Err(CodeError::Character { found: 'U' })
-        );
-    }
-
     proptest! {
         #[test]
-        fn words_and_codes_come_back(hash: [u8; 32], other: [u8; 32]) {
+        fn words_come_back(hash: [u8; 32], other: [u8; 32]) {
             let words = ClosingWords::of(&hash);
             let typed: ClosingWords = words.to_string().to_uppercase().parse().unwrap();
             prop_assert!(typed.matches(&hash));
             prop_assert_eq!(typed.matches(&other), hash[..16] == other[..16]);
-            let code: ShortCode = ShortCode::of(&hash).text().parse().unwrap();
-            prop_assert!(code.matches(&hash));
-            prop_assert_eq!(code.matches(&other), hash[..20] == other[..20]);
         }
 
         #[test]
         fn anything_typed_is_read_without_a_panic(typed: String) {
             let _ = typed.parse::<ClosingWords>();
-            let _ = typed.parse::<ShortCode>();
         }
     }
 }

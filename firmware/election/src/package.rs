@@ -1,0 +1,599 @@
+//! The election package (SPEC.md, section 7): everything a kiosk of one station needs, signed by the election authority.
+//!
+//! A view over bytes that lie in flash or in a mapped file. [`Package::open`] checks everything once; [`SectionStream`] checks
+//! the same bytes as they come in, before they are anywhere in one piece. The package holds no name of a voter: its roll is
+//! hashes of card keys.
+
+use core::fmt;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+use crate::hash::{Digest, hash, sha256};
+use crate::keys::{Keys, KeysError};
+use crate::ledger::{Genesis, GenesisError, Raw};
+use crate::manifest::{CheckedManifest, Manifest, ManifestError, Rule, Texts, election_hash};
+use crate::roll::{Roll, RollError};
+use crate::sign::{self, PublicKey, SignError, Signer};
+use crate::wire::{self, Bytes, Seq, SeqWriter, WireError};
+
+/// Version of the format.
+pub const VERSION: u16 = 1;
+/// Most bytes of a header. Seven sections of 38 bytes and the fields before them are below 400.
+pub const MAX_HEADER: usize = 512;
+/// Bytes of the longest package: offsets stay far below 2^32.
+pub const MAX_PACKAGE: usize = 64 << 20;
+/// Card certificate authorities of a package.
+pub const MAX_AUTHORITIES: usize = 16;
+/// Bytes of one such certificate.
+pub const MAX_CERTIFICATE: usize = 4096;
+/// Label of the authority's signature over the package hash.
+pub const LABEL: &str = "ippyo/1/sign/package";
+
+/// What a section holds. The discriminants are the format's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Kind {
+    /// The manifest.
+    Manifest = 1,
+    /// Joint key, threshold, trustees.
+    Keys = 2,
+    /// The station.
+    Station = 3,
+    /// The roll.
+    Roll = 4,
+    /// Card certificate authorities.
+    Authorities = 5,
+    /// Staff cards and validators.
+    Genesis = 6,
+    /// Commitment of the election secret E.
+    Secret = 7,
+}
+
+impl Kind {
+    /// Every kind, in the order of the file.
+    pub const ALL: [Self; 7] = [
+        Self::Manifest,
+        Self::Keys,
+        Self::Station,
+        Self::Roll,
+        Self::Authorities,
+        Self::Genesis,
+        Self::Secret,
+    ];
+
+    /// The number in the format.
+    #[must_use]
+    pub const fn number(self) -> u8 {
+        match self {
+            Self::Manifest => 1,
+            Self::Keys => 2,
+            Self::Station => 3,
+            Self::Roll => 4,
+            Self::Authorities => 5,
+            Self::Genesis => 6,
+            Self::Secret => 7,
+        }
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Manifest => "manifest",
+            Self::Keys => "keys",
+            Self::Station => "station",
+            Self::Roll => "roll",
+            Self::Authorities => "card authorities",
+            Self::Genesis => "genesis",
+            Self::Secret => "secret's commitment",
+        })
+    }
+}
+
+/// What the authority signs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PackageHeader<'a> {
+    /// [`VERSION`].
+    pub version: u16,
+    /// Rises with every reissue for a station.
+    pub serial: u32,
+    /// Election hash.
+    pub election: Digest,
+    /// The authority's key.
+    pub authority: Bytes<33>,
+    /// The station's number.
+    pub station: u16,
+    /// Kinds strictly ascending.
+    #[serde(borrow)]
+    pub sections: Seq<'a, Section>,
+}
+
+/// One section.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Section {
+    /// A number of [`Kind`].
+    pub kind: u8,
+    /// Bytes.
+    pub length: u32,
+    /// SHA-256 of them.
+    pub hash: Digest,
+}
+
+/// A polling station.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Station<'a> {
+    /// Its number, the same as in the header.
+    pub number: u16,
+    /// Its name.
+    #[serde(borrow)]
+    pub name: Texts<'a>,
+}
+
+/// Why a package was refused, and by that what to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PackageError {
+    /// Cut off before the end of the header.
+    Truncated,
+    /// The header does not decode or is too long.
+    Header(WireError),
+    /// Another version of the format.
+    Version(u16),
+    /// Made by another authority than this kiosk was set up with.
+    Authority,
+    /// The authority's signature does not hold.
+    Signature(SignError),
+    /// An unknown kind, or kinds out of order.
+    SectionKind(u8),
+    /// A section is missing.
+    Missing(Kind),
+    /// The sections do not end where the file ends.
+    Length,
+    /// A section's bytes are not those that were signed.
+    SectionHash(Kind),
+    /// A section's bytes do not decode.
+    SectionWire(Kind, WireError),
+    /// The manifest breaks a rule.
+    Manifest(ManifestError),
+    /// The trustees' keys break a rule.
+    Keys(KeysError),
+    /// The header's election is not that of the manifest and the joint key.
+    Election,
+    /// The station section is of another number, or its name breaks a rule.
+    Station,
+    /// The roll breaks a rule.
+    Roll(RollError),
+    /// Certificate authorities: none, too many, or one too long.
+    Authorities,
+    /// The genesis breaks a rule, or is of another election.
+    Genesis(GenesisError),
+    /// The genesis is of another election.
+    GenesisElection,
+    /// The package is for another station than this kiosk's.
+    OtherStation {
+        /// The kiosk's.
+        ours: u16,
+        /// The package's.
+        theirs: u16,
+    },
+    /// Older than what is held.
+    Older {
+        /// The serial that is held.
+        held: u32,
+        /// The serial that was given.
+        given: u32,
+    },
+    /// Another content under the serial that is held: the authority must give it a higher one.
+    SameSerial(u32),
+    /// The kiosk is registered for another election.
+    OtherElection,
+}
+
+impl fmt::Display for PackageError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Truncated => f.write_str("the package is cut off: copy it again"),
+            Self::Header(error) => write!(f, "this is not an election package: {error}"),
+            Self::Version(version) => write!(f, "the package has version {version}, this program knows {VERSION}"),
+            Self::Authority => f.write_str("the package is of another election authority"),
+            Self::Signature(error) => write!(f, "the package is not signed by the election authority: {error}"),
+            Self::SectionKind(kind) => write!(f, "the package has an unknown or misplaced section ({kind})"),
+            Self::Missing(kind) => write!(f, "the package has no section \"{kind}\""),
+            Self::Length => f.write_str("the package is cut off or has bytes behind its end: copy it again"),
+            Self::SectionHash(kind) => write!(f, "the section \"{kind}\" was changed after signing: copy it again"),
+            Self::SectionWire(kind, error) => write!(f, "the section \"{kind}\": {error}"),
+            Self::Manifest(error) => error.fmt(f),
+            Self::Keys(error) => error.fmt(f),
+            Self::Election => f.write_str("the package names another election than its manifest and joint key"),
+            Self::Station => f.write_str("the station section has another number or a bad name"),
+            Self::Roll(error) => write!(f, "the roll: {error}"),
+            Self::Authorities => write!(
+                f,
+                "the package needs 1 to {MAX_AUTHORITIES} card authorities of at most {MAX_CERTIFICATE} bytes"
+            ),
+            Self::Genesis(error) => error.fmt(f),
+            Self::GenesisElection => f.write_str("staff and validators in the package are of another election"),
+            Self::OtherStation { ours, theirs } => {
+                write!(
+                    f,
+                    "the package is for station {theirs}, this kiosk is of station {ours}"
+                )
+            }
+            Self::Older { held, given } => {
+                write!(
+                    f,
+                    "the package has serial {given}, older than serial {held} which is held"
+                )
+            }
+            Self::SameSerial(serial) => write!(
+                f,
+                "another package with serial {serial} is held: issue this one with a higher serial"
+            ),
+            Self::OtherElection => f.write_str("the package is of another election than this kiosk is registered for"),
+        }
+    }
+}
+
+impl core::error::Error for PackageError {}
+
+/// A header whose signature holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SignedHeader<'a> {
+    /// The header.
+    pub header: PackageHeader<'a>,
+    /// The package hash: `H("ippyo/1/package", header)`.
+    pub hash: Digest,
+    /// Where the first section begins in the file.
+    pub sections_at: usize,
+    /// Bytes of the whole file.
+    pub file_len: usize,
+}
+
+impl<'a> SignedHeader<'a> {
+    /// Reads and checks the front of a package; `front` may be the whole file or its first [`MAX_HEADER`] + 68 bytes.
+    ///
+    /// # Errors
+    /// What does not hold.
+    pub fn open(front: &'a [u8], authority: &PublicKey) -> Result<Self, PackageError> {
+        let (length, rest) = front.split_first_chunk::<4>().ok_or(PackageError::Truncated)?;
+        let length = usize::try_from(u32::from_be_bytes(*length)).unwrap_or(usize::MAX);
+        if length > MAX_HEADER {
+            return Err(PackageError::Header(WireError::OutOfBounds));
+        }
+        let (encoded, rest) = rest.split_at_checked(length).ok_or(PackageError::Truncated)?;
+        let signature = rest.first_chunk::<64>().ok_or(PackageError::Truncated)?;
+        let header: PackageHeader<'a> = wire::decode(encoded).map_err(PackageError::Header)?;
+        if header.version != VERSION {
+            return Err(PackageError::Version(header.version));
+        }
+        if header.authority.0 != *authority {
+            return Err(PackageError::Authority);
+        }
+        let package_hash = hash("ippyo/1/package", &[encoded]);
+        sign::verify(authority, LABEL, &package_hash, signature).map_err(PackageError::Signature)?;
+
+        let sections_at = 4 + length + 64;
+        let mut file_len = sections_at;
+        let mut kinds = Kind::ALL.iter();
+        for section in header.sections.iter() {
+            let section = section.map_err(PackageError::Header)?;
+            let expected = kinds.next().ok_or(PackageError::SectionKind(section.kind))?;
+            if section.kind > expected.number() {
+                return Err(PackageError::Missing(*expected));
+            }
+            if section.kind != expected.number() {
+                return Err(PackageError::SectionKind(section.kind));
+            }
+            file_len = usize::try_from(section.length)
+                .ok()
+                .and_then(|length| file_len.checked_add(length))
+                .filter(|length| *length <= MAX_PACKAGE)
+                .ok_or(PackageError::Length)?;
+        }
+        if let Some(kind) = kinds.next() {
+            return Err(PackageError::Missing(*kind));
+        }
+        Ok(Self {
+            header,
+            hash: package_hash,
+            sections_at,
+            file_len,
+        })
+    }
+}
+
+/// A package that holds every rule of section 7.
+#[derive(Clone, Copy, Debug)]
+pub struct Package<'a> {
+    /// Serial, election, authority, station.
+    pub header: PackageHeader<'a>,
+    /// The package hash.
+    pub hash: Digest,
+    /// What is voted on.
+    pub manifest: CheckedManifest<'a>,
+    /// Joint key and trustees.
+    pub keys: Keys<'a>,
+    /// The station.
+    pub station: Station<'a>,
+    /// Who may vote here, as hashes of card keys.
+    pub roll: Roll<'a>,
+    /// Certificates of card authorities, DER.
+    pub authorities: Seq<'a, Raw<'a>>,
+    /// Staff cards and validators.
+    pub genesis: Genesis<'a>,
+    /// Commitment of the election secret.
+    pub secret: &'a Digest,
+}
+
+impl<'a> Package<'a> {
+    /// Checks a whole package: signature, completeness, hashes, and that all sections are of one election. Whether the kiosk
+    /// may take it is [`accept`].
+    ///
+    /// # Errors
+    /// The first thing that does not hold.
+    pub fn open(bytes: &'a [u8], authority: &PublicKey) -> Result<Self, PackageError> {
+        let signed = SignedHeader::open(bytes, authority)?;
+        if bytes.len() != signed.file_len {
+            return Err(PackageError::Length);
+        }
+        let mut rest = bytes.get(signed.sections_at..).ok_or(PackageError::Length)?;
+        let mut section = |kind: Kind| {
+            let section = signed.header.sections.get(usize::from(kind.number() - 1));
+            let section = section.ok().flatten().ok_or(PackageError::Missing(kind))?;
+            let length = usize::try_from(section.length).map_err(|_| PackageError::Length)?;
+            let (content, after) = rest.split_at_checked(length).ok_or(PackageError::Length)?;
+            rest = after;
+            if sha256(content) == section.hash {
+                Ok(content)
+            } else {
+                Err(PackageError::SectionHash(kind))
+            }
+        };
+        let manifest = Manifest::parse(section(Kind::Manifest)?).map_err(PackageError::Manifest)?;
+        let keys = Keys::read(section(Kind::Keys)?).map_err(PackageError::Keys)?;
+        let wire_error = |kind| move |error| PackageError::SectionWire(kind, error);
+        let station: Station<'a> = wire::decode(section(Kind::Station)?).map_err(wire_error(Kind::Station))?;
+        let roll = Roll::read(section(Kind::Roll)?, manifest.style_count()).map_err(PackageError::Roll)?;
+        let authorities = Seq::<Raw<'a>>::from_bytes(section(Kind::Authorities)?);
+        let genesis = Genesis::read(section(Kind::Genesis)?).map_err(PackageError::Genesis)?;
+        let secret = section(Kind::Secret)?
+            .try_into()
+            .map_err(|_| PackageError::SectionWire(Kind::Secret, WireError::Malformed))?;
+
+        let election = election_hash(manifest.bytes(), &keys.joint.0);
+        if signed.header.election != election {
+            return Err(PackageError::Election);
+        }
+        if genesis.election != election {
+            return Err(PackageError::GenesisElection);
+        }
+        let named: Result<(), Rule> = manifest.check_name(station.name);
+        if station.number != signed.header.station || named.is_err() {
+            return Err(PackageError::Station);
+        }
+        check_authorities(authorities)?;
+        Ok(Self {
+            header: signed.header,
+            hash: signed.hash,
+            manifest,
+            keys,
+            station,
+            roll,
+            authorities,
+            genesis,
+            secret,
+        })
+    }
+
+    /// Election hash.
+    #[must_use]
+    pub const fn election(&self) -> &Digest {
+        &self.header.election
+    }
+
+    /// The certificates of the card authorities, DER.
+    pub fn certificates(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
+        self.authorities.iter().map_while(Result::ok).map(|raw| raw.0)
+    }
+}
+
+fn check_authorities(authorities: Seq<'_, Raw<'_>>) -> Result<(), PackageError> {
+    let mut count = 0usize;
+    for certificate in authorities.iter() {
+        let certificate = certificate.map_err(|error| PackageError::SectionWire(Kind::Authorities, error))?;
+        count = count.saturating_add(1);
+        if certificate.0.is_empty() || certificate.0.len() > MAX_CERTIFICATE || count > MAX_AUTHORITIES {
+            return Err(PackageError::Authorities);
+        }
+    }
+    if count == 0 {
+        return Err(PackageError::Authorities);
+    }
+    Ok(())
+}
+
+/// What a kiosk holds when a package comes in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Held {
+    /// Serial of the package it holds.
+    pub serial: u32,
+    /// Hash of that package.
+    pub package: Digest,
+    /// Election of that package.
+    pub election: Digest,
+    /// Whether two staff cards have registered the kiosk for it.
+    pub registered: bool,
+}
+
+/// Whether a kiosk takes a package that [`SignedHeader::open`] let through. A pure rule: where it is kept is the kiosk's.
+///
+/// # Errors
+/// [`PackageError::OtherStation`], [`PackageError::Older`], [`PackageError::SameSerial`], [`PackageError::OtherElection`].
+pub fn accept(new: &SignedHeader<'_>, station: u16, held: Option<&Held>) -> Result<(), PackageError> {
+    if new.header.station != station {
+        return Err(PackageError::OtherStation {
+            ours: station,
+            theirs: new.header.station,
+        });
+    }
+    let Some(held) = held else { return Ok(()) };
+    if new.header.election != held.election {
+        // Before it is registered a kiosk may be set up for another election, whose serials are its own.
+        return if held.registered {
+            Err(PackageError::OtherElection)
+        } else {
+            Ok(())
+        };
+    }
+    if new.header.serial < held.serial {
+        return Err(PackageError::Older {
+            held: held.serial,
+            given: new.header.serial,
+        });
+    }
+    if new.header.serial == held.serial && new.hash != held.package {
+        return Err(PackageError::SameSerial(held.serial));
+    }
+    Ok(())
+}
+
+/// Checks the sections as their bytes come by, for a reader that cannot hold the package.
+pub struct SectionStream<'a> {
+    sections: wire::SeqIter<'a, Section>,
+    current: Option<(Section, Sha256, u32)>,
+}
+
+impl<'a> SectionStream<'a> {
+    /// Begins behind the header.
+    #[must_use]
+    pub fn new(signed: &SignedHeader<'a>) -> Self {
+        Self {
+            sections: signed.header.sections.iter(),
+            current: None,
+        }
+    }
+
+    /// Feeds the next bytes of the file.
+    ///
+    /// # Errors
+    /// [`PackageError::SectionHash`] as soon as a section has gone by that is not what was signed; [`PackageError::Length`]
+    /// for bytes behind the last.
+    pub fn feed(&mut self, mut bytes: &[u8]) -> Result<(), PackageError> {
+        loop {
+            self.close()?;
+            if bytes.is_empty() {
+                return Ok(());
+            }
+            let Some((_, sha, left)) = &mut self.current else {
+                return Err(PackageError::Length);
+            };
+            let take = bytes.len().min(usize::try_from(*left).unwrap_or(usize::MAX));
+            let (now, after) = bytes.split_at_checked(take).ok_or(PackageError::Length)?;
+            sha.update(now);
+            *left = u32::try_from(take)
+                .ok()
+                .and_then(|take| left.checked_sub(take))
+                .ok_or(PackageError::Length)?;
+            bytes = after;
+        }
+    }
+
+    /// Checks sections that are complete, empty ones too, and opens the next.
+    fn close(&mut self) -> Result<(), PackageError> {
+        loop {
+            match self.current.take() {
+                Some((section, sha, 0)) => {
+                    let kind = Kind::ALL.into_iter().find(|kind| kind.number() == section.kind);
+                    let kind = kind.ok_or(PackageError::SectionKind(section.kind))?;
+                    let found: Digest = sha.finalize().into();
+                    if found != section.hash {
+                        return Err(PackageError::SectionHash(kind));
+                    }
+                }
+                Some(open) => {
+                    self.current = Some(open);
+                    return Ok(());
+                }
+                None => {}
+            }
+            match self.sections.next() {
+                Some(section) => {
+                    let section = section.map_err(PackageError::Header)?;
+                    self.current = Some((section, Sha256::new(), section.length));
+                }
+                None => return Ok(()),
+            }
+        }
+    }
+
+    /// Ends the file.
+    ///
+    /// # Errors
+    /// [`PackageError::Length`] if bytes are missing.
+    pub fn finish(mut self) -> Result<(), PackageError> {
+        self.close()?;
+        if self.current.is_some() {
+            return Err(PackageError::Length);
+        }
+        Ok(())
+    }
+}
+
+/// What goes into a package.
+#[derive(Clone, Copy, Debug)]
+pub struct Parts<'a> {
+    /// See [`PackageHeader::serial`].
+    pub serial: u32,
+    /// Election hash.
+    pub election: Digest,
+    /// The station's number.
+    pub station: u16,
+    /// The sections' bytes, in the order of [`Kind::ALL`].
+    pub sections: [&'a [u8]; 7],
+}
+
+/// Signs a package and gives its bytes to `sink`, piece by piece. Open what was written before it is given away:
+/// [`Package::open`] checks what this does not.
+///
+/// # Errors
+/// A section too long, a key that cannot sign, or the sink's error.
+pub fn write<E: From<PackageError>>(
+    parts: &Parts<'_>,
+    authority: &Signer,
+    mut sink: impl FnMut(&[u8]) -> Result<(), E>,
+) -> Result<Digest, E> {
+    let too_long = |_| PackageError::Length;
+    let mut sections = [0; MAX_HEADER];
+    let mut list = SeqWriter::new(&mut sections);
+    for (kind, content) in Kind::ALL.iter().zip(parts.sections) {
+        list.push(&Section {
+            kind: kind.number(),
+            length: u32::try_from(content.len()).map_err(too_long)?,
+            hash: sha256(content),
+        })
+        .map_err(PackageError::Header)?;
+    }
+    let mut buffer = [0; MAX_HEADER];
+    let header = PackageHeader {
+        version: VERSION,
+        serial: parts.serial,
+        election: parts.election,
+        authority: Bytes(authority.public_key()),
+        station: parts.station,
+        sections: list.finish(),
+    };
+    let header = wire::encode(&header, &mut buffer).map_err(PackageError::Header)?;
+    let package_hash = hash("ippyo/1/package", &[header]);
+    let signature = authority.sign(LABEL, &package_hash).map_err(PackageError::Signature)?;
+    let length = u32::try_from(header.len()).map_err(too_long)?;
+    sink(&length.to_be_bytes())?;
+    sink(header)?;
+    sink(&signature)?;
+    for content in parts.sections {
+        sink(content)?;
+    }
+    Ok(package_hash)
+}
+
+#[cfg(test)]
+#[path = "package_tests.rs"]
+pub(crate) mod tests;
