@@ -77,8 +77,7 @@ pub fn parse_public(text: &str, at: &str) -> Outcome<PublicKey> {
     };
     let bytes = hex::decode(text.trim()).map_err(|error| wrong(format!("is not hex ({error})")))?;
     let key = match bytes.len() {
-        33 => p256::PublicKey::from_sec1_bytes(&bytes),
-        65 => p256::PublicKey::from_sec1_bytes(&bytes),
+        33 | 65 => p256::PublicKey::from_sec1_bytes(&bytes),
         length => return Err(wrong(format!("has {length} bytes, a public key has 33"))),
     }
     .map_err(|_| wrong("is not a point of P-256".into()))?;

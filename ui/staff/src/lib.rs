@@ -4,15 +4,22 @@
 //! progress callback, so that the simulator plays the same desk that a town hall uses. The desk never learns who
 //! voted what: it holds no voter's name, and it decrypts sums only.
 
+pub mod anchor;
+pub mod cli;
 mod contest;
 pub mod definition;
+pub mod desk;
 pub mod encode;
 pub mod files;
+pub mod genesis;
 pub mod html;
 pub mod import;
 pub mod keyfile;
+pub mod ledger_view;
+pub mod medium;
 mod node;
 mod order;
+pub mod package;
 pub mod problem;
 pub mod progress;
 pub mod report;

@@ -4,10 +4,11 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use election::hash::{Digest, hash};
+use election::hash::Digest;
 use election::manifest::CheckedManifest;
+use election::roll::{Delta, DeltaEntry, LABEL_DELTA, jpki_entry, piv_entry};
 use election::sign::Signer;
-use election::wire::{Bytes, Seq};
+use election::wire::Seq;
 use serde::Serialize;
 
 use crate::encode::{seq_of, to_bytes};
@@ -17,8 +18,6 @@ use crate::problem::{Kind, Outcome, Problem};
 
 /// Longest table that is read: a million voters.
 const LONGEST: u64 = 256 << 20;
-/// Bytes of an entry of the section.
-pub const ENTRY: usize = 34;
 
 /// What a roll says, for a person.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -40,7 +39,7 @@ impl Roll {
     /// The section of a package: entries of 34 bytes, ascending.
     #[must_use]
     pub fn section(&self) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(self.entries.len() * ENTRY);
+        let mut bytes = Vec::with_capacity(self.entries.len() * election::roll::ENTRY_LEN);
         for (entry, style) in &self.entries {
             bytes.extend(entry);
             bytes.extend(style.to_be_bytes());
@@ -67,8 +66,8 @@ impl Roll {
 #[must_use]
 pub fn entry(key: &Key) -> Digest {
     match key {
-        Key::P256(key) => hash("ippyo/1/roll/piv", &[key]),
-        Key::Rsa(der) => hash("ippyo/1/roll/jpki", &[der]),
+        Key::P256(key) => piv_entry(key),
+        Key::Rsa(der) => jpki_entry(der),
     }
 }
 
@@ -171,30 +170,7 @@ pub fn changes(add: Option<&Path>, remove: Option<&Path>, manifest: &CheckedMani
     Ok(changes)
 }
 
-/// `DeltaEntry` of SPEC.md, section 7.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, serde::Deserialize)]
-pub struct DeltaEntry {
-    /// Roll entry.
-    pub entry: Digest,
-    /// New style; none removes.
-    pub style: Option<u16>,
-}
-
-/// `Delta` of SPEC.md, section 7.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, serde::Deserialize)]
-pub struct Delta<'b> {
-    /// Election hash.
-    pub election: Digest,
-    /// Station.
-    pub station: u16,
-    /// The higher one wins.
-    pub serial: u32,
-    /// Strictly ascending.
-    #[serde(borrow)]
-    pub entries: Seq<'b, DeltaEntry>,
-}
-
-/// Bytes of a signed delta.
+/// Bytes of a signed delta. It holds all changes since the package in force: a kiosk forgets the delta before.
 ///
 /// # Errors
 /// The signature cannot be made.
@@ -209,24 +185,5 @@ pub fn delta(election: &Digest, station: u16, serial: u32, changes: &Changes, au
         serial,
         entries: Seq::from_bytes(&entries),
     })?;
-    signed("ippyo/1/sign/delta", &body, authority)
-}
-
-/// `Signed { body, signature }` with a label, message = body.
-///
-/// # Errors
-/// The signature cannot be made.
-pub fn signed(label: &str, body: &[u8], signer: &Signer) -> Outcome<Vec<u8>> {
-    #[derive(Serialize)]
-    struct Signed<'b> {
-        body: Seq<'b, u8>,
-        signature: Bytes<64>,
-    }
-    let signature = signer
-        .sign(label, body)
-        .map_err(|error| Problem::new(Kind::Refused, "signature", error))?;
-    to_bytes(&Signed {
-        body: Seq::from_bytes(body),
-        signature: Bytes(signature),
-    })
+    crate::encode::signed(LABEL_DELTA, &body, authority)
 }

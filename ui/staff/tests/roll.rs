@@ -4,7 +4,8 @@ use std::path::Path;
 
 use chacha20::ChaCha20Rng;
 use election::manifest::Manifest;
-use election::sign::{self, Signer};
+use election::roll::{Delta, ENTRY_LEN};
+use election::sign::Signer;
 use proptest::prelude::*;
 use rand_core::SeedableRng as _;
 use staff::import::{Options, import_bytes};
@@ -32,8 +33,8 @@ fn a_table_becomes_ascending_entries() {
     }
     let roll = roll::parse_csv(csv.as_bytes(), Path::new("."), &manifest).unwrap();
     let section = roll.section();
-    assert_eq!(section.len(), 20 * roll::ENTRY);
-    let entries: Vec<&[u8]> = section.chunks(roll::ENTRY).collect();
+    assert_eq!(section.len(), 20 * ENTRY_LEN);
+    let entries: Vec<&[u8]> = section.chunks(ENTRY_LEN).collect();
     assert!(entries.windows(2).all(|pair| pair[0][..32] < pair[1][..32]));
     assert_eq!(roll.report(&manifest).styles[style], 20);
 }
@@ -72,15 +73,13 @@ fn a_delta_is_signed_and_ascending() {
     let authority = Signer::generate(&mut rng);
     let changes = roll::Changes::from([([3; 32], Some(1)), ([1; 32], None)]);
     let bytes = roll::delta(&[9; 32], 7, 2, &changes, &authority).unwrap();
-    let (body_length, rest) = bytes.split_first().unwrap();
-    let (body, signature) = rest.split_at(usize::from(*body_length));
-    let delta: roll::Delta<'_> = election::wire::decode(body).unwrap();
+    let delta = Delta::open(&bytes, &authority.public_key(), &[9; 32], 7, 2).unwrap();
     assert_eq!((delta.station, delta.serial), (7, 2));
     let entries: Vec<_> = delta.entries.iter().map(Result::unwrap).collect();
     assert_eq!(entries[0].entry, [1; 32]);
     assert_eq!(entries[1].style, Some(1));
-    let key = authority.public_key();
-    assert_eq!(sign::verify(&key, "ippyo/1/sign/delta", body, signature.try_into().unwrap()), Ok(()));
+    let other = Signer::generate(&mut rng).public_key();
+    assert!(Delta::open(&bytes, &other, &[9; 32], 7, 2).is_err());
 }
 
 #[test]

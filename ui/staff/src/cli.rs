@@ -1,0 +1,117 @@
+//! The command line: arguments in, library functions called, a report or a problem out.
+//!
+//! Exit codes: 0 it is done or holds, 1 it was refused or does not hold, 2 the call or the input is bad. Reports go to
+//! standard output (as JSON with `--json`), progress and problems to standard error.
+
+mod election_commands;
+mod station_commands;
+
+use std::io::IsTerminal as _;
+use std::process::ExitCode;
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use clap::{Parser, Subcommand};
+use serde::Serialize;
+
+use crate::problem::{Kind, Outcome, Problem};
+use crate::progress::Step;
+
+/// The election desk.
+#[derive(Parser)]
+#[command(
+    name = "staff",
+    version,
+    about = "The election desk: import, ceremony, roll, package, provision, anchor, tally, verify",
+    after_help = "Exit codes: 0 done or holds, 1 refused or does not hold, 2 bad call or bad input."
+)]
+pub struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// NIST SP 1500-20 ballot definition (JSON) -> manifest
+    Import(election_commands::Import),
+    /// Roll of a station: CSV of card keys and ballot styles -> roll section
+    #[command(subcommand)]
+    Roll(election_commands::Roll),
+    /// The election authority's signing key
+    #[command(subcommand)]
+    Authority(election_commands::Authority),
+    /// Staff cards and validators -> genesis of the election's ledger
+    Genesis(election_commands::Genesis),
+    /// The election secret E: it is sealed to kiosks and destroyed after the tally
+    #[command(subcommand)]
+    Secret(station_commands::Secret),
+    /// The signed election package of a station
+    #[command(subcommand)]
+    Package(station_commands::PackageCommand),
+}
+
+/// Runs the program on its arguments.
+#[must_use]
+pub fn main() -> ExitCode {
+    // clap exits by itself with 2 on bad usage and 0 on --help.
+    let arguments = Arguments::parse();
+    let result = match arguments.command {
+        Command::Import(command) => command.run(),
+        Command::Roll(command) => command.run(),
+        Command::Authority(command) => command.run(),
+        Command::Genesis(command) => command.run(),
+        Command::Secret(command) => command.run(),
+        Command::Package(command) => command.run(),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(problem) => {
+            eprintln!("staff: {problem}");
+            ExitCode::from(problem.kind.exit_code())
+        }
+    }
+}
+
+/// Prints a report: JSON, or lines for people.
+fn print<T: Serialize>(json: bool, report: &T, lines: impl FnOnce(&T) -> String) -> Outcome<()> {
+    use std::io::Write as _;
+    let text = if json {
+        serde_json::to_string_pretty(report).map_err(|error| Problem::new(Kind::Malformed, "", error))?
+    } else {
+        lines(report)
+    };
+    writeln!(std::io::stdout(), "{}", text.trim_end())
+        .map_err(|error| Problem::new(Kind::Files, "standard output", format!("cannot be written ({error})")))
+}
+
+/// Progress on standard error: a line that is redrawn on a terminal, one line a stage elsewhere.
+fn terminal_progress() -> impl Fn(Step) + Sync {
+    let last: Mutex<(Option<Instant>, &'static str)> = Mutex::new((None, ""));
+    let terminal = std::io::stderr().is_terminal();
+    move |step: Step| {
+        let mut last = match last.lock() {
+            Ok(guard) => guard,
+            Err(poisoned) => poisoned.into_inner(),
+        };
+        let new_stage = last.1 != step.stage;
+        let finished = step.done >= step.total;
+        if terminal {
+            let due = last.0.is_none_or(|at| at.elapsed() > Duration::from_millis(200));
+            if due || new_stage || finished {
+                eprint!("\r\x1b[K{}: {} / {}", step.stage, step.done, step.total);
+                if finished {
+                    eprintln!();
+                }
+                last.0 = Some(Instant::now());
+            }
+        } else if new_stage {
+            eprintln!("{} ({})", step.stage, step.total);
+        }
+        last.1 = step.stage;
+    }
+}
+
+/// The operating system's randomness.
+fn system_rng() -> rand_core::UnwrapErr<getrandom::SysRng> {
+    rand_core::UnwrapErr(getrandom::SysRng)
+}

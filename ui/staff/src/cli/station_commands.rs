@@ -1,0 +1,219 @@
+//! `secret`, `package`, `provision`, `anchor`: what a station and its kiosks need from the desk, and bring back.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+use serde::Serialize;
+
+use super::{print, system_rng};
+use crate::problem::{Kind, Outcome, Problem};
+use crate::{desk, files, keyfile, package};
+
+/// Longest genesis that is read.
+const LONGEST_GENESIS: u64 = 1 << 20;
+/// Longest package that is read.
+pub const LONGEST_PACKAGE: u64 = election::package::MAX_PACKAGE as u64;
+
+/// `secret`.
+#[derive(Subcommand)]
+pub enum Secret {
+    /// Draws E; the file is written with mode 0600 and never overwritten
+    New {
+        /// Where E goes
+        #[arg(long)]
+        out: PathBuf,
+    },
+    /// Overwrites and removes E, before witnesses, when the tally stands
+    Destroy {
+        /// The file with E
+        secret: PathBuf,
+    },
+}
+
+impl Secret {
+    pub fn run(self) -> Outcome<()> {
+        match self {
+            Self::New { out } => package::create_secret(&out, &mut system_rng()).map(|_| ()),
+            Self::Destroy { secret } => {
+                // Only what is a secret file may be destroyed by this command.
+                keyfile::read_secret(&secret)?;
+                files::destroy(&secret)
+            }
+        }
+    }
+}
+
+/// `package`.
+#[derive(Subcommand)]
+pub enum PackageCommand {
+    /// Builds and signs the package of a station
+    Build(Box<PackageBuild>),
+    /// Checks a package and says what is in it
+    Show(PackageShow),
+}
+
+/// `package build`.
+#[derive(Args)]
+pub struct PackageBuild {
+    /// manifest.bin
+    #[arg(long)]
+    manifest: PathBuf,
+    /// keys.bin of the ceremony
+    #[arg(long)]
+    keys: PathBuf,
+    /// genesis.bin
+    #[arg(long)]
+    genesis: PathBuf,
+    /// The file with E; only its commitment goes into the package
+    #[arg(long)]
+    secret: PathBuf,
+    /// Number of the station
+    #[arg(long)]
+    station: u16,
+    /// Its name, `ja=...,en=...`; the manifest's fallback language must be there
+    #[arg(long)]
+    name: String,
+    /// Roll section of `roll build`
+    #[arg(long)]
+    roll: PathBuf,
+    /// Certificate of a card authority, PEM or DER; repeat
+    #[arg(long = "card-authority", required = true)]
+    card_authorities: Vec<PathBuf>,
+    /// Higher than that of every package and delta before for this station
+    #[arg(long, default_value_t = 1)]
+    serial: u32,
+    /// The authority's secret key
+    #[arg(long)]
+    authority: PathBuf,
+    /// Package to write
+    #[arg(long)]
+    out: PathBuf,
+    /// Report as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// `package show`.
+#[derive(Args)]
+pub struct PackageShow {
+    /// The package
+    package: PathBuf,
+    /// The authority's public key in hex; without it the one that the package names is used, and said to be unchecked
+    #[arg(long)]
+    authority: Option<String>,
+    /// Report as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Serialize)]
+struct ShownPackage {
+    #[serde(flatten)]
+    shown: package::Shown,
+    authority_checked: bool,
+}
+
+impl PackageCommand {
+    pub fn run(self) -> Outcome<()> {
+        match self {
+            Self::Build(command) => command.run(),
+            Self::Show(command) => {
+                let bytes = files::read(&command.package, LONGEST_PACKAGE)?;
+                let checked = command.authority.is_some();
+                let authority = match &command.authority {
+                    Some(text) => keyfile::parse_public(text, "--authority")?,
+                    None => package::claimed_authority(&bytes).map_err(|problem| problem.in_file(&command.package))?,
+                };
+                let shown = package::show(&bytes, &authority).map_err(|problem| problem.in_file(&command.package))?;
+                let report = ShownPackage {
+                    shown,
+                    authority_checked: checked,
+                };
+                print(command.json, &report, describe)
+            }
+        }
+    }
+}
+
+impl PackageBuild {
+    fn run(self) -> Outcome<()> {
+        let manifest_bytes = desk::read_manifest(&self.manifest)?;
+        let manifest = desk::parse_manifest(&manifest_bytes, &self.manifest)?;
+        let keys = desk::read_keys(&self.keys)?;
+        let election = desk::election_hash(&manifest_bytes, &self.keys)?;
+        let secret = keyfile::read_secret(&self.secret)?;
+        let mut name = parse_name(&self.name)?;
+        let fallback = manifest.fallback();
+        name.sort_by_key(|(language, _)| language != fallback);
+        let authorities = self
+            .card_authorities
+            .iter()
+            .map(|path| keyfile::certificate(path))
+            .collect::<Outcome<Vec<_>>>()?;
+        let roll = files::read(&self.roll, (election::roll::MAX_ENTRIES * election::roll::ENTRY_LEN) as u64)?;
+        let genesis = files::read(&self.genesis, LONGEST_GENESIS)?;
+        let authority = keyfile::read_signer(&self.authority)?;
+        let bytes = package::build(
+            &package::Input {
+                manifest: &manifest_bytes,
+                keys: &keys,
+                genesis: &genesis,
+                secret: &package::commitment(&election, &secret),
+                station: self.station,
+                name: &name,
+                roll: &roll,
+                authorities: &authorities,
+                serial: self.serial,
+            },
+            &authority,
+        )?;
+        files::write(&self.out, &bytes)?;
+        let report = ShownPackage {
+            shown: package::show(&bytes, &authority.public_key())?,
+            authority_checked: true,
+        };
+        print(self.json, &report, describe)
+    }
+}
+
+fn parse_name(text: &str) -> Outcome<Vec<(String, String)>> {
+    text.split(',')
+        .map(|part| match part.split_once('=') {
+            Some((language, name)) if !language.is_empty() && !name.is_empty() => Ok((language.to_owned(), name.to_owned())),
+            _ => Err(Problem::new(Kind::Usage, "--name", format!("{part:?} is not of the form language=name"))),
+        })
+        .collect()
+}
+
+fn describe(report: &ShownPackage) -> String {
+    let s = &report.shown;
+    let mut out = format!(
+        "package {}\n  election {} ({})\n  authority {}{}\n  station {} {}, serial {}, {} voters\n  {} contests, {} ballot styles\n  \
+         {} of {} trustees decrypt, {} validators, {} card authorities\n",
+        hex::encode(s.package),
+        hex::encode(s.election),
+        s.id,
+        hex::encode(s.authority),
+        if report.authority_checked {
+            ""
+        } else {
+            " (as the package says; compare it with the published key)"
+        },
+        s.station,
+        crate::report::first_text(&s.station_name),
+        s.serial,
+        s.voters,
+        s.contests,
+        s.styles,
+        s.threshold,
+        s.trustees,
+        s.validators,
+        s.card_authorities
+    );
+    for (name, roles) in &s.staff {
+        let polls = if roles & election::ledger::role::POLLS != 0 { " polls" } else { "" };
+        let provision = if roles & election::ledger::role::PROVISIONS != 0 { " provision" } else { "" };
+        out.push_str(&format!("  staff {name}:{polls}{provision}\n"));
+    }
+    out
+}
