@@ -1,0 +1,234 @@
+//! The booth of one kiosk: its panel, its card slot, its lamp, and whoever stands in front of them.
+
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::rc::Rc;
+
+use anyhow::{Result, bail};
+use embassy_futures::select::{Either, select};
+use kiosk::ports::{Lamp, Panel, Signals, Sound};
+use kiosk::screen::{Screen, Touch};
+
+use super::notify::Notify;
+use super::reader::{Card, CardSlot};
+use super::time::{MINUTE, SECOND, Timeline};
+use super::view::View;
+
+/// Touches a panel keeps.
+const QUEUE: usize = 16;
+/// How long somebody waits for the kiosk to react before trying again.
+const TRY_AGAIN: u64 = 5 * SECOND;
+/// How often somebody tries the same on the same screen.
+const TRIES: u32 = 6;
+/// How long somebody waits for a screen that changes by itself. Longer than the kiosk's own longest waits.
+const PATIENCE: u64 = 20 * MINUTE;
+
+/// The booth. Clones are the same one.
+#[derive(Clone)]
+pub struct Booth {
+    inner: Rc<Inner>,
+    /// The card slot.
+    pub slot: CardSlot,
+    time: Rc<Timeline>,
+}
+
+struct Inner {
+    view: RefCell<Rc<View>>,
+    shown: Cell<u64>,
+    changed: Notify,
+    touches: RefCell<VecDeque<Touch>>,
+    touched: Notify,
+    lamp: Cell<Lamp>,
+    done_sounds: Cell<u64>,
+}
+
+/// What a person does.
+pub enum Move {
+    /// Touches the panel.
+    Touch(Touch),
+    /// Puts a card in.
+    Insert(Card),
+    /// Pulls the card out.
+    Pull,
+    /// Waits for the screen to change by itself.
+    Wait,
+    /// Goes away.
+    Leave,
+}
+
+impl Move {
+    /// After so many milliseconds.
+    #[must_use]
+    pub const fn after(self, milliseconds: u64) -> Next {
+        Next {
+            after: milliseconds,
+            then: self,
+        }
+    }
+}
+
+/// A move, and how many milliseconds of looking and thinking come before it.
+pub struct Next {
+    /// Milliseconds.
+    pub after: u64,
+    /// Then this.
+    pub then: Move,
+}
+
+/// Somebody in front of a kiosk. Knows what is on the screen and what is in their own head, nothing else.
+pub trait Person {
+    /// Looks at the screen, and whether a card is in the slot, and decides. Asked again whenever the screen has changed, and
+    /// when a move had no effect. A move that was decided may still not be made: the screen can change before.
+    fn look(&mut self, view: &View, card_in: bool) -> Next;
+
+    /// The move was made.
+    fn made(&mut self, _: &Move) {}
+
+    /// Who it is, for messages.
+    fn name(&self) -> String;
+}
+
+impl Booth {
+    /// A booth whose kiosk has no power yet.
+    #[must_use]
+    pub fn new(time: Rc<Timeline>) -> Self {
+        Self {
+            inner: Rc::new(Inner {
+                view: RefCell::new(Rc::new(View::Dark)),
+                shown: Cell::new(0),
+                changed: Notify::default(),
+                touches: RefCell::default(),
+                touched: Notify::default(),
+                lamp: Cell::new(Lamp::Off),
+                done_sounds: Cell::new(0),
+            }),
+            slot: CardSlot::default(),
+            time,
+        }
+    }
+
+    /// What is on the panel.
+    #[must_use]
+    pub fn view(&self) -> Rc<View> {
+        self.inner.view.borrow().clone()
+    }
+
+    /// The lamp.
+    #[must_use]
+    pub fn lamp(&self) -> Lamp {
+        self.inner.lamp.get()
+    }
+
+    /// How often the sound of a recorded vote was played.
+    #[must_use]
+    pub fn done_sounds(&self) -> u64 {
+        self.inner.done_sounds.get()
+    }
+
+    /// Puts a picture on the panel.
+    pub fn put(&self, view: View) {
+        let kind = self.inner.view.borrow().kind();
+        if kind != view.kind() {
+            self.inner.touches.borrow_mut().clear();
+        }
+        *self.inner.view.borrow_mut() = Rc::new(view);
+        self.inner.shown.set(self.inner.shown.get() + 1);
+        self.inner.changed.notify();
+    }
+
+    /// A finger on the panel.
+    pub fn touch(&self, touch: Touch) {
+        let mut touches = self.inner.touches.borrow_mut();
+        if touches.len() < QUEUE {
+            touches.push_back(touch);
+        }
+        drop(touches);
+        self.inner.touched.notify();
+    }
+
+    /// Waits until the panel shows something for which `wanted` holds.
+    pub async fn wait_for(&self, mut wanted: impl FnMut(&View) -> bool) {
+        self.inner
+            .changed
+            .wait_for(|| wanted(&self.inner.view.borrow()).then_some(()))
+            .await;
+    }
+
+    async fn next_picture(&self, after: u64) {
+        self.inner
+            .changed
+            .wait_for(|| (self.inner.shown.get() != after).then_some(()))
+            .await;
+    }
+
+    /// Lets a person act until they leave.
+    ///
+    /// # Errors
+    /// If the kiosk does not react to the same move tried several times, or a screen that should change by itself does not.
+    pub async fn attend(&self, person: &mut dyn Person) -> Result<()> {
+        let mut tries = 0;
+        loop {
+            let shown = self.inner.shown.get();
+            let view = self.view();
+            let Next { after, then } = person.look(&view, self.slot.occupied());
+            if let Move::Wait = then {
+                match select(self.next_picture(shown), self.time.sleep(PATIENCE)).await {
+                    Either::First(()) => tries = 0,
+                    Either::Second(()) => bail!("{} waits for ever in front of {view:?}", person.name()),
+                }
+                continue;
+            }
+            if let Either::First(()) = select(self.next_picture(shown), self.time.sleep(after)).await {
+                // Something else is on the screen: look again before acting.
+                continue;
+            }
+            person.made(&then);
+            match then {
+                Move::Touch(touch) => self.touch(touch),
+                Move::Insert(card) => {
+                    if self.slot.insert(card).is_some() {
+                        bail!("{} finds a card in the slot", person.name());
+                    }
+                }
+                Move::Pull => {
+                    self.slot.pull();
+                }
+                Move::Leave => return Ok(()),
+                Move::Wait => {}
+            }
+            match select(self.next_picture(shown), self.time.sleep(TRY_AGAIN)).await {
+                Either::First(()) => tries = 0,
+                Either::Second(()) => tries += 1,
+            }
+            if tries > TRIES {
+                bail!("{} gets no reaction in front of {view:?}", person.name());
+            }
+        }
+    }
+}
+
+/// The kiosk's port to the panel, its lamp and its loudspeaker.
+pub struct BoothPort(pub(super) Booth);
+
+impl Panel for BoothPort {
+    fn show(&mut self, screen: &Screen<'_>) {
+        self.0.put(View::of(screen));
+    }
+
+    async fn next(&mut self) -> Touch {
+        let inner = &self.0.inner;
+        inner.touched.wait_for(|| inner.touches.borrow_mut().pop_front()).await
+    }
+}
+
+impl Signals for BoothPort {
+    fn lamp(&mut self, lamp: Lamp) {
+        self.0.inner.lamp.set(lamp);
+    }
+
+    fn sound(&mut self, sound: Sound) {
+        if sound == Sound::Done {
+            self.0.inner.done_sounds.set(self.0.inner.done_sounds.get() + 1);
+        }
+    }
+}

@@ -1,0 +1,247 @@
+//! One thread, one queue, first come first served: futures are polled until all of them rest, then time moves on. The same
+//! spawns in the same order give the same run.
+
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, VecDeque};
+use std::future::Future;
+use std::pin::Pin;
+use std::rc::{Rc, Weak};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, Wake, Waker};
+
+use anyhow::{Result, bail};
+
+use super::notify::Notify;
+use super::time::Timeline;
+
+/// Polls within one moment of virtual time after which a world is said not to come to rest. A whole ballot's
+/// work is a few hundred; a kiosk that turns in a circle without time passing would otherwise hang the simulator.
+const RESTLESS: u64 = 5_000_000;
+
+type Task = Pin<Box<dyn Future<Output = ()>>>;
+
+/// The executor. Clones are the same one; tasks hold one to spawn others.
+#[derive(Clone)]
+pub struct Executor {
+    inner: Rc<Inner>,
+}
+
+struct Inner {
+    time: Rc<Timeline>,
+    /// `None` while a task is being polled.
+    tasks: RefCell<BTreeMap<u64, Option<Task>>>,
+    ready: Arc<Queue>,
+    serial: Cell<u64>,
+}
+
+#[derive(Default)]
+struct Queue(Mutex<VecDeque<Arc<Wakeup>>>);
+
+/// What a waker does: puts its task into the queue, once. (The standard library's wakers must be able to travel
+/// between threads; these never do.)
+struct Wakeup {
+    task: u64,
+    queued: AtomicBool,
+    queue: Arc<Queue>,
+}
+
+impl Wake for Wakeup {
+    fn wake(self: Arc<Self>) {
+        if !self.queued.swap(true, Ordering::Relaxed) {
+            let queue = self.queue.clone();
+            let mut queue = queue.0.lock().unwrap_or_else(PoisonError::into_inner);
+            queue.push_back(self);
+        }
+    }
+}
+
+impl Executor {
+    /// An empty world in which time passes by `time`.
+    #[must_use]
+    pub fn new(time: Rc<Timeline>) -> Self {
+        Self {
+            inner: Rc::new(Inner {
+                time,
+                tasks: RefCell::default(),
+                ready: Arc::default(),
+                serial: Cell::new(0),
+            }),
+        }
+    }
+
+    /// Time.
+    #[must_use]
+    pub fn time(&self) -> &Rc<Timeline> {
+        &self.inner.time
+    }
+
+    /// Starts a task. It goes on until it is done, or until [`Job::stop`].
+    pub fn spawn<T: 'static>(&self, future: impl Future<Output = T> + 'static) -> Job<T> {
+        let end = Rc::new(End {
+            value: RefCell::new(None),
+            changed: Notify::default(),
+        });
+        let task = self.inner.serial.get();
+        self.inner.serial.set(task + 1);
+        let told = end.clone();
+        let future: Task = Box::pin(async move {
+            let value = future.await;
+            *told.value.borrow_mut() = Some(value);
+            told.changed.notify();
+        });
+        self.inner.tasks.borrow_mut().insert(task, Some(future));
+        self.waker(task).wake();
+        Job {
+            task,
+            end,
+            executor: Rc::downgrade(&self.inner),
+        }
+    }
+
+    /// Runs the world until `future` is done and gives its value.
+    ///
+    /// # Errors
+    /// If everybody waits for something that will never come, or the world does not come to rest: both are defects of
+    /// a simulated person or of the kiosk, and both would be a kiosk that hangs.
+    pub fn run<T: 'static>(&self, future: impl Future<Output = T> + 'static) -> Result<T> {
+        let main = self.spawn(future);
+        loop {
+            let mut polls = 0;
+            while let Some(wakeup) = self.next() {
+                self.poll(&wakeup);
+                polls += 1;
+                if polls > RESTLESS {
+                    bail!("the world does not come to rest at {} ms", self.inner.time.now());
+                }
+                if let Some(value) = main.take() {
+                    return Ok(value);
+                }
+            }
+            if !self.inner.time.advance() {
+                bail!("everybody waits for ever since {} ms", self.inner.time.now());
+            }
+        }
+    }
+
+    fn next(&self) -> Option<Arc<Wakeup>> {
+        self.inner.ready.0.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
+    }
+
+    fn poll(&self, wakeup: &Arc<Wakeup>) {
+        wakeup.queued.store(false, Ordering::Relaxed);
+        let taken = self.inner.tasks.borrow_mut().get_mut(&wakeup.task).and_then(Option::take);
+        let Some(mut future) = taken else { return };
+        let waker = Waker::from(wakeup.clone());
+        let done = future.as_mut().poll(&mut Context::from_waker(&waker)) == Poll::Ready(());
+        let mut tasks = self.inner.tasks.borrow_mut();
+        if done {
+            tasks.remove(&wakeup.task);
+        } else if let Some(place) = tasks.get_mut(&wakeup.task) {
+            *place = Some(future);
+            return;
+        }
+        // Done or stopped while it ran: what it drops may stop other tasks.
+        drop(tasks);
+        drop(future);
+    }
+
+    fn waker(&self, task: u64) -> Waker {
+        Waker::from(Arc::new(Wakeup {
+            task,
+            queued: AtomicBool::new(false),
+            queue: self.inner.ready.clone(),
+        }))
+    }
+}
+
+struct End<T> {
+    value: RefCell<Option<T>>,
+    changed: Notify,
+}
+
+/// A started task. Dropping the job lets the task go on.
+pub struct Job<T> {
+    task: u64,
+    end: Rc<End<T>>,
+    executor: Weak<Inner>,
+}
+
+impl<T> Job<T> {
+    /// The task's value, once, when it is done.
+    #[must_use]
+    pub fn take(&self) -> Option<T> {
+        self.end.value.borrow_mut().take()
+    }
+
+    /// Waits until the task is done. For ever if it is stopped.
+    pub async fn wait(&self) -> T {
+        self.end.changed.wait_for(|| self.take()).await
+    }
+
+    /// Drops the task's future at the await point where it stands: that is what a power cut is.
+    pub fn stop(&self) {
+        if let Some(inner) = self.executor.upgrade() {
+            let task = inner.tasks.borrow_mut().remove(&self.task);
+            drop(task);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn time_passes_only_when_everybody_rests() {
+        let world = Executor::new(Timeline::new());
+        let order = Rc::new(RefCell::new(Vec::new()));
+        for delay in [30, 10, 20, 10] {
+            let (time, order) = (world.time().clone(), order.clone());
+            let _ = world.spawn(async move {
+                time.sleep(delay).await;
+                order.borrow_mut().push((time.now(), delay));
+            });
+        }
+        let time = world.time().clone();
+        let end = world.run(async move {
+            time.sleep(40).await;
+            time.now()
+        });
+        assert_eq!(end.unwrap(), 40);
+        assert_eq!(*order.borrow(), [(10, 10), (10, 10), (20, 20), (30, 30)]);
+    }
+
+    #[test]
+    fn a_stopped_task_is_dropped_where_it_stands() {
+        struct Told(Rc<Cell<bool>>);
+        impl Drop for Told {
+            fn drop(&mut self) {
+                self.0.set(true);
+            }
+        }
+        let world = Executor::new(Timeline::new());
+        let dropped = Rc::new(Cell::new(false));
+        let (time, told) = (world.time().clone(), Told(dropped.clone()));
+        let job = world.spawn(async move {
+            time.sleep(100).await;
+            drop(told);
+            unreachable!("stopped at 50");
+        });
+        let time = world.time().clone();
+        world
+            .run(async move {
+                time.sleep(50).await;
+                job.stop();
+                time.sleep(100).await;
+            })
+            .unwrap();
+        assert!(dropped.get());
+    }
+
+    #[test]
+    fn a_world_in_which_everybody_waits_is_an_error_not_a_hang() {
+        let world = Executor::new(Timeline::new());
+        assert!(world.run(std::future::pending::<()>()).is_err());
+    }
+}

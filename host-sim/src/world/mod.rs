@@ -1,0 +1,16 @@
+//! The world around kiosks: time, power, devices, network. Deterministic: one thread, one seed.
+//!
+//! What is here pretends to be hardware; it must never know what a voter wants.
+
+pub mod booth;
+pub mod clock;
+pub mod executor;
+pub mod media;
+pub mod network;
+pub mod notify;
+pub mod power;
+pub mod reader;
+pub mod seed;
+pub mod store;
+pub mod time;
+pub mod view;

@@ -1,0 +1,148 @@
+//! The card slot of a kiosk, and cards as things that are in it or in somebody's hand.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use card::{Transmit, TransmitError};
+use kiosk::ports::{CardReader, ReaderError};
+
+use super::notify::Notify;
+use super::time::Timeline;
+use crate::cards::Chip;
+
+/// A card. Clones are the same card.
+#[derive(Clone)]
+pub struct Card {
+    chip: Rc<RefCell<dyn Chip>>,
+    /// Whether it can be powered at all; false for a postcard, or a card upside down.
+    answers: bool,
+}
+
+impl Card {
+    /// A card with this chip.
+    pub fn new(chip: impl Chip + 'static) -> Self {
+        Self::shared(Rc::new(RefCell::new(chip)))
+    }
+
+    /// A card whose chip somebody else keeps a hand on (to count tries, to block it).
+    #[must_use]
+    pub fn shared(chip: Rc<RefCell<dyn Chip>>) -> Self {
+        Self { chip, answers: true }
+    }
+
+    /// The same card, put in the wrong way round.
+    #[must_use]
+    pub fn upside_down(&self) -> Self {
+        Self {
+            chip: self.chip.clone(),
+            answers: false,
+        }
+    }
+}
+
+/// The slot. Clones are the same one.
+#[derive(Clone, Default)]
+pub struct CardSlot {
+    inner: Rc<Inner>,
+}
+
+#[derive(Default)]
+struct Inner {
+    card: RefCell<Option<Card>>,
+    changed: Notify,
+}
+
+impl CardSlot {
+    /// Puts a card in; one that is still in is given back.
+    pub fn insert(&self, card: Card) -> Option<Card> {
+        card.chip.borrow_mut().reset();
+        let old = self.inner.card.replace(Some(card));
+        self.inner.changed.notify();
+        old
+    }
+
+    /// Pulls the card out.
+    pub fn pull(&self) -> Option<Card> {
+        let card = self.inner.card.take();
+        if let Some(card) = &card {
+            card.chip.borrow_mut().reset();
+        }
+        self.inner.changed.notify();
+        card
+    }
+
+    /// Whether something is in.
+    #[must_use]
+    pub fn occupied(&self) -> bool {
+        self.inner.card.borrow().is_some()
+    }
+}
+
+/// The kiosk's port to the slot.
+pub struct SlotReader {
+    link: Link,
+}
+
+impl SlotReader {
+    pub(super) const fn new(slot: CardSlot, time: Rc<Timeline>) -> Self {
+        Self {
+            link: Link { slot, time },
+        }
+    }
+}
+
+impl CardReader for SlotReader {
+    type Link = Link;
+
+    async fn wait_insert(&mut self) -> Result<(), ReaderError> {
+        let inner = &self.link.slot.inner;
+        let answers = inner
+            .changed
+            .wait_for(|| inner.card.borrow().as_ref().map(|card| card.answers))
+            .await;
+        if answers { Ok(()) } else { Err(ReaderError::Mute) }
+    }
+
+    async fn wait_removed(&mut self) {
+        let inner = &self.link.slot.inner;
+        inner
+            .changed
+            .wait_for(|| inner.card.borrow().is_none().then_some(()))
+            .await;
+    }
+
+    fn link(&mut self) -> &mut Link {
+        &mut self.link
+    }
+
+    async fn power_down(&mut self) {
+        if let Some(card) = &*self.link.slot.inner.card.borrow() {
+            card.chip.borrow_mut().reset();
+        }
+    }
+}
+
+/// Milliseconds an APDU takes on a contact reader.
+const APDU: u64 = 15;
+
+/// The way to the card that is in.
+pub struct Link {
+    slot: CardSlot,
+    time: Rc<Timeline>,
+}
+
+impl Transmit for Link {
+    async fn transmit(&mut self, command: &[u8], response: &mut [u8]) -> Result<usize, TransmitError> {
+        self.time.sleep(APDU).await;
+        let card = self.slot.inner.card.borrow().clone().ok_or(TransmitError::Removed)?;
+        if !card.answers {
+            return Err(TransmitError::Timeout);
+        }
+        let answer = card.chip.borrow_mut().apdu(command)?;
+        response
+            .get_mut(..answer.len())
+            .ok_or(TransmitError::TooLong)?
+            .copy_from_slice(&answer);
+        Ok(answer.len())
+    }
+}
