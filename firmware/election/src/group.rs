@@ -227,11 +227,9 @@ pub fn hash_to_curve(tag: &[u8], message: &[u8]) -> Result<Point, GroupError> {
     if tag.is_empty() || tag.len() > 255 {
         return Err(GroupError::Point);
     }
-    let point = p256::hash2curve::hash_from_bytes::<NistP256, p256::hash2curve::ExpandMsgXmd<sha2::Sha256>>(
-        &[message],
-        &[tag],
-    )
-    .map_err(|_| GroupError::Point)?;
+    let point =
+        p256::hash2curve::hash_from_bytes::<NistP256, p256::hash2curve::ExpandMsgXmd<sha2::Sha256>>(&[message], &[tag])
+            .map_err(|_| GroupError::Point)?;
     Point::from_projective(&point)
 }
 
@@ -263,20 +261,37 @@ mod tests {
         let x: [u8; 32] = g[1..].try_into().unwrap();
         assert_eq!(Point::from_bytes(&g), Ok(Point::GENERATOR));
         for tag in (0..=255).filter(|tag| !matches!(tag, 2 | 3)) {
-            assert_eq!(Point::from_bytes(&with_tag(tag, x)), Err(GroupError::Point), "tag {tag}");
-            assert_eq!(Point::from_bytes(&with_tag(tag, [0; 32])), Err(GroupError::Point), "identity {tag}");
+            assert_eq!(
+                Point::from_bytes(&with_tag(tag, x)),
+                Err(GroupError::Point),
+                "tag {tag}"
+            );
+            assert_eq!(
+                Point::from_bytes(&with_tag(tag, [0; 32])),
+                Err(GroupError::Point),
+                "identity {tag}"
+            );
         }
         // x = 5 is on the curve; x + p is the same x unreduced (it fits 32 bytes since 5 + p < 2^256).
         assert!(Point::from_bytes(&with_tag(2, hex32(&std::format!("{:064x}", 5)))).is_ok());
         let unreduced = "ffffffff00000001000000000000000000000001000000000000000000000004";
-        assert_eq!(Point::from_bytes(&with_tag(2, hex32(unreduced))), Err(GroupError::Point));
+        assert_eq!(
+            Point::from_bytes(&with_tag(2, hex32(unreduced))),
+            Err(GroupError::Point)
+        );
         assert_eq!(Point::from_bytes(&with_tag(2, hex32(P))), Err(GroupError::Point));
         assert_eq!(Point::from_bytes(&with_tag(3, [255; 32])), Err(GroupError::Point));
         // x = 1 has no y on P-256.
-        assert_eq!(Point::from_bytes(&with_tag(2, hex32(&std::format!("{:064x}", 1)))), Err(GroupError::Point));
+        assert_eq!(
+            Point::from_bytes(&with_tag(2, hex32(&std::format!("{:064x}", 1)))),
+            Err(GroupError::Point)
+        );
         assert_eq!(Point::from_slice(&[0]), Err(GroupError::Point));
         assert_eq!(Point::from_slice(&[4; 65]), Err(GroupError::Point));
-        assert_eq!(Point::from_projective(&ProjectivePoint::IDENTITY), Err(GroupError::Identity));
+        assert_eq!(
+            Point::from_projective(&ProjectivePoint::IDENTITY),
+            Err(GroupError::Identity)
+        );
     }
 
     #[test]
@@ -366,8 +381,16 @@ mod tests {
     fn p13_hash_to_curve_vectors() {
         let tag = b"QUUX-V01-CS02-with-P256_XMD:SHA-256_SSWU_RO_";
         for (message, x, y_odd) in [
-            (&b""[..], "2c15230b26dbc6fc9a37051158c95b79656e17a1a920b11394ca91c44247d3e4", 0x15u8),
-            (b"abc", "0bb8b87485551aa43ed54f009230450b492fead5f1cc91658775dac4a3388a0f", 0x2e),
+            (
+                &b""[..],
+                "2c15230b26dbc6fc9a37051158c95b79656e17a1a920b11394ca91c44247d3e4",
+                0x15u8,
+            ),
+            (
+                b"abc",
+                "0bb8b87485551aa43ed54f009230450b492fead5f1cc91658775dac4a3388a0f",
+                0x2e,
+            ),
         ] {
             let point = hash_to_curve(tag, message).unwrap();
             assert_eq!(point.to_bytes(), with_tag(2 | (y_odd & 1), hex32(x)), "{message:?}");

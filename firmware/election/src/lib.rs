@@ -19,6 +19,7 @@
 #[cfg(test)]
 extern crate std;
 
+pub mod ballot;
 pub mod batch;
 pub mod closing;
 pub mod group;
@@ -27,6 +28,7 @@ pub mod keys;
 pub mod ledger;
 pub mod manifest;
 pub mod merkle;
+pub mod opening;
 pub mod package;
 pub mod roll;
 pub mod sign;

@@ -155,7 +155,13 @@ mod tests {
         let mut rng = ChaCha20Rng::from_seed([3; 32]);
         let mut scalars: std::vec::Vec<_> = (0..64).map(|_| random_scalar(&mut rng).unwrap()).collect();
         // Edges of the recoding: 0, +-1, powers of two and their neighbours, both sides of n / 2, all digits at a half.
-        scalars.extend([Scalar::ZERO, Scalar::ONE, -Scalar::ONE, Scalar::TWO_INV, -Scalar::TWO_INV]);
+        scalars.extend([
+            Scalar::ZERO,
+            Scalar::ONE,
+            -Scalar::ONE,
+            Scalar::TWO_INV,
+            -Scalar::TWO_INV,
+        ]);
         let mut power = Scalar::ONE;
         for _ in 0..256 {
             scalars.extend([power, power - Scalar::ONE, power + Scalar::ONE, -power]);
