@@ -2,6 +2,8 @@
 //!
 //! Header, Merkle path, more than two thirds of the validators' signatures; nobody who hands the proof over has to be trusted.
 //! A kiosk forgets a batch only after this check: were it wrong, ballots could vanish without a trace on the ledger.
+//! That the transaction is in the block is proven; its place is not (some counts give a path of the same shape): places are read from
+//! the blocks themselves.
 
 use core::fmt;
 
