@@ -3,13 +3,13 @@
 use election::batch::Kind;
 
 use super::durable::Durable;
-use super::fault::Role;
 use super::frame::put;
 use super::index::Row;
 use super::journal::{self, ENTRY_HEADER, EntryKind};
 use super::label::RECORD_HEADER;
 use super::pair::WriteFault;
 use super::record;
+use super::scan::LastVoter;
 use super::{BallotBox, Leaves};
 use crate::audit::Event;
 use crate::ports::Medium;
@@ -70,11 +70,49 @@ impl<M: Medium, L: Leaves> BallotBox<'_, M, L> {
         outcome.release(proof).map_err(|_| Broken::no(Fault::Defect))
     }
 
+    /// The deficit rule, at every start: 0 goes on; 1 is a voter who was cut off, and is logged; anything else halts. Also logs
+    /// the start itself while polls are open.
+    ///
+    /// # Errors
+    /// [`Fault::Deficit`], or a failing write.
+    pub async fn settle(&mut self) -> Result<(), Broken> {
+        let missing = self.counts().deficit();
+        match missing {
+            0 => {}
+            1 if self.log.is_open() => self.append(&Event::Interrupted).await?,
+            _ => return Err(Broken::no(Fault::Deficit { missing })),
+        }
+        if self.log.is_open() {
+            self.append(&Event::Started).await?;
+        }
+        Ok(())
+    }
+
+    /// Whether the vote of the voter who was admitted last is recorded (F2); `None` if nobody was, or the last one left.
+    /// Asked after [`BallotBox::settle`].
+    #[must_use]
+    pub const fn last_voter(&self) -> Option<Recorded> {
+        match self.log.last {
+            LastVoter::Nobody => None,
+            LastVoter::Admitted => Some(Recorded::Yes),
+            LastVoter::Interrupted => Some(Recorded::No),
+        }
+    }
+
     /// Appends an event to the audit log.
     ///
     /// # Errors
     /// [`Broken`].
     pub async fn append(&mut self, event: &Event) -> Result<(), Broken> {
+        let allowed = match event {
+            Event::Admitted | Event::Abandoned | Event::Interrupted | Event::Closed { .. } => self.log.is_open(),
+            Event::Opened { .. } => self.log.opened.is_none() && self.log.closed.is_none(),
+            Event::Started | Event::TakenOver { .. } => self.log.closed.is_none(),
+        };
+        // Closed is closed (A11), and nobody votes before polls are open: also for a loop that forgot to ask.
+        if !allowed {
+            return Err(Broken::no(Fault::Defect));
+        }
         let mut bytes = [0; Event::MAX];
         let payload = event.encode(&mut bytes).map_err(|_| Broken::no(Fault::Defect))?;
         let body = self.scratch.get_mut(ENTRY_HEADER..).unwrap_or_default();
@@ -167,10 +205,5 @@ impl<M: Medium, L: Leaves> BallotBox<'_, M, L> {
                 recorded: if cast { Recorded::Yes } else { Recorded::No },
             })
         }
-    }
-
-    /// The media, for what is not a record (formatting a takeover's label).
-    pub(super) const fn medium(&mut self, role: Role) -> &mut M {
-        self.media.at(role)
     }
 }

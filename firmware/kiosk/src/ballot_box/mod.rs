@@ -12,11 +12,13 @@ mod index;
 mod journal;
 mod label;
 mod mount;
+mod outbox;
 mod pair;
 mod progress;
 mod reader;
 mod record;
 mod scan;
+mod takeover;
 #[cfg(test)]
 mod tests;
 
@@ -28,16 +30,18 @@ pub use index::Row;
 pub use journal::EntryKind;
 pub use label::{LABELS, Label, Layout, MAX_LABEL, RECORD_HEADER, TakenOver};
 pub use mount::{Expected, Mounted, label_of};
+pub use outbox::Unproven;
 pub use progress::Progress;
 pub use reader::{Item, Reader, ReaderError, SlotState, format};
 pub use record::Record;
+pub use scan::{LastVoter, Log};
+pub use takeover::{Proposal, propose, rebind};
 
 use election::batch;
 use election::hash::Digest;
 
 use index::Index;
 use pair::Pair;
-use scan::Log;
 
 /// What the box holds and what its log counted (SPEC.md, section 8, `Counters`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -39,6 +39,8 @@ pub struct Log {
     pub(super) opened: Option<[u8; 32]>,
     pub(super) closed: Option<[StaffSignature; 2]>,
     pub(super) closing: bool,
+    /// The kiosk that took over last.
+    pub(super) taken: Option<Digest>,
     /// Transaction hash of the newest commit proof.
     pub(super) proven: Option<Digest>,
     pub(super) outbox: Outbox,
@@ -78,6 +80,7 @@ impl Log {
             opened: None,
             closed: None,
             closing: false,
+            taken: None,
             proven: None,
             outbox: Outbox {
                 batches: 0,
@@ -175,7 +178,8 @@ impl Log {
                         self.last = LastVoter::Interrupted;
                     }
                     Event::Closed { staff, .. } => self.closed = Some(staff),
-                    Event::Started | Event::TakenOver { .. } => {}
+                    Event::TakenOver { new, .. } => self.taken = Some(new),
+                    Event::Started => {}
                 }
             }
             EntryKind::Transaction => {}
@@ -254,6 +258,11 @@ impl Walk {
             position: 0,
             sequence: 0,
         }
+    }
+
+    /// Goes on from a known place; `sequence` is the next number there.
+    pub const fn from(position: u32, sequence: u32) -> Self {
+        Self { position, sequence }
     }
 
     /// The next entry, its payload behind [`ENTRY_HEADER`] in `buffer`, and where it lies. At most as many rounds as there are

@@ -56,7 +56,7 @@ impl State {
                 out.record = Some(Record::Event(Event::Abandoned));
                 out.then(Phase::Abandoned, [Effect::Wipe, Effect::Lamp(Lamp::Ready)])
             }
-            (Phase::Voting(voting), input) => super::step::voting(&mut out, voting, input),
+            (Phase::Voting(voting), input) => voting_step(&mut out, voting, input),
 
             (Phase::Probing | Phase::Refused(_) | Phase::Pin(_) | Phase::Admitting, Input::Removed) => {
                 out.then(Phase::Idle, [Effect::Forget, Effect::Lamp(Lamp::Ready)])
@@ -140,7 +140,7 @@ fn pin(out: &mut Builder, mut entry: PinEntry, touch: Touch) -> Phase {
 }
 
 /// A step between admission and the end, but for the card's removal.
-pub(super) fn voting(out: &mut Builder, mut voting: Voting, input: Input) -> Phase {
+fn voting_step(out: &mut Builder, mut voting: Voting, input: Input) -> Phase {
     // While something is being computed only its result counts.
     if let Place::Encrypting { ending } = voting.place {
         if let Input::Encrypted { code } = input {
