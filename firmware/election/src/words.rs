@@ -124,7 +124,7 @@ impl FromStr for ClosingWords {
         }
         let words = Self { entropy };
         // The checksum is in the last word: the encoder says what it must be.
-        let last = found().last().unwrap_or("");
+        let last = found().next_back().unwrap_or("");
         if words.words().last().is_some_and(|word| word.eq_ignore_ascii_case(last)) {
             Ok(words)
         } else {
