@@ -26,7 +26,7 @@ pub const LAYOUT: Layout = Layout {
     journal: 160,
     slot: 2,
     cast: 12,
-    spoiled: 3,
+    spoiled: 8,
 };
 const BALLOT: usize = 700;
 
