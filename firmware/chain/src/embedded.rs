@@ -211,10 +211,6 @@ impl<S: Storage> Chain<S> {
 
     /// Makes one block of the first transactions and pushes a result for each that it settled.
     fn submit_block(&mut self, transactions: &[&[u8]], results: &mut Vec<Result<Receipt, SubmitError>>) {
-        if self.stopped {
-            results.push(Err(SubmitError::Stopped));
-            return;
-        }
         let proposal = match self.ledger.propose(transactions.iter().copied()) {
             Ok(proposal) => proposal,
             Err(error) => {
@@ -258,6 +254,9 @@ impl<S: Storage> Chain<S> {
 
     /// Signs a block, makes it durable, applies it.
     fn decide(&mut self, block: &[u8], header: &BlockHeader) -> Result<(), SubmitError> {
+        if self.stopped {
+            return Err(SubmitError::Stopped);
+        }
         let round = self.round;
         let mut votes = Vec::with_capacity(self.validators.len());
         for validator in &mut self.validators {
