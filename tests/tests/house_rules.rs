@@ -238,3 +238,28 @@ fn every_rust_file_says_what_it_is_for() {
         .collect();
     assert_eq!(silent, Vec::<String>::new());
 }
+
+/// The packages of a lock file with their versions.
+fn locked(path: &str) -> BTreeSet<(String, String)> {
+    let value = |line: &str, key: &str| {
+        line.strip_prefix(key)
+            .and_then(|v| v.strip_prefix(" = \""))
+            .and_then(|v| v.strip_suffix('"'))
+            .map(str::to_string)
+    };
+    let text = read(path);
+    let names = text.lines().filter_map(|l| value(l, "name"));
+    let versions = text
+        .lines()
+        .skip_while(|l| !l.starts_with("[[package]]"))
+        .filter_map(|l| value(l, "version"));
+    names.zip(versions).collect()
+}
+
+#[test]
+fn the_binary_without_a_heap_links_the_versions_that_ship() {
+    let (ship, bare) = (locked("Cargo.lock"), locked("tests/no-heap/Cargo.lock"));
+    assert!(bare.iter().any(|(name, _)| name == "p256"), "{bare:?}");
+    let strange: Vec<_> = bare.iter().filter(|p| p.0 != "no-heap" && !ship.contains(*p)).collect();
+    assert!(strange.is_empty(), "{strange:?}: copy the versions of Cargo.lock");
+}
