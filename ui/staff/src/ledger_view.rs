@@ -66,15 +66,15 @@ pub struct LedgerView {
     pub rows: Vec<Row>,
     /// Closing batches.
     pub closed: Vec<Closed>,
-    /// First row of each (kind, leaf).
-    first: HashMap<(u8, Digest), usize>,
+    /// First place of each (kind, code, leaf).
+    first: HashMap<(u8, Digest, Digest), Place>,
 }
 
 impl LedgerView {
-    /// The first row with this leaf.
+    /// The first place of an entry: of equal leaves only the first one counts.
     #[must_use]
-    pub fn row(&self, kind: EntryKind, leaf: &Digest) -> Option<&Row> {
-        self.first.get(&(kind.into(), *leaf)).and_then(|index| self.rows.get(*index))
+    pub fn place(&self, kind: EntryKind, code: &Digest, leaf: &Digest) -> Option<Place> {
+        self.first.get(&(kind.into(), *code, *leaf)).copied()
     }
 
     /// A kiosk and those whose place it took, newest first.
@@ -153,18 +153,19 @@ impl LedgerView {
             });
         }
         for (index, entry) in (0u32..).zip(batch.entries.iter().map_while(Result::ok)) {
-            self.first.entry((entry.kind.into(), entry.leaf)).or_insert(self.rows.len());
+            let place = Place {
+                height,
+                transaction: number,
+                entry: index,
+            };
+            self.first.entry((entry.kind.into(), entry.code, entry.leaf)).or_insert(place);
             self.rows.push(Row {
                 kind: entry.kind,
                 code: entry.code,
                 leaf: entry.leaf,
                 kiosk: header.kiosk,
                 epoch: header.epoch,
-                place: Place {
-                    height,
-                    transaction: number,
-                    entry: index,
-                },
+                place,
             });
         }
     }

@@ -5,6 +5,7 @@
 //! voted what: it holds no voter's name, and it decrypts sums only.
 
 pub mod anchor;
+pub mod ballots;
 pub mod cli;
 mod contest;
 pub mod definition;
@@ -22,11 +23,14 @@ mod order;
 pub mod package;
 pub mod problem;
 pub mod progress;
+pub mod reception;
+pub mod record;
 pub mod report;
 pub mod results;
 pub mod roll;
 pub mod schema;
 mod style;
+pub mod tally;
 mod texts;
 
 pub use problem::{Kind, Outcome, Problem};
