@@ -21,6 +21,7 @@ extern crate std;
 
 pub mod ballot;
 pub mod batch;
+pub mod ceremony;
 pub mod closing;
 pub mod dlog;
 pub mod group;
