@@ -68,10 +68,10 @@ def sc(n):
 class Election:
     """An election with everything known; `policy` 0 first, 1 last."""
 
-    def __init__(self, seed=1, policy=0, epochs=1, k=2, n=3, stations=(1, 2), styles=((0, 1), (0,))):
+    def __init__(self, seed=1, policy=0, epochs=1, k=2, n=3, stations=(1, 2), styles=((0, 1), (0,)), contests=None):
         self.rng = random.Random(seed)
         self.policy, self.k, self.n = policy, k, n
-        self.contests = [("c-park", 1, ["o-for", "o-against"]), ("c-dish", 2, ["o-1", "o-2", "o-3"])]
+        self.contests = contests or [("c-park", 1, ["o-for", "o-against"]), ("c-dish", 2, ["o-1", "o-2", "o-3"])]
         self.styles = styles
         self.manifest = b"".join([
             varint(1), text("test-election"), bytes([0, policy]), varint(20261122), varint(20261123), varint(8), varint(10),
