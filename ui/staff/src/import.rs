@@ -76,7 +76,7 @@ pub fn import_file(path: &Path, options: &Options) -> Outcome<Imported> {
 pub fn import_bytes(bytes: &[u8], options: &Options) -> Outcome<Imported> {
     // Editors on Windows put a byte order mark before UTF-8; it says nothing.
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-    let value: Value = serde_json::from_slice(bytes).map_err(|error| {
+    let value: Value = crate::json::parse(bytes).map_err(|error| {
         Problem::new(
             Kind::Malformed,
             format!("line {}, column {}", error.line(), error.column()),

@@ -2,15 +2,15 @@
 
 use std::path::Path;
 
-use election::hash::{Digest, hash};
+use election::hash::Digest;
 use election::keys::Keys;
-use election::manifest::{Manifest, Text, election_hash};
+use election::manifest::{Text, election_hash};
 use election::package::{Package, PackageError, Parts, write};
 use election::sign::{PublicKey, Signer};
+use election::tag::ElectionSecret;
 use election::wire::Seq;
 use rand_core::CryptoRng;
 use serde::Serialize;
-use zeroize::Zeroizing;
 
 use crate::definition::Texts;
 use crate::encode::{seq_of, to_bytes};
@@ -165,28 +165,20 @@ pub fn claimed_authority(bytes: &[u8]) -> Outcome<PublicKey> {
     Ok(header.authority.0)
 }
 
-/// The commitment of E: `H("ippyo/1/secret", eh, E)`.
-#[must_use]
-pub fn commitment(election: &Digest, secret: &[u8; 32]) -> Digest {
-    hash("ippyo/1/secret", &[election, secret])
-}
-
 /// Draws E and keeps it (0600, never overwritten).
 ///
 /// # Errors
 /// The file cannot be written.
-pub fn create_secret<R: CryptoRng + ?Sized>(path: &Path, rng: &mut R) -> Outcome<Zeroizing<[u8; 32]>> {
-    let mut secret = Zeroizing::new([0; 32]);
-    rng.fill_bytes(secret.as_mut());
-    keyfile::write_secret(path, &secret)?;
+pub fn create_secret<R: CryptoRng + ?Sized>(path: &Path, rng: &mut R) -> Outcome<ElectionSecret> {
+    let secret = ElectionSecret::generate(rng);
+    keyfile::write_secret(path, &secret.to_bytes())?;
     Ok(secret)
 }
 
-/// The manifest in a package, checked.
+/// Reads E.
 ///
 /// # Errors
-/// As [`show`].
-pub fn manifest_of<'b>(bytes: &'b [u8], authority: &PublicKey) -> Outcome<election::manifest::CheckedManifest<'b>> {
-    let package = Package::open(bytes, authority).map_err(|error| Problem::new(Kind::Refused, "package", error))?;
-    Manifest::parse(package.manifest.bytes()).map_err(|error| Problem::new(Kind::Refused, "package", error))
+/// As [`keyfile::read_secret`].
+pub fn read_secret(path: &Path) -> Outcome<ElectionSecret> {
+    Ok(ElectionSecret::from_bytes(*keyfile::read_secret(path)?))
 }

@@ -7,6 +7,7 @@ use election::ledger::role;
 use election::manifest::{Manifest, election_hash};
 use election::package::Package;
 use election::sign::{PublicKey, Signer};
+use election::tag::ElectionSecret;
 use election::wire::{Bytes, Seq};
 use proptest::prelude::*;
 use rand_core::SeedableRng as _;
@@ -77,7 +78,7 @@ fn build(desk: &Desk, serial: u32) -> staff::Outcome<Vec<u8>> {
             manifest: &desk.manifest,
             keys: &desk.keys,
             genesis: &desk.genesis,
-            secret: &package::commitment(&desk.election, &[7; 32]),
+            secret: &ElectionSecret::from_bytes([7; 32]).commitment(&desk.election),
             station: 3,
             name: &vec![("ja".into(), "市役所".into()), ("en".into(), "City hall".into())],
             roll: &desk.roll,

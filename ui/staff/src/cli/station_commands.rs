@@ -141,7 +141,7 @@ impl PackageBuild {
         let manifest = desk::parse_manifest(&manifest_bytes, &self.manifest)?;
         let keys = desk::read_keys(&self.keys)?;
         let election = desk::election_hash(&manifest_bytes, &self.keys)?;
-        let secret = keyfile::read_secret(&self.secret)?;
+        let secret = package::read_secret(&self.secret)?;
         let mut name = parse_name(&self.name)?;
         let fallback = manifest.fallback();
         name.sort_by_key(|(language, _)| language != fallback);
@@ -158,7 +158,7 @@ impl PackageBuild {
                 manifest: &manifest_bytes,
                 keys: &keys,
                 genesis: &genesis,
-                secret: &package::commitment(&election, &secret),
+                secret: &secret.commitment(&election),
                 station: self.station,
                 name: &name,
                 roll: &roll,
