@@ -11,7 +11,8 @@ use election::sign::Signer;
 use election::wire::{self, WireError};
 
 use crate::evidence::Evidence;
-use crate::ledger::{ApplyError, Ledger, OwnedProof, Verdict, append};
+use crate::ledger::{ApplyError, Ledger, Verdict, append};
+use crate::proof::OwnedProof;
 use crate::storage::{MemoryStorage, Storage, StorageError};
 use crate::validator::{OwnedCertificate, Validator, ValidatorError};
 

@@ -9,8 +9,8 @@ use std::fmt;
 
 use election::hash::Digest;
 use election::ledger::{
-    Applied, Block, BlockError, BlockHeader, Certificate, CertificateError, CommitProof, CommitSignature, Genesis,
-    GenesisError, KioskRow, MAX_BLOCK, MAX_TRANSACTION, MAX_TRANSACTIONS, Raw, Refusal, Rules, Transaction, Validators,
+    Applied, Block, BlockError, BlockHeader, Certificate, CertificateError, CommitSignature, Genesis, GenesisError,
+    KioskRow, MAX_BLOCK, MAX_TRANSACTION, MAX_TRANSACTIONS, Raw, Refusal, Rules, Transaction, Validators,
     transaction_hash,
 };
 use election::merkle;
@@ -18,6 +18,7 @@ use election::wire::{self, Seq, WireError};
 
 use crate::evidence::{Drawer, Evidence};
 use crate::index::{BatchPlace, Changes, Found, Index, Overlay};
+use crate::proof::OwnedProof;
 
 /// A decided block without its body.
 struct Decision {
@@ -90,32 +91,6 @@ impl std::error::Error for ApplyError {}
 impl From<BlockError> for ApplyError {
     fn from(error: BlockError) -> Self {
         Self::Block(error)
-    }
-}
-
-/// A commit proof with memory of its own.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct OwnedProof {
-    header: BlockHeader,
-    round: u32,
-    signatures: Vec<u8>,
-    index: u32,
-    count: u32,
-    path: Vec<u8>,
-}
-
-impl OwnedProof {
-    /// The proof as it is encoded and verified.
-    #[must_use]
-    pub fn view(&self) -> CommitProof<'_> {
-        CommitProof {
-            header: self.header,
-            round: self.round,
-            signatures: Seq::from_bytes(&self.signatures),
-            index: self.index,
-            count: self.count,
-            path: Seq::from_bytes(&self.path),
-        }
     }
 }
 

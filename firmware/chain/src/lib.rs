@@ -27,10 +27,12 @@ mod evidence;
 pub mod gateway;
 mod index;
 mod ledger;
+mod proof;
 pub mod storage;
 pub mod validator;
 
 pub use embedded::{Chain, OpenError, Receipt, SubmitError};
 pub use evidence::{Evidence, MAX_EVIDENCE};
 pub use index::{BatchPlace, Found, Place};
-pub use ledger::{ApplyError, Ledger, OwnedProof, Proposal, Verdict};
+pub use ledger::{ApplyError, Ledger, Proposal, Verdict};
+pub use proof::OwnedProof;

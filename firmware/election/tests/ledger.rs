@@ -10,5 +10,7 @@ mod genesis;
 mod proof;
 #[path = "ledger/rules.rs"]
 mod rules;
+#[path = "ledger/takeover.rs"]
+mod takeover;
 #[path = "ledger/vectors.rs"]
 mod vectors;
