@@ -174,6 +174,12 @@ def check_ceremony(raw, keys):
     ceremony = decode(file, t.ceremony, wire.Ceremony, "ceremony")
     n, k = len(ceremony.trustees), ceremony.threshold
     need(ceremony.version == 1 and 1 <= k <= n <= 9, file, "ceremony", "an unknown version or threshold")
+    for i, trustee in enumerate(ceremony.trustees):
+        for other in ceremony.trustees[:i]:
+            need(trustee.name != other.name, file, "ceremony", "two trustees with one name")
+            shared = {trustee.signing, trustee.sealing} & {other.signing, other.sealing}
+            need(not shared, file, "ceremony", "two trustees with one key")
+        need(1 <= len(trustee.name.encode()) <= 64, file, "ceremony", "a trustee's name that is empty or longer than 64 bytes")
     ident = H("ippyo/1/ceremony", t.ceremony)
 
     def opened(kind, name, messages, read):
