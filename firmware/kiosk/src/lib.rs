@@ -22,6 +22,7 @@
 #[cfg(test)]
 extern crate std;
 
+pub mod admission;
 pub mod audit;
 pub mod ballot_box;
 pub mod form;
@@ -30,3 +31,4 @@ pub mod ports;
 pub mod random;
 pub mod screen;
 pub mod session;
+pub mod staff;

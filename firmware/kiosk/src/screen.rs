@@ -187,6 +187,10 @@ pub enum Fault {
     Store,
     /// The package does not fit this kiosk.
     Package(crate::identity::PackageFault),
+    /// The kiosk's own keys are damaged or cannot be made.
+    Identity(crate::identity::IdentityError),
+    /// The roll delta in the store is not right.
+    Delta(election::roll::RollError),
     /// The buffers the platform gave are too small for this election.
     Buffers,
     /// A statutory election, but this kiosk has a network (A21).
