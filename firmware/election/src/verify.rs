@@ -3,7 +3,7 @@
 //! In order: [`Record::open`] (steps 1 to 3: index, manifest, keys, ceremony, and the form of everything else), then
 //! [`Record::check`] (steps 4 to 7 and the counted set: chain, leaves, closings), then the expensive part that a caller may spread
 //! over processors, [`Checked::check_ballots`] (5 and 6, the proofs) and [`Checked::check_tally`] (8); results.json is compared by
-//! whoever can read JSON, with [`Checked::totals`]; [`Checked::check_reception`] (10). Nothing is believed before it is checked,
+//! whoever can read JSON, with [`Checked::tally`]; [`Checked::check_reception`] (10). Nothing is believed before it is checked,
 //! and the first thing that does not hold is named with its file and item. Memory is the caller's: [`Record::sizes`] says how much.
 
 mod ballots;
@@ -13,12 +13,15 @@ mod closings;
 mod counting;
 mod memory;
 mod reception;
+mod tally;
 
 pub use broken::{Broken, Why};
 pub use counting::Status;
 pub use memory::{BallotRow, EntryRow, LineRow, Scratch, Sizes, State, StyleRow};
+pub use tally::SumLayout;
 
 use crate::ballot::Layout;
+use crate::ceremony::verify_transcript;
 use crate::closing::Closing;
 use crate::hash::Digest;
 use crate::keys::Keys;
@@ -68,6 +71,8 @@ impl<'a> Record<'a> {
         if index.election != election {
             return Err(Broken::new(FileName::Index, Why::Election));
         }
+        verify_transcript(files.ceremony, files.keys)
+            .map_err(|error| Broken::new(FileName::Ceremony, Why::Ceremony(error)))?;
         let genesis =
             Genesis::read(files.genesis).map_err(|error| Broken::new(FileName::Genesis, Why::Genesis(error)))?;
         if genesis.election != election {

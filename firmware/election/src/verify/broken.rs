@@ -3,12 +3,14 @@
 use core::fmt;
 
 use crate::ballot::BallotError;
+use crate::ceremony::CeremonyError;
 use crate::closing::ClosingError;
 use crate::hash::Digest;
 use crate::keys::KeysError;
 use crate::ledger::{BlockError, CertificateError, GenesisError, Refusal};
 use crate::manifest::ManifestError;
 use crate::record::{FileName, IndexError};
+use crate::tally::TallyError;
 use crate::wire::WireError;
 
 /// What does not hold, and where.
@@ -54,6 +56,8 @@ pub enum Why {
     Keys(KeysError),
     /// Of another election than manifest and joint key.
     Election,
+    /// The ceremony does not hold, or does not give the keys.
+    Ceremony(CeremonyError),
     /// The genesis breaks a rule.
     Genesis(GenesisError),
     /// A block does not follow.
@@ -106,6 +110,8 @@ pub enum Why {
     },
     /// The tally does not hold every contest of the manifest once, or not all its selections.
     Contests,
+    /// Sums, decryptions or totals of a contest.
+    Tally(TallyError),
     /// Reception: the key is not on the roster.
     ReceptionKey,
     /// Reception: the signature does not hold.
@@ -143,6 +149,7 @@ impl fmt::Display for Why {
             Self::Manifest(error) => error.fmt(f),
             Self::Keys(error) => error.fmt(f),
             Self::Election => f.write_str("it is of another election than manifest and joint key"),
+            Self::Ceremony(error) => error.fmt(f),
             Self::Genesis(error) => error.fmt(f),
             Self::Block(error) => error.fmt(f),
             Self::Certificate(error) => error.fmt(f),
@@ -174,6 +181,7 @@ impl fmt::Display for Why {
             }
             Self::Count { said, found } => write!(f, "it says {said} ballots, {found} count"),
             Self::Contests => f.write_str("it does not hold every contest and every selection once"),
+            Self::Tally(error) => error.fmt(f),
             Self::ReceptionKey => f.write_str("reception's count is not signed by a card of the roster"),
             Self::ReceptionSignature => f.write_str("the signature on reception's count does not hold"),
             Self::ReceptionTwice => f.write_str("reception counted a station and epoch twice"),
