@@ -29,6 +29,7 @@ pub mod form;
 pub mod identity;
 pub mod ports;
 pub mod random;
+pub mod run;
 pub mod screen;
 pub mod session;
 pub mod staff;

@@ -315,6 +315,12 @@ impl Voting {
         self.place
     }
 
+    /// The place, borrowed: its code can be shown without a copy.
+    #[must_use]
+    pub const fn place_ref(&self) -> &Place {
+        &self.place
+    }
+
     /// What lies over it.
     #[must_use]
     pub const fn aside(&self) -> Aside {

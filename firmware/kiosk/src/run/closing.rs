@@ -1,0 +1,56 @@
+//! After closing: the hash and its words for witnesses, while the outbox empties. A closed kiosk comes here at every start (A11).
+
+use election::package::Package;
+use election::sign::Signer;
+use election::words::ClosingWords;
+use embassy_futures::select::{Either, select};
+use embassy_sync::blocking_mutex::raw::NoopRawMutex;
+use embassy_sync::mutex::Mutex;
+
+use super::Stop;
+use super::vault::Vault;
+use crate::ports::{Clock, Lamp, Panel, Platform, Signals};
+use crate::screen::{ClosedScreen, Screen, StaffScreen, Touch};
+use crate::staff::Desk;
+
+/// How often the number of unsent transactions on the screen is looked at.
+const LOOK: u32 = 1_000;
+
+pub(crate) async fn closed<P: Platform>(
+    desk: &mut Desk<'_, P>,
+    vault: &Mutex<NoopRawMutex, Vault<'_, &mut P::Medium, P::Store>>,
+    package: &Package<'_>,
+    signer: &Signer,
+    _epoch: u8,
+) -> Result<Stop, Stop> {
+    desk.signals.lamp(Lamp::Off);
+    let hash = {
+        let mut vault = vault.lock().await;
+        // Closed with the package that polls were opened with, also if a newer one came since.
+        let opened = vault.ballot_box.log().opened_with().copied().unwrap_or(package.hash);
+        vault.finish(&opened, signer).await?
+    };
+    let mut words = [""; election::words::WORDS];
+    for (place, word) in words.iter_mut().zip(ClosingWords::of(&hash).words()) {
+        *place = word;
+    }
+    let mut shown = None;
+    loop {
+        let (counts, unsent) = {
+            let vault = vault.lock().await;
+            (vault.ballot_box.counts(), vault.ballot_box.log().pending())
+        };
+        if shown != Some(unsent) {
+            shown = Some(unsent);
+            desk.panel.show(&Screen::Staff(StaffScreen::Closed(ClosedScreen {
+                hash: &hash,
+                words: &words,
+                counts,
+                unsent,
+            })));
+        }
+        if let Either::First(Touch::Confirm) = select(desk.panel.next(), desk.clock.sleep(LOOK)).await {
+            return Ok(Stop::Closed { hash, unsent });
+        }
+    }
+}

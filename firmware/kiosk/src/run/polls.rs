@@ -1,0 +1,423 @@
+//! A day of polls: opening, voters one after the other, closing.
+
+use election::ballot::{self, Election, Layout, Secret};
+use election::closing::{LABEL_STAFF_CLOSE, LABEL_STAFF_OPEN, staff_close_message, staff_open_message};
+use election::opening;
+use election::package::Package;
+use election::roll::Delta;
+use election::sign::Signer;
+use election::tag::ElectionSecret;
+use embassy_futures::select::{Either, Either3, select, select3};
+use embassy_futures::yield_now;
+use embassy_sync::blocking_mutex::raw::NoopRawMutex;
+use embassy_sync::mutex::Mutex;
+use zeroize::Zeroize as _;
+
+use super::judge::shapes;
+use super::render::screen;
+use super::vault::{Vault, housekeeping};
+use super::{Config, Stop};
+use crate::admission::{self, Gate, Refusal};
+use crate::audit::Event;
+use crate::ballot_box::RECORD_HEADER;
+use crate::form::Form;
+use crate::ports::{CardReader, Clock, Lamp, Panel, Platform, ReaderError, Signals};
+use crate::random::Random;
+use crate::screen::{Fault, Phase as KioskPhase, Recorded, Screen, StaffAction, StaffScreen, StaffTouch, Touch, ZeroReport};
+use crate::session::{CHALLENGES, Effect, Input, MAX_CONTESTS, Phase, Place, Record, Selected, State, Tag, WrongCard};
+use crate::staff::{Act, Desk};
+
+/// Tags that challenged lately, so that leaving and coming back does not give more challenges. Only in memory; the quota on the media bounds the rest.
+const CHALLENGED: usize = 32;
+/// The staff menu closes when nobody touches it.
+const MENU_TIMEOUT: u32 = 60_000;
+
+pub(crate) struct Polls<'d, 'v, 't, P: Platform> {
+    pub desk: &'d mut Desk<'v, P>,
+    pub entropy: &'d mut P::Entropy,
+    pub vault: &'d Mutex<NoopRawMutex, Vault<'v, &'v mut P::Medium, P::Store>>,
+    pub package: &'d Package<'d>,
+    pub delta: Option<&'d Delta<'d>>,
+    pub secret: ElectionSecret,
+    pub election: &'d Election<'t>,
+    pub signer: &'d Signer,
+    pub random: &'d mut Random,
+    pub config: &'d Config<'d>,
+    pub epoch: u8,
+    pub slot: &'d mut [u8],
+    pub secrets: &'d mut [Secret],
+    pub opening: &'d mut [u8],
+    /// Bytes of the ballot in `slot`.
+    pub ballot: usize,
+    pub challenged: heapless::Deque<(Tag, u8), CHALLENGED>,
+}
+
+impl<P: Platform> Polls<'_, '_, '_, P> {
+    /// From opening (or a restart in the middle) to the event that closes polls. The secret is wiped with `self`.
+    pub(crate) async fn day(mut self) -> Result<(), Stop> {
+        let open = self.vault.lock().await.ballot_box.log().is_open();
+        if !open {
+            self.open().await?;
+        }
+        self.voters().await
+    }
+
+    async fn open(&mut self) -> Result<(), Stop> {
+        loop {
+            let health = self.vault.lock().await.health(self.desk.clock.seconds());
+            let menu = Screen::Staff(StaffScreen::Menu {
+                phase: KioskPhase::NotOpened,
+                health,
+            });
+            self.desk.wait_for(&menu, &[Touch::Staff(StaffTouch::Open)]).await;
+            if !self.name_epoch().await || !self.zero_report().await? {
+                continue;
+            }
+            let kiosk = self.vault.lock().await.ballot_box.label().kiosk;
+            let message = staff_open_message(self.package.election(), &kiosk, self.epoch, self.config.software);
+            let act = Act {
+                action: StaffAction::Open,
+                label: LABEL_STAFF_OPEN,
+                message: &message,
+            };
+            let Some(staff) = self.desk.sign(self.package, &act).await else {
+                continue;
+            };
+            let opened = Event::Opened {
+                seconds: self.desk.clock.seconds(),
+                epoch: self.epoch,
+                software: *self.config.software,
+                package: self.package.hash,
+                staff,
+            };
+            let mut vault = self.vault.lock().await;
+            vault.ballot_box.append(&opened).await.map_err(housekeeping)?;
+            return vault.remember().await;
+        }
+    }
+
+    /// Staff name the epoch; it must be the one of the media.
+    async fn name_epoch(&mut self) -> bool {
+        let mut wrong = false;
+        loop {
+            let screen = Screen::Staff(StaffScreen::ChooseEpoch {
+                epochs: self.package.manifest.epochs,
+                wrong,
+            });
+            match self.desk.ask(&screen).await {
+                Touch::Staff(StaffTouch::Epoch(epoch)) if epoch == self.epoch => return true,
+                Touch::Staff(StaffTouch::Epoch(_)) => wrong = true,
+                Touch::Back => return false,
+                _ => {}
+            }
+        }
+    }
+
+    /// The zero check (A14): nothing stands on the media, or what a takeover brought.
+    async fn zero_report(&mut self) -> Result<bool, Stop> {
+        let (counts, label) = {
+            let vault = self.vault.lock().await;
+            (vault.ballot_box.counts(), *vault.ballot_box.label())
+        };
+        let report = Screen::Staff(StaffScreen::ZeroReport(ZeroReport {
+            election: self.package.manifest.name,
+            station: self.package.station.name,
+            epoch: self.epoch,
+            hash: self.package.election(),
+            package: &self.package.hash,
+            software: self.config.software,
+            kiosk: &label.kiosk,
+            recorded: counts.recorded,
+            capacity: label.layout.cast,
+            key_unprotected: self.config.key_unprotected,
+        }));
+        let taken_over = label.takeover.map_or(0, |taken| taken.count);
+        if counts.recorded != taken_over {
+            return Err(Fault::Deficit {
+                missing: i64::from(taken_over) - i64::from(counts.recorded),
+            }
+            .into());
+        }
+        Ok(self.desk.wait_for(&report, &[Touch::Confirm, Touch::Back]).await == Touch::Confirm)
+    }
+
+    async fn voters(&mut self) -> Result<(), Stop> {
+        let mut state = State::new();
+        self.desk.signals.lamp(Lamp::Ready);
+        loop {
+            let length = self.write_opening(&state)?;
+            let opening = self.opening.get(..length).unwrap_or(&[]);
+            self.desk.panel.show(&screen(&state, self.package, opening));
+            let input = self.next(&state).await;
+            let (next, staff) = self.step(state, input).await?;
+            state = next;
+            if staff && self.staff_menu().await? {
+                return Ok(());
+            }
+            if matches!(state.phase(), Phase::Idle) {
+                let mut vault = self.vault.lock().await;
+                vault
+                    .batches(usize::from(self.package.manifest.batch), self.signer, self.random)
+                    .await?;
+            }
+        }
+    }
+
+    /// Waits for what the state waits for.
+    async fn next(&mut self, state: &State) -> Input {
+        let desk = &mut *self.desk;
+        match state.phase() {
+            Phase::Idle => match select(desk.reader.wait_insert(), desk.panel.next()).await {
+                Either::First(Ok(())) => Input::Inserted,
+                Either::First(Err(ReaderError::Mute)) => Input::Unreadable(WrongCard::Mute),
+                Either::First(Err(_)) => Input::Unreadable(WrongCard::ReaderGone),
+                Either::Second(touch) => Input::Touch(touch),
+            },
+            // A reader that is gone says "removed" at once; these phases pass by time.
+            Phase::Abandoned | Phase::Blank | Phase::Refused(WrongCard::ReaderGone) => {
+                let timeout = state.timeout().unwrap_or(1_000);
+                match select(desk.panel.next(), desk.clock.sleep(timeout)).await {
+                    Either::First(touch) => Input::Touch(touch),
+                    Either::Second(()) => Input::Timeout,
+                }
+            }
+            _ => {
+                let timeout = async {
+                    match state.timeout() {
+                        Some(timeout) => desk.clock.sleep(timeout).await,
+                        None => core::future::pending().await,
+                    }
+                };
+                match select3(desk.reader.wait_removed(), desk.panel.next(), timeout).await {
+                    Either3::First(()) => Input::Removed,
+                    Either3::Second(touch) => Input::Touch(touch),
+                    Either3::Third(()) => Input::Timeout,
+                }
+            }
+        }
+    }
+
+    /// One input and all that follows from it at once. Gives the next state and whether staff want in.
+    async fn step(&mut self, mut state: State, input: Input) -> Result<(State, bool), Stop> {
+        let mut staff = false;
+        let mut input = Some(input);
+        // A card passes at most: inserted, probed; or admitted, refused; or encrypted, recorded.
+        while let Some(now) = input.take() {
+            let voting = state.voting().is_some();
+            let outcome = state.step(now);
+            if matches!(outcome.record(), Some(Record::Cast(_) | Record::Spoiled)) {
+                self.desk.panel.show(&Screen::Recording);
+                yield_now().await;
+            }
+            let then = self
+                .vault
+                .lock()
+                .await
+                .ballot_box
+                .commit(outcome, self.slot, self.ballot, self.random)
+                .await
+                .map_err(|broken| Stop::Fault(broken.fault, voting.then_some(broken.recorded)))?;
+            state = then.state;
+            for effect in then.effects {
+                if matches!(effect, Effect::StaffMenu) {
+                    staff = true;
+                }
+                if let Some(next) = self.act(effect, &state).await? {
+                    input = Some(next);
+                }
+            }
+        }
+        Ok((state, staff))
+    }
+
+    async fn act(&mut self, effect: Effect, state: &State) -> Result<Option<Input>, Stop> {
+        match effect {
+            Effect::Probe => {
+                self.desk.panel.show(&Screen::Admitting);
+                return Ok(Some(match admission::probe(self.desk.reader.link()).await {
+                    Ok(tries_left) => Input::Ready { tries_left },
+                    Err(why) => Input::Refused(why),
+                }));
+            }
+            Effect::Admit { pin, last_try_accepted } => {
+                self.desk.panel.show(&Screen::Admitting);
+                yield_now().await;
+                return self.admit(&pin, last_try_accepted).await.map(Some);
+            }
+            Effect::Forget => self.desk.reader.power_down().await,
+            Effect::Encrypt => {
+                self.desk.panel.show(&Screen::Encrypting);
+                yield_now().await;
+                return self.encrypt(state).map(Some);
+            }
+            Effect::Wipe => self.wipe(),
+            Effect::CountChallenge(tag) => self.count_challenge(tag),
+            Effect::Lamp(lamp) => self.desk.signals.lamp(lamp),
+            Effect::Sound(sound) => self.desk.signals.sound(sound),
+            Effect::StaffMenu => {}
+        }
+        Ok(None)
+    }
+
+    async fn admit(&mut self, pin: &card::Pin, last_try_accepted: bool) -> Result<Input, Stop> {
+        self.random.reseed(self.entropy)?;
+        let gate = Gate {
+            package: self.package,
+            delta: self.delta,
+            secret: &self.secret,
+            certificates: self.desk.certificates,
+        };
+        let admitted = admission::admit(self.desk.reader.link(), &gate, pin, last_try_accepted, self.random).await;
+        let admission = match admitted {
+            // The card keeps its power for the next try.
+            Err(Refusal::WrongPin { tries_left }) => return Ok(Input::WrongPin { tries_left }),
+            Err(Refusal::Card(why)) => return Ok(Input::Refused(why)),
+            Ok(admission) => admission,
+        };
+        self.desk.reader.power_down().await;
+        let vault = self.vault.lock().await;
+        if vault.ballot_box.has_voted(&admission.tag) {
+            return Ok(Input::Refused(WrongCard::Voted));
+        }
+        if vault.ballot_box.free() == 0 {
+            return Ok(Input::Refused(WrongCard::Full));
+        }
+        let shape = Form::new(self.package.manifest, admission.style).and_then(|form| form.shape());
+        let shape = shape.ok_or(Fault::Defect)?;
+        let used = self
+            .challenged
+            .iter()
+            .find(|(tag, _)| *tag == admission.tag)
+            .map_or(0, |(_, count)| *count);
+        let room = u8::try_from(vault.ballot_box.free_spoiled()).unwrap_or(u8::MAX);
+        Ok(Input::Admitted {
+            challenges_left: CHALLENGES.saturating_sub(used).min(room),
+            admission,
+            shape,
+        })
+    }
+
+    fn count_challenge(&mut self, tag: Tag) {
+        if let Some((_, count)) = self.challenged.iter_mut().find(|(known, _)| *known == tag) {
+            *count = count.saturating_add(1);
+            return;
+        }
+        if self.challenged.is_full() {
+            let _ = self.challenged.pop_front();
+        }
+        let _ = self.challenged.push_back((tag, 1));
+    }
+
+    fn encrypt(&mut self, state: &State) -> Result<Input, Stop> {
+        let during = |fault| Stop::Fault(fault, Some(Recorded::No));
+        let voting = state.voting().ok_or(Fault::Defect)?;
+        self.random.reseed(self.entropy).map_err(|_| during(Fault::Entropy))?;
+        let shapes = shapes(&self.package.manifest, voting.style()).ok_or(during(Fault::Defect))?;
+        let layout = Layout::new(voting.style(), &shapes).map_err(|_| during(Fault::Defect))?;
+        let mut choices = heapless::Vec::<u64, MAX_CONTESTS>::new();
+        choices.extend(voting.selected().iter().copied().map(Selected::bits));
+        let end = RECORD_HEADER.saturating_add(layout.ballot_len());
+        let out = self.slot.get_mut(RECORD_HEADER..end).ok_or(during(Fault::Buffers))?;
+        let secrets = self.secrets.get_mut(..layout.selections()).ok_or(during(Fault::Buffers))?;
+        let encrypted = ballot::encrypt(
+            self.election,
+            self.config.station,
+            &layout,
+            &choices,
+            self.random,
+            out,
+            secrets,
+        );
+        choices.as_mut_slice().zeroize();
+        let code = encrypted.map_err(|error| {
+            during(match error {
+                ballot::EncryptError::Randomness => Fault::Entropy,
+                _ => Fault::Defect,
+            })
+        })?;
+        self.ballot = layout.ballot_len();
+        Ok(Input::Encrypted { code })
+    }
+
+    fn wipe(&mut self) {
+        self.secrets.iter_mut().zeroize();
+        self.opening.zeroize();
+        self.slot.zeroize();
+        self.ballot = 0;
+    }
+
+    /// Fills the QR code's content while a spoiled ballot is shown, and gives its length; the ballot's record stands, or the state
+    /// could not be reached.
+    fn write_opening(&mut self, state: &State) -> Result<usize, Stop> {
+        let Some(voting) = state.voting() else { return Ok(0) };
+        let Place::Opening { code, page } = voting.place() else {
+            return Ok(0);
+        };
+        let shapes = shapes(&self.package.manifest, voting.style()).ok_or(Fault::Defect)?;
+        let layout = Layout::new(voting.style(), &shapes).map_err(|_| Fault::Defect)?;
+        let first = layout.first_selection(usize::from(page)).ok_or(Fault::Defect)?;
+        let count = shapes
+            .get(usize::from(page))
+            .map(election::manifest::ContestShape::selections)
+            .ok_or(Fault::Defect)?;
+        let secrets = self.secrets.get(first..first.saturating_add(count)).ok_or(Fault::Buffers)?;
+        self.opening.zeroize();
+        let out = self
+            .opening
+            .get_mut(..opening::opening_len(count))
+            .ok_or(Fault::Buffers)?;
+        opening::write(&code, page, secrets, out).map_err(|_| Fault::Defect)?;
+        Ok(opening::opening_len(count))
+    }
+
+    /// The staff menu while polls are open; true if they are closed now.
+    async fn staff_menu(&mut self) -> Result<bool, Stop> {
+        loop {
+            let health = self.vault.lock().await.health(self.desk.clock.seconds());
+            self.desk.panel.show(&Screen::Staff(StaffScreen::Menu {
+                phase: KioskPhase::Open,
+                health,
+            }));
+            match select(self.desk.panel.next(), self.desk.clock.sleep(MENU_TIMEOUT)).await {
+                Either::First(Touch::Back) | Either::Second(()) => return Ok(false),
+                Either::First(Touch::Staff(StaffTouch::Close)) => {
+                    if self.close().await? {
+                        return Ok(true);
+                    }
+                }
+                Either::First(_) => {}
+            }
+        }
+    }
+
+    async fn close(&mut self) -> Result<bool, Stop> {
+        let (counts, kiosk) = {
+            let vault = self.vault.lock().await;
+            (vault.ballot_box.counts(), vault.ballot_box.label().kiosk)
+        };
+        let confirm = Screen::Staff(StaffScreen::ConfirmClose { counts });
+        if self.desk.wait_for(&confirm, &[Touch::Confirm, Touch::Back]).await != Touch::Confirm {
+            return Ok(false);
+        }
+        let message = staff_close_message(self.package.election(), &kiosk, self.epoch);
+        let act = Act {
+            action: StaffAction::Close,
+            label: LABEL_STAFF_CLOSE,
+            message: &message,
+        };
+        let Some(staff) = self.desk.sign(self.package, &act).await else {
+            return Ok(false);
+        };
+        let closed = Event::Closed {
+            seconds: self.desk.clock.seconds(),
+            staff,
+        };
+        let mut vault = self.vault.lock().await;
+        vault
+            .batches(usize::from(self.package.manifest.batch), self.signer, self.random)
+            .await?;
+        vault.ballot_box.append(&closed).await.map_err(housekeeping)?;
+        vault.remember().await?;
+        Ok(true)
+    }
+}

@@ -1,0 +1,74 @@
+//! What the voters' side and the network's side of the loop share, one at a time: the ballot box and the internal store.
+
+use election::hash::Digest;
+use election::sign::Signer;
+
+use super::Stop;
+use super::judge::Judge;
+use crate::ballot_box::{BallotBox, Broken, Progress};
+use crate::ports::{Item, Medium, Store};
+use crate::random::Random;
+use crate::screen::Health;
+
+/// The shared state, behind an async mutex.
+pub(crate) struct Vault<'v, M, S> {
+    pub ballot_box: BallotBox<'v, M, Judge<'v>>,
+    pub store: &'v mut S,
+    /// Whether the last exchange went through; `None` if there is no network by type.
+    pub online: Option<bool>,
+    /// Newest block a proof was seen for.
+    pub height: u64,
+}
+
+/// A failed write stops the kiosk; nobody was voting if it was not a voter's record.
+pub(crate) const fn housekeeping(broken: Broken) -> Stop {
+    Stop::Fault(broken.fault, None)
+}
+
+impl<M: Medium, S: Store> Vault<'_, M, S> {
+    pub(crate) fn health(&self, seconds: u64) -> Health {
+        Health {
+            counts: Some(self.ballot_box.counts()),
+            free: self.ballot_box.free(),
+            free_spoiled: self.ballot_box.free_spoiled(),
+            unsent: self.ballot_box.log().pending(),
+            online: self.online,
+            height: self.height,
+            seconds,
+        }
+    }
+
+    /// Remembers in the kiosk's own store how far the box has come (F6).
+    pub(crate) async fn remember(&mut self) -> Result<(), Stop> {
+        let label = *self.ballot_box.label();
+        let progress = Progress {
+            election: label.election,
+            epoch: label.epoch,
+            pair: label.pair,
+            entries: self.ballot_box.log().entries(),
+            closed: self.ballot_box.log().is_closed(),
+        };
+        let mut out = [0; Progress::MAX];
+        self.store.write(Item::Progress, progress.encode(&mut out)).await?;
+        Ok(())
+    }
+
+    /// Writes the batches that are due: between voters, never while one waits.
+    pub(crate) async fn batches(&mut self, k: usize, signer: &Signer, random: &mut Random) -> Result<(), Stop> {
+        let mut written = false;
+        // Each batch takes k votes: the loop ends.
+        while self.ballot_box.batch_due(k) {
+            self.ballot_box.write_batch(k, signer, random).await.map_err(housekeeping)?;
+            written = true;
+        }
+        if written { self.remember().await } else { Ok(()) }
+    }
+
+    /// Completes a closing, wipes the election secret; gives the closing hash. May be repeated.
+    pub(crate) async fn finish(&mut self, package: &Digest, signer: &Signer) -> Result<Digest, Stop> {
+        let hash = self.ballot_box.finish(package, signer).await.map_err(housekeeping)?;
+        self.remember().await?;
+        self.store.erase(Item::Secret).await?;
+        Ok(hash)
+    }
+}
