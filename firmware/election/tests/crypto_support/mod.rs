@@ -179,3 +179,179 @@ impl Prover<'_> {
         out
     }
 }
+
+/// Trustees with their keys, and what they send in an honest ceremony.
+pub mod trustees {
+    use election::ceremony::{
+        Ceremony, Commits, Dealer, Kind, MAX_SIGNED_LEN, Outcome, Reveals, Setup, Share, Trustee, own_share,
+    };
+    use election::seal::SealingSecret;
+    use election::sign::Signer;
+    use election::signed::Signed;
+    use election::tally::TrusteeSecret;
+    use election::wire::{self, Bytes, Seq};
+
+    pub type Message = Vec<u8>;
+
+    pub fn encoded<T: serde::Serialize>(value: &T) -> Vec<u8> {
+        let mut out = vec![0; 20_000];
+        wire::encode(value, &mut out).unwrap().to_vec()
+    }
+
+    pub fn signed(message: &Message) -> Signed<'_> {
+        wire::decode(message).unwrap()
+    }
+
+    pub fn all(messages: &[Message]) -> Vec<Signed<'_>> {
+        messages.iter().map(signed).collect()
+    }
+
+    pub struct Trustees {
+        pub bytes: Vec<u8>,
+        pub signers: Vec<Signer>,
+        pub sealers: Vec<SealingSecret>,
+    }
+
+    impl Trustees {
+        pub fn new(k: u8, n: u8, seed: u8) -> Self {
+            let mut rng = super::rng(seed);
+            let signers: Vec<_> = (0..n).map(|_| Signer::generate(&mut rng)).collect();
+            let sealers: Vec<_> = (0..n).map(|_| SealingSecret::generate(&mut rng).unwrap()).collect();
+            let mut list = Vec::new();
+            for (index, (signer, sealer)) in signers.iter().zip(&sealers).enumerate() {
+                list.extend(encoded(&Trustee {
+                    name: &format!("Trustee {}", index + 1),
+                    signing: Bytes(signer.public_key()),
+                    sealing: Bytes(sealer.public_key()),
+                }));
+            }
+            let bytes = encoded(&Ceremony {
+                version: 1,
+                id: [seed; 32],
+                threshold: k,
+                trustees: Seq::from_bytes(&list),
+            });
+            Self {
+                bytes,
+                signers,
+                sealers,
+            }
+        }
+
+        pub fn setup(&self) -> Setup<'_> {
+            Setup::read(&self.bytes).unwrap()
+        }
+
+        /// What trustee `l` would send with this body, by its own key: for attacks.
+        pub fn forge<T: serde::Serialize>(&self, l: usize, kind: Kind, body: &T) -> Message {
+            let body = encoded(body);
+            let message = [&[kind as u8][..], &body].concat();
+            encoded(&Signed {
+                body: &body,
+                signature: Bytes(self.signers[l - 1].sign("ippyo/1/sign/ceremony", &message).unwrap()),
+            })
+        }
+
+        pub fn dealers(&self, seed: u8) -> Vec<Dealer> {
+            let setup = self.setup();
+            let mut rng = super::rng(seed);
+            (1..=setup.count())
+                .map(|me| Dealer::generate(&setup, me, &mut rng).unwrap())
+                .collect()
+        }
+
+        pub fn commits(&self, dealers: &[Dealer]) -> Vec<Message> {
+            self.each(dealers, |dealer, signer, out| {
+                dealer.commit(&self.setup(), signer, out).unwrap().to_vec()
+            })
+        }
+
+        pub fn reveals(&self, dealers: &[Dealer], commits: &[Message]) -> Vec<Message> {
+            let setup = self.setup();
+            let commits = Commits::collect(&setup, all(commits)).unwrap();
+            self.each(dealers, |dealer, signer, out| {
+                dealer.reveal(&setup, &commits, signer, out).unwrap().to_vec()
+            })
+        }
+
+        fn each(
+            &self,
+            dealers: &[Dealer],
+            mut send: impl FnMut(&Dealer, &Signer, &mut [u8]) -> Message,
+        ) -> Vec<Message> {
+            dealers
+                .iter()
+                .zip(&self.signers)
+                .map(|(dealer, signer)| send(dealer, signer, &mut [0; MAX_SIGNED_LEN]))
+                .collect()
+        }
+
+        pub fn run(&self, seed: u8) -> Run {
+            let setup = self.setup();
+            let dealers = self.dealers(seed);
+            let commits = self.commits(&dealers);
+            let reveals = self.reveals(&dealers, &commits);
+            let (outcome, secrets, accepts) = {
+                let commits = Commits::collect(&setup, all(&commits)).unwrap();
+                let reveals = Reveals::collect(&setup, &commits, all(&reveals)).unwrap();
+                let outcome = Outcome::new(&setup, &commits, &reveals).unwrap();
+                let mut rng = super::rng(seed ^ 255);
+                let mut secrets = Vec::new();
+                for dealer in &dealers {
+                    let me = dealer.trustee();
+                    let mut shares = Vec::new();
+                    for from in dealers.iter().filter(|from| from.trustee() != me) {
+                        let signer = &self.signers[usize::from(from.trustee()) - 1];
+                        let mut out = [0; MAX_SIGNED_LEN];
+                        let message = from
+                            .share(&setup, &reveals, me, signer, &mut rng, &mut out)
+                            .unwrap()
+                            .to_vec();
+                        let key = &self.sealers[usize::from(me) - 1];
+                        shares.push(Share::open(&setup, &reveals, me, key, &signed(&message)).unwrap());
+                    }
+                    secrets.push(own_share(&setup, &outcome, dealer, &shares).unwrap());
+                }
+                let accepts = self.each(&dealers, |dealer, signer, out| {
+                    let secret = &secrets[usize::from(dealer.trustee()) - 1];
+                    dealer.accept(&setup, &outcome, secret, signer, out).unwrap().to_vec()
+                });
+                (outcome, secrets, accepts)
+            };
+            Run {
+                commits,
+                reveals,
+                accepts,
+                dealers,
+                secrets,
+                outcome,
+            }
+        }
+    }
+
+    pub struct Run {
+        pub commits: Vec<Message>,
+        pub reveals: Vec<Message>,
+        pub accepts: Vec<Message>,
+        pub dealers: Vec<Dealer>,
+        pub secrets: Vec<TrusteeSecret>,
+        pub outcome: Outcome,
+    }
+
+    impl Run {
+        pub fn transcript(&self, trustees: &Trustees) -> Vec<u8> {
+            let (commits, reveals, accepts) = (self.commits.concat(), self.reveals.concat(), self.accepts.concat());
+            encoded(&election::ceremony::Transcript {
+                ceremony: &trustees.bytes,
+                commits: Seq::from_bytes(&commits),
+                reveals: Seq::from_bytes(&reveals),
+                accepts: Seq::from_bytes(&accepts),
+            })
+        }
+
+        pub fn keys(&self, trustees: &Trustees) -> Vec<u8> {
+            let mut buffer = [0; 1000];
+            encoded(&election::ceremony::keys(&trustees.setup(), &self.outcome, &mut buffer).unwrap())
+        }
+    }
+}

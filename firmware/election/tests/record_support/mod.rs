@@ -4,6 +4,8 @@
 //! else than its own twin; and everything can be made to lie before it is signed.
 #![allow(dead_code, reason = "each test uses its part")]
 
+pub mod memory;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use chacha20::ChaCha20Rng;
@@ -353,6 +355,13 @@ impl ByHand {
             self.tables.1.get().unwrap(),
         )
         .unwrap()
+    }
+
+    /// Takes another election's key and hash, to verify its record.
+    pub fn read_keys(&mut self, manifest: &[u8], keys: &[u8]) {
+        let keys = Keys::read(keys).unwrap();
+        self.election = election_hash(manifest, &keys.joint.0);
+        self.tables.1 = Table6::new(&Point::from_bytes(&keys.joint.0).unwrap());
     }
 
     pub fn staff(&self, seeds: &[u8], label: &str, message: &[u8]) -> Vec<u8> {
@@ -726,6 +735,27 @@ impl ByHand {
         .concat()
     }
 
+    /// What results.json must have (section 10); its form in full is NIST's.
+    fn results(&self) -> String {
+        let names: [(&str, &[&str]); 2] = [("measure", &["yes", "no"]), ("council", &["x", "y", "z"])];
+        let contests: Vec<String> = names
+            .iter()
+            .zip(self.expected_totals())
+            .map(|((contest, options), totals)| {
+                let count = |(option, total): (&&str, &u32)| {
+                    format!(r#"{{"@id": "{option}", "VoteCounts": [{{"Type": "total", "Count": {total}}}]}}"#)
+                };
+                let selections: Vec<String> = options.iter().zip(&totals).map(count).collect();
+                let unused: u32 = totals.iter().skip(options.len()).sum();
+                format!(
+                    r#"{{"@id": "{contest}", "ContestSelection": [{}], "OtherCounts": [{{"Undervotes": {unused}}}]}}"#,
+                    selections.join(", ")
+                )
+            })
+            .collect();
+        format!(r#"{{"Election": [{{"Contest": [{}]}}]}}"#, contests.join(", "))
+    }
+
     /// All files, signed.
     pub fn record(&mut self) -> Owned {
         let (cast, spoiled) = self.published();
@@ -759,7 +789,7 @@ impl ByHand {
                 (FileName::Keys, self.trustees.keys.clone()),
                 (FileName::Manifest, self.manifest.clone()),
                 (FileName::Report, b"<html>".to_vec()),
-                (FileName::Results, b"{}".to_vec()),
+                (FileName::Results, self.results().into_bytes()),
                 (FileName::Spoiled, spoiled),
                 (FileName::Tally, tally),
             ]),
