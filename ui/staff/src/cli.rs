@@ -3,6 +3,8 @@
 //! Exit codes: 0 it is done or holds, 1 it was refused or does not hold, 2 the call or the input is bad. Reports go to
 //! standard output (as JSON with `--json`), progress and problems to standard error.
 
+mod ceremony_commands;
+mod count_commands;
 mod election_commands;
 mod station_commands;
 
@@ -34,6 +36,9 @@ pub struct Arguments {
 enum Command {
     /// NIST SP 1500-20 ballot definition (JSON) -> manifest
     Import(election_commands::Import),
+    /// Key ceremony of the trustees, over files
+    #[command(subcommand)]
+    Ceremony(ceremony_commands::Ceremony),
     /// Roll of a station: CSV of card keys and ballot styles -> roll section
     #[command(subcommand)]
     Roll(election_commands::Roll),
@@ -48,6 +53,14 @@ enum Command {
     /// The signed election package of a station
     #[command(subcommand)]
     Package(station_commands::PackageCommand),
+    /// Seals E to a kiosk that two staff cards have signed in
+    Provision(station_commands::Provision),
+    /// Batches and registrations from a kiosk's medium -> the chain
+    Anchor(station_commands::Anchor),
+    /// Closed media and the chain -> results and the published record
+    Tally(Box<count_commands::Tally>),
+    /// Checks a published record from its folder alone
+    Verify(count_commands::Verify),
 }
 
 /// Runs the program on its arguments.
@@ -62,6 +75,11 @@ pub fn main() -> ExitCode {
         Command::Genesis(command) => command.run(),
         Command::Secret(command) => command.run(),
         Command::Package(command) => command.run(),
+        Command::Ceremony(command) => command.run(),
+        Command::Provision(command) => command.run(),
+        Command::Anchor(command) => command.run(),
+        Command::Tally(command) => command.run(),
+        Command::Verify(command) => command.run(),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

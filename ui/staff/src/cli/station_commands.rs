@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 use serde::Serialize;
 
-use super::{print, system_rng};
+use super::{print, system_rng, terminal_progress};
 use crate::problem::{Kind, Outcome, Problem};
-use crate::{desk, files, keyfile, package};
+use crate::{anchor, desk, files, keyfile, medium, package, provision};
 
 /// Longest genesis that is read.
 const LONGEST_GENESIS: u64 = 1 << 20;
@@ -173,6 +173,122 @@ impl PackageBuild {
             authority_checked: true,
         };
         print(self.json, &report, describe)
+    }
+}
+
+/// `provision`.
+#[derive(Args)]
+pub struct Provision {
+    /// The kiosk's registration, signed by two staff cards (from the kiosk's internal memory)
+    #[arg(long)]
+    registration: PathBuf,
+    /// The package of the kiosk's station
+    #[arg(long)]
+    package: PathBuf,
+    /// The authority's public key in hex
+    #[arg(long)]
+    authority: String,
+    /// The file with E
+    #[arg(long)]
+    secret: PathBuf,
+    /// Sealed E to write, for the kiosk's internal memory
+    #[arg(long)]
+    out: PathBuf,
+    /// Report as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+impl Provision {
+    pub fn run(self) -> Outcome<()> {
+        let authority = keyfile::parse_public(&self.authority, "--authority")?;
+        let bytes = files::read(&self.package, LONGEST_PACKAGE)?;
+        let package = election::package::Package::open(&bytes, &authority)
+            .map_err(|error| Problem::new(Kind::Refused, self.package.display(), error))?;
+        let registration = files::read(&self.registration, 4096)?;
+        let secret = package::read_secret(&self.secret)?;
+        let provisioned = provision::provision(
+            &package.genesis,
+            &registration,
+            &secret,
+            package.secret,
+            package.station.number,
+            &mut system_rng(),
+        )
+        .map_err(|problem| problem.in_file(&self.registration))?;
+        files::write(&self.out, &provisioned.sealed)?;
+        print(self.json, &provisioned, |report| {
+            format!(
+                "kiosk {} of station {}, signed in by {}\n  software {}\n  compare this with the software hash that was approved",
+                hex::encode(report.kiosk),
+                report.station,
+                report.staff.join(" and "),
+                hex::encode(report.software)
+            )
+        })
+    }
+}
+
+/// `anchor`.
+#[derive(Args)]
+pub struct Anchor {
+    /// A medium of the kiosk: original or duplicate
+    medium: PathBuf,
+    /// genesis.bin
+    #[arg(long)]
+    genesis: PathBuf,
+    /// Folder of the chain (made if it is not there)
+    #[arg(long)]
+    chain: PathBuf,
+    /// Secret key of a validator of this chain; repeat, more than two thirds are needed
+    #[arg(long = "validator", required = true)]
+    validators: Vec<PathBuf>,
+    /// The kiosk's registration, where it is not on the medium
+    #[arg(long)]
+    registration: Vec<PathBuf>,
+    /// Where to write chain.bin afterwards
+    #[arg(long)]
+    export: Option<PathBuf>,
+    /// Report as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+impl Anchor {
+    pub fn run(self) -> Outcome<()> {
+        let refuse = |what: &dyn std::fmt::Display| Problem::new(Kind::Refused, self.chain.display(), what);
+        let genesis = files::read(&self.genesis, LONGEST_GENESIS)?;
+        let keys = self
+            .validators
+            .iter()
+            .map(|path| keyfile::read_signer(path))
+            .collect::<Outcome<Vec<_>>>()?;
+        let first = self
+            .registration
+            .iter()
+            .map(|path| files::read(path, 4096))
+            .collect::<Outcome<Vec<_>>>()?;
+        let file = media::FileMedium::open_read_only(&self.medium)
+            .map_err(|error| Problem::new(Kind::Files, self.medium.display(), error))?;
+        let progress = terminal_progress();
+        let content = medium::read(file, &self.medium.display().to_string(), &progress)?;
+        let storage = chain::storage::FileStorage::open(&self.chain).map_err(|error| refuse(&error))?;
+        let mut chain = chain::Chain::open(&genesis, keys, storage).map_err(|error| refuse(&error))?;
+        let report = anchor::anchor(&content, &first, &mut chain, &progress)?;
+        if let Some(path) = &self.export {
+            let bytes = chain.export().map_err(|error| refuse(&error))?;
+            files::write(path, &bytes)?;
+        }
+        print(self.json, &report, |report| {
+            format!(
+                "kiosk {}: {} registrations and takeovers, {} batches with {} entries{}",
+                hex::encode(report.kiosk),
+                report.staff_transactions,
+                report.batches,
+                report.entries,
+                if report.closed { ", the closing batch among them" } else { "; the kiosk is not closed yet" }
+            )
+        })
     }
 }
 
