@@ -24,6 +24,8 @@ mod tests;
 
 pub use commit::Broken;
 pub use durable::Durable;
+#[cfg(test)]
+pub(crate) use durable::proof_for_tests;
 pub use election::batch::Kind;
 pub use fault::{MediaFault, Role};
 pub use index::Row;

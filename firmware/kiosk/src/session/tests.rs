@@ -1,0 +1,388 @@
+//! The session's laws, over random inputs. The ballot box is stood in for by whoever holds the proof: here, the test.
+
+use proptest::prelude::*;
+use std::vec;
+use std::vec::Vec;
+
+use super::*;
+use crate::ballot_box::proof_for_tests;
+use crate::screen::Touch;
+
+/// The inputs of a session without the values that make them unique.
+#[derive(Clone, Debug)]
+enum Do {
+    Inserted,
+    Removed,
+    Ready(u8),
+    WrongPin(u8),
+    Refused,
+    Admitted,
+    Encrypted,
+    Timeout,
+    Touch(Touch),
+}
+
+const SHAPE: [(u8, u8); 3] = [(3, 1), (5, 2), (2, 2)];
+
+fn input(what: &Do, codes: &mut u8) -> Input {
+    match what {
+        Do::Inserted => Input::Inserted,
+        Do::Removed => Input::Removed,
+        Do::Ready(tries_left) => Input::Ready {
+            tries_left: *tries_left,
+        },
+        Do::WrongPin(tries_left) => Input::WrongPin {
+            tries_left: *tries_left,
+        },
+        Do::Refused => Input::Refused(WrongCard::NotOnRoll),
+        Do::Admitted => Input::Admitted {
+            admission: Admission {
+                style: 0,
+                tag: Tag([5; 32]),
+            },
+            shape: Shape::new(SHAPE).unwrap(),
+            challenges_left: CHALLENGES,
+        },
+        Do::Encrypted => {
+            *codes = codes.wrapping_add(1);
+            Input::Encrypted { code: [*codes; 32] }
+        }
+        Do::Timeout => Input::Timeout,
+        Do::Touch(touch) => Input::Touch(*touch),
+    }
+}
+
+fn touch() -> impl Strategy<Value = Touch> {
+    prop_oneof![
+        2 => (0..12u8).prop_map(Touch::Digit),
+        1 => Just(Touch::Clear),
+        2 => Just(Touch::Enter),
+        6 => (0..7u8).prop_map(Touch::Option),
+        6 => Just(Touch::Next),
+        2 => Just(Touch::Back),
+        1 => (0..4u8).prop_map(Touch::Change),
+        3 => Just(Touch::Cast),
+        3 => Just(Touch::Challenge),
+        1 => Just(Touch::EndWithoutVote),
+        5 => Just(Touch::Confirm),
+        1 => Just(Touch::CallStaff),
+    ]
+}
+
+fn action() -> impl Strategy<Value = Do> {
+    prop_oneof![
+        1 => Just(Do::Inserted),
+        1 => Just(Do::Removed),
+        1 => (1..4u8).prop_map(Do::Ready),
+        1 => (1..4u8).prop_map(Do::WrongPin),
+        1 => Just(Do::Refused),
+        2 => Just(Do::Admitted),
+        3 => Just(Do::Encrypted),
+        1 => Just(Do::Timeout),
+        20 => touch().prop_map(Do::Touch),
+    ]
+}
+
+/// Inputs that a hostile or confused world could give, often led into the booth first.
+fn inputs() -> impl Strategy<Value = Vec<Do>> {
+    let booth: Vec<Do> = [Do::Inserted, Do::Ready(3)]
+        .into_iter()
+        .chain((0..4).map(|_| Do::Touch(Touch::Digit(1))))
+        .chain([Do::Touch(Touch::Enter), Do::Admitted])
+        .collect();
+    (any::<bool>(), proptest::collection::vec(action(), 0..120)).prop_map(move |(led, rest)| {
+        let mut all = if led { booth.clone() } else { Vec::new() };
+        all.extend(rest);
+        all
+    })
+}
+
+/// What a walk through the machine left behind.
+#[derive(Default)]
+struct Seen {
+    admitted: u32,
+    abandoned: u32,
+    cast: u32,
+    spoiled: u32,
+}
+
+fn walk(inputs: &[Do], mut each: impl FnMut(&State, &Do, Option<&Record>, &Then)) -> (State, Seen) {
+    let mut state = State::new();
+    let mut seen = Seen::default();
+    let mut codes = 0;
+    for what in inputs {
+        let before = State {
+            serial: 0,
+            phase: snapshot(&state),
+        };
+        let outcome = state.step(input(what, &mut codes));
+        match outcome.record() {
+            Some(Record::Event(crate::audit::Event::Admitted)) => seen.admitted += 1,
+            Some(Record::Event(crate::audit::Event::Abandoned)) => seen.abandoned += 1,
+            Some(Record::Event(_)) => panic!("a session logs nothing else"),
+            Some(Record::Cast(_)) => seen.cast += 1,
+            Some(Record::Spoiled) => seen.spoiled += 1,
+            None => {}
+        }
+        let record = match outcome.record() {
+            Some(Record::Cast(tag)) => Some(Record::Cast(*tag)),
+            Some(Record::Spoiled) => Some(Record::Spoiled),
+            Some(Record::Event(event)) => Some(Record::Event(*event)),
+            None => None,
+        };
+        let proof = proof_for_tests(outcome.ticket());
+        let then = outcome.release(proof).unwrap();
+        each(&before, what, record.as_ref(), &then);
+        state = then.state;
+    }
+    (state, seen)
+}
+
+/// The phase without what must not be copied.
+fn snapshot(state: &State) -> Phase {
+    match state.phase() {
+        Phase::Idle => Phase::Idle,
+        Phase::Probing => Phase::Probing,
+        Phase::Refused(why) => Phase::Refused(*why),
+        Phase::Pin(entry) => Phase::Pin(PinEntry {
+            digits: entry.digits,
+            typed: entry.typed,
+            tries_left: entry.tries_left,
+            wrong: entry.wrong,
+            accepted: entry.accepted,
+        }),
+        Phase::Admitting => Phase::Admitting,
+        Phase::Voting(voting) => Phase::Voting(Voting {
+            tag: voting.tag,
+            style: voting.style,
+            shape: voting.shape.clone(),
+            selected: voting.selected,
+            challenges_left: voting.challenges_left,
+            place: voting.place,
+            aside: voting.aside,
+        }),
+        Phase::Abandoned => Phase::Abandoned,
+        Phase::Done => Phase::Done,
+        Phase::Blank => Phase::Blank,
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 2000, ..ProptestConfig::default() })]
+
+    /// F5: admitted = recorded + abandoned + whoever stands there now; and one admission is never two votes (A1).
+    #[test]
+    fn f5_admitted_equals_cast_plus_abandoned_plus_standing(inputs in inputs()) {
+        let (state, seen) = walk(&inputs, |_, _, _, _| {});
+        let standing = u32::from(state.voting().is_some());
+        prop_assert_eq!(seen.admitted, seen.cast + seen.abandoned + standing);
+        prop_assert!(seen.spoiled <= u32::from(CHALLENGES) * seen.admitted);
+    }
+
+    /// A3, A4: a vote is recorded only by "cast" under its code, or by confirming the end without a vote; and "done" only with it.
+    #[test]
+    fn a3_a4_a_vote_is_recorded_only_where_the_voter_said_so(inputs in inputs()) {
+        walk(&inputs, |before, what, record, then| {
+            let place = before.voting().map(|voting| (voting.place(), voting.aside()));
+            match record {
+                Some(Record::Cast(_)) => {
+                    let sealed = matches!(
+                        (place, what),
+                        (Some((Place::Sealed { used_up: false, .. }, Aside::None)), Do::Touch(Touch::Cast))
+                    );
+                    let ended = matches!(
+                        (place, what),
+                        (Some((Place::Encrypting { ending: true }, _)), Do::Encrypted)
+                    );
+                    assert!(sealed || ended, "{place:?} {what:?}");
+                    assert!(matches!(then.state.phase(), Phase::Done));
+                    if ended {
+                        assert!(before.voting().unwrap().selected().iter().all(|s| *s == Selected::NONE));
+                    }
+                }
+                Some(Record::Spoiled) => {
+                    assert!(matches!(then.state.voting().map(Voting::place), Some(Place::Opening { .. })));
+                    assert!(matches!(what, Do::Touch(Touch::Challenge)));
+                }
+                _ => {
+                    let was_done = matches!(before.phase(), Phase::Done);
+                    assert!(was_done || !matches!(then.state.phase(), Phase::Done), "done without a record");
+                    let was_open = matches!(place, Some((Place::Opening { .. }, _)));
+                    let opens = matches!(then.state.voting().map(Voting::place), Some(Place::Opening { .. }));
+                    assert!(was_open || !opens, "opened without a record");
+                }
+            }
+        });
+    }
+
+    /// V13: an overvote is never reached, and nothing is deselected but by the voter's own touch.
+    #[test]
+    fn v13_an_overvote_is_blocked_and_nothing_is_deselected_silently(inputs in inputs()) {
+        walk(&inputs, |before, what, _, then| {
+            let Some(after) = then.state.voting() else { return };
+            for (selected, (options, votes)) in after.selected().iter().zip(SHAPE) {
+                assert!(selected.count() <= votes);
+                assert!(selected.bits() >> options == 0);
+            }
+            let Some(before) = before.voting() else { return };
+            if before.selected() == after.selected() {
+                return;
+            }
+            let changed: Vec<usize> = (0..3).filter(|at| before.selected()[*at] != after.selected()[*at]).collect();
+            let ended = matches!((before.place(), what), (Place::Ending { .. }, Do::Touch(Touch::Confirm)));
+            let fresh = matches!(before.place(), Place::Opening { .. }) && matches!(after.place(), Place::Contest { index: 0, .. });
+            match (before.place(), what) {
+                (Place::Contest { index, overvote: false, .. }, Do::Touch(Touch::Option(option))) => {
+                    assert_eq!(changed, [usize::from(index)]);
+                    assert_eq!(before.chosen(index).toggled(*option), after.chosen(index));
+                    assert_eq!(before.aside(), Aside::None);
+                }
+                _ => assert!(ended || fresh, "{what:?}"),
+            }
+        });
+    }
+
+    /// A20, U9, V6: while something hides the choice, no touch changes the ballot, and time alone never casts or cancels.
+    #[test]
+    fn a20_nothing_is_cast_or_cancelled_by_waiting(inputs in inputs()) {
+        walk(&inputs, |before, what, record, then| {
+            if matches!(what, Do::Timeout) {
+                assert!(record.is_none());
+                assert_eq!(before.voting().is_some(), then.state.voting().is_some());
+            }
+            let Some(voting) = before.voting() else { return };
+            if voting.aside() != Aside::None && !matches!(what, Do::Removed) {
+                assert!(record.is_none());
+                let after = then.state.voting().unwrap();
+                assert_eq!(after.place(), voting.place());
+                assert_eq!(after.selected(), voting.selected());
+                if voting.aside() == Aside::Locked {
+                    assert_eq!(after.aside(), Aside::Locked);
+                }
+            }
+        });
+    }
+
+    /// The card's power goes with every way out before admission, and the booth's secrets with every way out of it.
+    #[test]
+    fn what_is_secret_is_wiped_on_every_way_out(inputs in inputs()) {
+        walk(&inputs, |before, _, _, then| {
+            let has = |wanted: fn(&Effect) -> bool| then.effects.iter().any(wanted);
+            let with_card = matches!(before.phase(), Phase::Probing | Phase::Pin(_) | Phase::Admitting);
+            let out = matches!(then.state.phase(), Phase::Idle | Phase::Refused(_));
+            if with_card && out {
+                assert!(has(|effect| matches!(effect, Effect::Forget)));
+            }
+            let sealed = |state: &State| {
+                matches!(
+                    state.voting().map(Voting::place),
+                    Some(Place::Sealed { .. } | Place::Opening { .. })
+                )
+            };
+            if sealed(before) && !sealed(&then.state) {
+                assert!(has(|effect| matches!(effect, Effect::Wipe)));
+            }
+        });
+    }
+
+    /// A PIN is sent only after its own Enter, with at least four digits, and the last try only after the warning.
+    #[test]
+    fn no_pin_is_tried_when_one_try_is_left_without_the_accepted_warning(inputs in inputs()) {
+        walk(&inputs, |before, what, _, then| {
+            for effect in &then.effects {
+                let Effect::Admit { last_try_accepted, .. } = effect else { continue };
+                let Phase::Pin(entry) = before.phase() else { panic!("no pad") };
+                assert!(matches!(what, Do::Touch(Touch::Enter)));
+                assert!(entry.typed() >= 4);
+                assert!(entry.tries_left() > 1 || (entry.accepted() && *last_try_accepted));
+            }
+        });
+    }
+}
+
+#[test]
+fn the_proof_of_one_outcome_does_not_open_another() {
+    let first = State::new().step(Input::Inserted);
+    let proof = proof_for_tests(first.ticket());
+    let then = first.release(proof).unwrap();
+    let second = then.state.step(Input::Removed);
+    let stale = proof_for_tests(1);
+    assert_ne!(second.ticket(), 1);
+    assert!(matches!(second.release(stale), Err(WrongProof)));
+}
+
+/// The path of a voter who reads everything: contest by contest, review, change, challenge, vote again, cast, take the card.
+#[test]
+fn u1_u2_u5_the_whole_path() {
+    let booth = [Do::Inserted, Do::Ready(3)]
+        .into_iter()
+        .chain((0..4).map(|_| Do::Touch(Touch::Digit(7))))
+        .chain([Do::Touch(Touch::Enter), Do::Admitted]);
+    let mark = [
+        Touch::Option(2),
+        Touch::Next,
+        Touch::Option(0),
+        Touch::Option(4),
+        Touch::Next,
+        Touch::Next,
+    ];
+    let path: Vec<Do> = booth
+        .chain(mark.into_iter().map(Do::Touch))
+        .chain([
+            Do::Touch(Touch::Change(0)),
+            Do::Touch(Touch::Option(2)),
+            Do::Touch(Touch::Option(1)),
+            Do::Touch(Touch::Next),
+            Do::Touch(Touch::Confirm),
+            Do::Encrypted,
+            Do::Touch(Touch::Challenge),
+        ])
+        .collect();
+    let (state, seen) = walk(&path, |_, _, _, _| {});
+    let voting = state.voting().unwrap();
+    assert_eq!(voting.chosen(0).bits(), 0b10);
+    assert_eq!(voting.chosen(1).bits(), 0b1_0001);
+    assert_eq!(voting.place(), Place::Opening { code: [1; 32], page: 0 });
+    assert_eq!(voting.challenges_left(), CHALLENGES - 1);
+    assert_eq!(seen.spoiled, 1);
+    let rest = [
+        Touch::Next,
+        Touch::Next,
+        Touch::Next,
+        Touch::Next,
+        Touch::Next,
+        Touch::Next,
+        Touch::Confirm,
+    ];
+    let path: Vec<Do> = path
+        .into_iter()
+        .chain(rest.into_iter().map(Do::Touch))
+        .chain([Do::Encrypted, Do::Touch(Touch::Cast)])
+        .collect();
+    let (state, seen) = walk(&path, |_, _, _, _| {});
+    assert!(matches!(state.phase(), Phase::Done));
+    assert_eq!((seen.cast, seen.spoiled, seen.admitted), (1, 1, 1));
+    let (state, _) = walk(&path.into_iter().chain([Do::Removed, Do::Timeout]).collect::<Vec<_>>(), |_, _, _, _| {});
+    assert!(matches!(state.phase(), Phase::Idle));
+}
+
+#[test]
+fn challenges_end_and_say_so() {
+    let mut path: Vec<Do> = [Do::Inserted, Do::Ready(3)]
+        .into_iter()
+        .chain((0..4).map(|_| Do::Touch(Touch::Digit(7))))
+        .chain([Do::Touch(Touch::Enter), Do::Admitted])
+        .collect();
+    for _ in 0..=CHALLENGES {
+        path.extend([Touch::Next, Touch::Next, Touch::Next, Touch::Confirm].map(Do::Touch));
+        path.push(Do::Encrypted);
+        path.push(Do::Touch(Touch::Challenge));
+        path.extend([Touch::Next, Touch::Next, Touch::Next].map(Do::Touch));
+    }
+    let (state, seen) = walk(&path, |_, _, _, _| {});
+    assert_eq!(seen.spoiled, u32::from(CHALLENGES));
+    assert!(matches!(
+        state.voting().unwrap().place(),
+        Place::Sealed { used_up: true, .. }
+    ));
+}
