@@ -5,3 +5,4 @@
 pub mod arrows;
 pub mod requirements;
 pub mod tree;
+pub mod verifiers;

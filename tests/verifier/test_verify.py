@@ -22,6 +22,8 @@ import verify
 import wire
 from verify import Refused
 
+# If set, every record the tests make is kept in this folder with what has to be found in it: another verifier is tried on them.
+KEEP = os.environ.get("IPPYO_KEEP_RECORDS")
 SEED = int(os.environ.get("IPPYO_TEST_SEED", "20261122"))
 
 
@@ -150,14 +152,27 @@ class Record(unittest.TestCase):
         self.addCleanup(shutil.rmtree, self.folder)
         self.path = os.path.join(self.folder, "record")
 
-    def check(self, e, files, **options):
+    def check(self, e, files, wrong=None, **options):
+        """Writes and verifies a record; `wrong` is the file that does not hold ("any" if one of them does not)."""
         shutil.rmtree(self.path, ignore_errors=True)
         e.write(self.path, files)
+        if KEEP:
+            self.keep(wrong, options)
         return verify.verify(self.path, **options)
+
+    def keep(self, wrong, options):
+        place = os.path.join(KEEP, "%04d" % len(os.listdir(KEEP)))
+        shutil.copytree(self.path, os.path.join(place, "record"))
+        authority, reception = options.get("authority"), options.get("reception")
+        if reception is not None:
+            with open(os.path.join(place, "reception.json"), "wb") as f:
+                f.write(reception)
+        with open(os.path.join(place, "expected.json"), "w") as f:
+            json.dump({"test": self.id(), "wrong": wrong, "authority": authority.hex() if authority else None}, f)
 
     def refused(self, e, files, file, reason, **options):
         with self.assertRaises(Refused) as caught:
-            self.check(e, files, **options)
+            self.check(e, files, wrong=file, **options)
         self.assertEqual(caught.exception.file, file, str(caught.exception))
         self.assertIn(reason, str(caught.exception))
 
@@ -320,10 +335,10 @@ class Flips(Record):
             for _ in range(12):
                 at, lie = self.bent(self.files[name])
                 with self.assertRaises(Refused, msg="%s, byte %d" % (name, at)):
-                    self.check(self.e, self.files | {name: lie})
+                    self.check(self.e, self.files | {name: lie}, wrong="any")
             for lie in (self.files[name][:-1], self.files[name] + b"\0", b""):
                 with self.assertRaises(Refused, msg=name):
-                    self.check(self.e, self.files | {name: lie})
+                    self.check(self.e, self.files | {name: lie}, wrong="any")
 
     def test_files_that_are_missing_or_too_many(self):
         self.e.write(self.path, self.files)
@@ -515,7 +530,11 @@ class Books(Record):
         b = e.kiosks[1]
         e.closings = [c for c in e.closings if c[0] != b.key.public]
         e.cast = [(k, v) for k, v in e.cast if k is not b]
-        self.refused(e, e.files(counted[:2]), "closings.bin", "its closing is missing")
+        self.refused(e, e.files(counted[:2]), "ballots.bin", "it is not published")
+        e = maker.Election()
+        e.close(e.register(1))
+        e.closings = []
+        self.refused(e, e.files([]), "closings.bin", "its closing is missing")
 
     def test_closings_that_lie(self):
         for counters, reason in (
@@ -720,7 +739,7 @@ class Books(Record):
     def test_a_key_of_another_ceremony(self):
         e, counted, _, _ = self.small()
         other = maker.Election(seed=2)
-        self.refused(e, e.files(counted) | {"ceremony.bin": other.transcript}, "keys.bin", "not what the ceremony gave")
+        self.refused(e, e.files(counted) | {"ceremony.bin": other.transcript}, "ceremony.bin", "not what the ceremony gave")
         self.refused(e, e.files(counted) | {"keys.bin": other.keys}, "index.bin", "election")
 
 

@@ -216,15 +216,15 @@ def check_ceremony(raw, keys):
         coefficients.append(row)
     need(
         keys.joint == encoded(file, "joint key", p256.add(*[row[0] for row in coefficients])),
-        "keys.bin", "joint", "it is not what the ceremony gave",
+        file, "joint key", "the key in keys.bin is not what the ceremony gave",
     )
-    need(keys.threshold == k, "keys.bin", "threshold", "it is not that of the ceremony")
-    need(len(keys.trustees) == n, "keys.bin", "trustees", "not those of the ceremony")
+    need(keys.threshold == k, file, "threshold", "the one in keys.bin is not that of the ceremony")
+    need(len(keys.trustees) == n, file, "trustees", "those in keys.bin are not those of the ceremony")
     for l, (key, trustee) in enumerate(zip(keys.trustees, ceremony.trustees), 1):
         share = p256.combine([(a, l**j) for row in coefficients for j, a in enumerate(row)])
         need(
             key.name == trustee.name and key.share == encoded(file, "share", share),
-            "keys.bin", "trustee %d" % l, "not what the ceremony gave",
+            file, "trustee %d" % l, "keys.bin has not what the ceremony gave",
         )
     transcript = H("ippyo/1/ceremony/transcript", *[m.body for m in t.commits], *[m.body for m in t.reveals])
     for item, accept in opened(4, "accept", t.accepts, wire.Accept):
@@ -333,16 +333,17 @@ def read_closings(data, eh, manifest, genesis, ledger):
         )
         need(wrong is None, file, item, wrong)
         out[(ident, c.epoch)] = c
-    for ident, kiosk in ledger.kiosks.items():
-        if kiosk.closing:
-            need(
-                (ident, kiosk.closing[0]) in out, file, "kiosk " + ident.hex()[:16], "it closed on the ledger, but its closing is missing"
-            )
     return out
 
 
-def check_closings(closings, cast, spoiled, eh):
+def check_closings(closings, cast, spoiled, eh, ledger):
     file = "closings.bin"
+    for ident, kiosk in ledger.kiosks.items():
+        if kiosk.closing:
+            need(
+                (ident, kiosk.closing[0]) in closings, file, "kiosk " + ident.hex()[:16],
+                "it closed on the ledger, but its closing is missing",
+            )
     leaves, codes = {}, {}
     for p in cast:
         leaves.setdefault((p.kiosk, p.epoch), []).append(p.leaf)
@@ -642,7 +643,7 @@ def verify(folder, authority=None, reception=None, sample=None, jobs=1, say=lamb
     closings = read_closings(data["closings.bin"], eh, manifest, genesis, ledger)
     unclosed = check_presence(cast, spoiled, closings, ledger)
     say("7 closings")
-    check_closings(closings, cast, spoiled, eh)
+    check_closings(closings, cast, spoiled, eh, ledger)
     say("5, 6 proofs of %d ballots" % (len(cast) + len(spoiled)))
     decide(cast, manifest.policy)
     total = len(cast) + len(spoiled)
