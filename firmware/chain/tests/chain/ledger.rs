@@ -280,3 +280,36 @@ fn two_nodes_given_the_same_blocks_agree_in_everything() {
     assert!(one.kiosks().eq(two.kiosks()));
     assert_eq!(one.header(3), two.header(3));
 }
+
+#[test]
+fn a_takeover_names_a_batch_of_the_old_kiosk_also_one_of_its_own_block() {
+    let world = world(1);
+    let registers: Vec<Vec<u8>> = (1..5).map(|kiosk| world.register(&key(kiosk), 1)).collect();
+    let (a, a_hash) = batch(&key(1), 0, [0; 32], &["a"], None);
+    let (b, b_hash) = batch(&key(1), 1, a_hash, &["b"], None);
+    let (c, c_hash) = batch(&key(3), 0, [0; 32], &["c"], None);
+    for together in [true, false] {
+        let mut ledger = Ledger::new(&world.genesis).unwrap();
+        let mut before = registers.clone();
+        before.extend([a.clone(), b.clone(), c.clone()]);
+        let deeds = [
+            (c_hash, Verdict::Refused(Refusal::UnknownPredecessor)),
+            (digest("nothing"), Verdict::Refused(Refusal::UnknownPredecessor)),
+            (a_hash, Verdict::Included(if together { 7 } else { 0 })),
+            (b_hash, Verdict::Refused(Refusal::TakenOver)),
+        ];
+        let mut all = if together { before.clone() } else { vec![] };
+        all.extend(
+            deeds
+                .iter()
+                .map(|(predecessor, _)| world.takeover(&key(1), &key(2), *predecessor)),
+        );
+        if !together {
+            decide(&world, &mut ledger, &before);
+        }
+        let verdicts = decide(&world, &mut ledger, &all);
+        let expected: Vec<Verdict> = deeds.iter().map(|(_, verdict)| *verdict).collect();
+        assert_eq!(verdicts[verdicts.len() - 4..], expected, "together: {together}");
+        assert_eq!(ledger.kiosk(&id(&key(2))).unwrap().previous, a_hash);
+    }
+}

@@ -332,6 +332,25 @@ fn f10_a_full_disk_loses_nothing_and_the_chain_goes_on_when_there_is_room() {
     }
 }
 
+/// A validator signs no two blocks of one round, so the next try is one round on; else one full disk would end the chain.
+#[test]
+fn f10_after_a_failed_write_another_block_of_that_height_can_be_decided() {
+    let world = world(4);
+    let storage = Failing {
+        inner: Contents::default(),
+        budget: 10,
+        for_good: false,
+    };
+    let mut chain = Chain::open(&world.genesis, world.validators.clone(), storage).unwrap();
+    let first = world.register(&key(1), 1);
+    let second = world.register(&key(2), 1);
+    assert!(matches!(chain.submit(&first), Err(SubmitError::Storage(_))));
+    assert_eq!(chain.submit(&second).unwrap().height, 1);
+    assert_eq!(chain.proof(&transaction_hash(&second)).unwrap().view().round, 1);
+    assert_eq!(chain.submit(&first).unwrap().height, 2);
+    assert_eq!(chain.proof(&transaction_hash(&first)).unwrap().view().round, 0);
+}
+
 #[test]
 fn a_chain_whose_storage_cannot_be_brought_back_stops() {
     let world = world(1);

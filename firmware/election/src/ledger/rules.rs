@@ -282,11 +282,11 @@ impl<'g, B: Book> Rules<'g, B> {
         Ok((old, new))
     }
 
-    /// Zero bytes, a batch of the old kiosk, or the predecessor it inherited itself and has not followed yet (a spare that fails before its
-    /// first batch: the medium still names the batch of the kiosk before).
+    /// Zero bytes, a batch of the old kiosk, or what its next batch would name: its last one, or the predecessor it inherited itself (a
+    /// spare that fails before its first batch: the medium still names the batch of the kiosk before).
     fn is_predecessor(&self, old: &KioskRow, predecessor: &Digest) -> bool {
         *predecessor == [0; 32]
-            || (old.next == 0 && *predecessor == old.previous)
+            || *predecessor == old.previous
             || self.book.batch_number(&old.id, predecessor).is_some()
     }
 
