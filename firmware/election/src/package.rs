@@ -4,18 +4,25 @@
 //! the same bytes as they come in, before they are anywhere in one piece. The package holds no name of a voter: its roll is
 //! hashes of card keys.
 
+mod error;
+mod stream;
+mod write;
+
+pub use error::PackageError;
+pub use stream::SectionStream;
+pub use write::{Parts, write};
+
 use core::fmt;
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
 
 use crate::hash::{Digest, hash, sha256};
-use crate::keys::{Keys, KeysError};
-use crate::ledger::{Genesis, GenesisError, Raw};
-use crate::manifest::{CheckedManifest, Manifest, ManifestError, Rule, Texts, election_hash};
-use crate::roll::{Roll, RollError};
-use crate::sign::{self, PublicKey, SignError, Signer};
-use crate::wire::{self, Bytes, Seq, SeqWriter, WireError};
+use crate::keys::Keys;
+use crate::ledger::{Genesis, Raw};
+use crate::manifest::{CheckedManifest, Manifest, Rule, Texts, election_hash};
+use crate::roll::Roll;
+use crate::sign::{self, PublicKey};
+use crate::wire::{self, Bytes, Seq, WireError};
 
 /// Version of the format.
 pub const VERSION: u16 = 1;
@@ -128,112 +135,6 @@ pub struct Station<'a> {
     #[serde(borrow)]
     pub name: Texts<'a>,
 }
-
-/// Why a package was refused, and by that what to do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PackageError {
-    /// Cut off before the end of the header.
-    Truncated,
-    /// The header does not decode or is too long.
-    Header(WireError),
-    /// Another version of the format.
-    Version(u16),
-    /// Made by another authority than this kiosk was set up with.
-    Authority,
-    /// The authority's signature does not hold.
-    Signature(SignError),
-    /// An unknown kind, or kinds out of order.
-    SectionKind(u8),
-    /// A section is missing.
-    Missing(Kind),
-    /// The sections do not end where the file ends.
-    Length,
-    /// A section's bytes are not those that were signed.
-    SectionHash(Kind),
-    /// A section's bytes do not decode.
-    SectionWire(Kind, WireError),
-    /// The manifest breaks a rule.
-    Manifest(ManifestError),
-    /// The trustees' keys break a rule.
-    Keys(KeysError),
-    /// The header's election is not that of the manifest and the joint key.
-    Election,
-    /// The station section is of another number, or its name breaks a rule.
-    Station,
-    /// The roll breaks a rule.
-    Roll(RollError),
-    /// Certificate authorities: none, too many, or one too long.
-    Authorities,
-    /// The genesis breaks a rule, or is of another election.
-    Genesis(GenesisError),
-    /// The genesis is of another election.
-    GenesisElection,
-    /// The package is for another station than this kiosk's.
-    OtherStation {
-        /// The kiosk's.
-        ours: u16,
-        /// The package's.
-        theirs: u16,
-    },
-    /// Older than what is held.
-    Older {
-        /// The serial that is held.
-        held: u32,
-        /// The serial that was given.
-        given: u32,
-    },
-    /// Another content under the serial that is held: the authority must give it a higher one.
-    SameSerial(u32),
-    /// The kiosk is registered for another election.
-    OtherElection,
-}
-
-impl fmt::Display for PackageError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Truncated => f.write_str("the package is cut off: copy it again"),
-            Self::Header(error) => write!(f, "this is not an election package: {error}"),
-            Self::Version(version) => write!(f, "the package has version {version}, this program knows {VERSION}"),
-            Self::Authority => f.write_str("the package is of another election authority"),
-            Self::Signature(error) => write!(f, "the package is not signed by the election authority: {error}"),
-            Self::SectionKind(kind) => write!(f, "the package has an unknown or misplaced section ({kind})"),
-            Self::Missing(kind) => write!(f, "the package has no section \"{kind}\""),
-            Self::Length => f.write_str("the package is cut off or has bytes behind its end: copy it again"),
-            Self::SectionHash(kind) => write!(f, "the section \"{kind}\" was changed after signing: copy it again"),
-            Self::SectionWire(kind, error) => write!(f, "the section \"{kind}\": {error}"),
-            Self::Manifest(error) => error.fmt(f),
-            Self::Keys(error) => error.fmt(f),
-            Self::Election => f.write_str("the package names another election than its manifest and joint key"),
-            Self::Station => f.write_str("the station section has another number or a bad name"),
-            Self::Roll(error) => write!(f, "the roll: {error}"),
-            Self::Authorities => write!(
-                f,
-                "the package needs 1 to {MAX_AUTHORITIES} card authorities of at most {MAX_CERTIFICATE} bytes"
-            ),
-            Self::Genesis(error) => error.fmt(f),
-            Self::GenesisElection => f.write_str("staff and validators in the package are of another election"),
-            Self::OtherStation { ours, theirs } => {
-                write!(
-                    f,
-                    "the package is for station {theirs}, this kiosk is of station {ours}"
-                )
-            }
-            Self::Older { held, given } => {
-                write!(
-                    f,
-                    "the package has serial {given}, older than serial {held} which is held"
-                )
-            }
-            Self::SameSerial(serial) => write!(
-                f,
-                "another package with serial {serial} is held: issue this one with a higher serial"
-            ),
-            Self::OtherElection => f.write_str("the package is of another election than this kiosk is registered for"),
-        }
-    }
-}
-
-impl core::error::Error for PackageError {}
 
 /// A header whose signature holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -456,144 +357,5 @@ pub fn accept(new: &SignedHeader<'_>, station: u16, held: Option<&Held>) -> Resu
     Ok(())
 }
 
-/// Checks the sections as their bytes come by, for a reader that cannot hold the package.
-pub struct SectionStream<'a> {
-    sections: wire::SeqIter<'a, Section>,
-    current: Option<(Section, Sha256, u32)>,
-}
-
-impl<'a> SectionStream<'a> {
-    /// Begins behind the header.
-    #[must_use]
-    pub fn new(signed: &SignedHeader<'a>) -> Self {
-        Self {
-            sections: signed.header.sections.iter(),
-            current: None,
-        }
-    }
-
-    /// Feeds the next bytes of the file.
-    ///
-    /// # Errors
-    /// [`PackageError::SectionHash`] as soon as a section has gone by that is not what was signed; [`PackageError::Length`]
-    /// for bytes behind the last.
-    pub fn feed(&mut self, mut bytes: &[u8]) -> Result<(), PackageError> {
-        loop {
-            self.close()?;
-            if bytes.is_empty() {
-                return Ok(());
-            }
-            let Some((_, sha, left)) = &mut self.current else {
-                return Err(PackageError::Length);
-            };
-            let take = bytes.len().min(usize::try_from(*left).unwrap_or(usize::MAX));
-            let (now, after) = bytes.split_at_checked(take).ok_or(PackageError::Length)?;
-            sha.update(now);
-            *left = u32::try_from(take)
-                .ok()
-                .and_then(|take| left.checked_sub(take))
-                .ok_or(PackageError::Length)?;
-            bytes = after;
-        }
-    }
-
-    /// Checks sections that are complete, empty ones too, and opens the next.
-    fn close(&mut self) -> Result<(), PackageError> {
-        loop {
-            match self.current.take() {
-                Some((section, sha, 0)) => {
-                    let kind = Kind::ALL.into_iter().find(|kind| kind.number() == section.kind);
-                    let kind = kind.ok_or(PackageError::SectionKind(section.kind))?;
-                    let found: Digest = sha.finalize().into();
-                    if found != section.hash {
-                        return Err(PackageError::SectionHash(kind));
-                    }
-                }
-                Some(open) => {
-                    self.current = Some(open);
-                    return Ok(());
-                }
-                None => {}
-            }
-            match self.sections.next() {
-                Some(section) => {
-                    let section = section.map_err(PackageError::Header)?;
-                    self.current = Some((section, Sha256::new(), section.length));
-                }
-                None => return Ok(()),
-            }
-        }
-    }
-
-    /// Ends the file.
-    ///
-    /// # Errors
-    /// [`PackageError::Length`] if bytes are missing.
-    pub fn finish(mut self) -> Result<(), PackageError> {
-        self.close()?;
-        if self.current.is_some() {
-            return Err(PackageError::Length);
-        }
-        Ok(())
-    }
-}
-
-/// What goes into a package.
-#[derive(Clone, Copy, Debug)]
-pub struct Parts<'a> {
-    /// See [`PackageHeader::serial`].
-    pub serial: u32,
-    /// Election hash.
-    pub election: Digest,
-    /// The station's number.
-    pub station: u16,
-    /// The sections' bytes, in the order of [`Kind::ALL`].
-    pub sections: [&'a [u8]; 7],
-}
-
-/// Signs a package and gives its bytes to `sink`, piece by piece. Open what was written before it is given away:
-/// [`Package::open`] checks what this does not.
-///
-/// # Errors
-/// A section too long, a key that cannot sign, or the sink's error.
-pub fn write<E: From<PackageError>>(
-    parts: &Parts<'_>,
-    authority: &Signer,
-    mut sink: impl FnMut(&[u8]) -> Result<(), E>,
-) -> Result<Digest, E> {
-    let too_long = |_| PackageError::Length;
-    let mut sections = [0; MAX_HEADER];
-    let mut list = SeqWriter::new(&mut sections);
-    for (kind, content) in Kind::ALL.iter().zip(parts.sections) {
-        list.push(&Section {
-            kind: kind.number(),
-            length: u32::try_from(content.len()).map_err(too_long)?,
-            hash: sha256(content),
-        })
-        .map_err(PackageError::Header)?;
-    }
-    let mut buffer = [0; MAX_HEADER];
-    let header = PackageHeader {
-        version: VERSION,
-        serial: parts.serial,
-        election: parts.election,
-        authority: Bytes(authority.public_key()),
-        station: parts.station,
-        sections: list.finish(),
-    };
-    let header = wire::encode(&header, &mut buffer).map_err(PackageError::Header)?;
-    let package_hash = hash("ippyo/1/package", &[header]);
-    let signature = authority.sign(LABEL, &package_hash).map_err(PackageError::Signature)?;
-    let length = u32::try_from(header.len()).map_err(too_long)?;
-    sink(&length.to_be_bytes())?;
-    sink(header)?;
-    sink(&signature)?;
-    for content in parts.sections {
-        sink(content)?;
-    }
-    Ok(package_hash)
-}
-
 #[cfg(test)]
-#[path = "package_tests.rs"]
-pub(crate) mod tests;
+mod tests;

@@ -5,7 +5,7 @@
 use super::{Broken, Checked, Why, at, ballots::file_of, count};
 use crate::batch::Kind;
 use crate::hash::Digest;
-use crate::manifest::{CheckedManifest, ContestShape, MAX_CONTESTS};
+use crate::manifest::{CheckedManifest, ContestShape, MAX_CONTESTS, MAX_STYLES};
 use crate::record::FileName;
 use crate::tally::{
     ContestTally, PublicKeys, SelectionSum, SelectionTally, Statement, Tally, TallyError, add_contest, verify_selection,
@@ -93,11 +93,20 @@ impl<'a> Checked<'a, '_> {
     /// Counted ballots whose style has a contest.
     #[must_use]
     pub fn ballots_with(&self, contest: u16) -> u32 {
-        let has = |style: u16| {
+        // A bit for each style that has the contest: one walk over the styles, one over the ballots.
+        let mut has = [0u64; MAX_STYLES / 64];
+        for style in 0..self.record.manifest.style_count() {
             let layout = self.layout(style);
-            layout.is_some_and(|layout| layout.shapes().iter().any(|shape| shape.contest == contest))
+            if layout.is_some_and(|layout| layout.shapes().iter().any(|shape| shape.contest == contest))
+                && let Some(word) = has.get_mut(usize::from(style / 64))
+            {
+                *word |= 1 << (style % 64);
+            }
+        }
+        let counted = |row: &&super::BallotRow| {
+            let word = has.get(usize::from(row.style / 64)).copied().unwrap_or(0);
+            row.state == State::Counted && word >> (row.style % 64) & 1 == 1
         };
-        let counted = |row: &&super::BallotRow| row.state == State::Counted && has(row.style);
         count(self.ballots.iter().filter(counted).count())
     }
 

@@ -110,8 +110,8 @@ fn manifest(policy: Policy, epochs: usize) -> Vec<u8> {
         id: "by-hand",
         mode: Mode::Consultation,
         policy,
-        first_day: 2026_11_22,
-        last_day: 2026_11_23,
+        first_day: 20261122,
+        last_day: 20261123,
         batch: 2,
         small_group: 0,
         languages: Seq::from_bytes(&languages),
@@ -666,13 +666,12 @@ impl ByHand {
         let g = ProjectivePoint::GENERATOR;
         let mut contests = Vec::new();
         for contest in 0..2u16 {
-            let slots = totals[usize::from(contest)].len();
             let with: Vec<&Ballot> = counted
                 .iter()
                 .filter(|ballot| SHAPES[ballot.style].iter().any(|shape| shape.contest == contest))
                 .collect();
             let mut selections = Vec::new();
-            for selection in 0..slots {
+            for (selection, total) in totals[usize::from(contest)].iter().enumerate() {
                 if with.is_empty() {
                     continue;
                 }
@@ -717,7 +716,7 @@ impl ByHand {
                     .collect();
                 selections.extend(encoded(a));
                 selections.extend(encoded(b));
-                selections.extend(bytes_of(&totals[usize::from(contest)][selection]));
+                selections.extend(bytes_of(total));
                 selections.extend(bytes_of(&decryptions.len()));
                 selections.extend(decryptions);
             }

@@ -10,6 +10,8 @@ use super::*;
 use crate::keys::tests::plain_keys;
 use crate::ledger::{StaffCard, Validators};
 use crate::manifest::tests::{bytes_of, plain, seq_of, texts_of};
+use crate::roll::RollError;
+use crate::sign::Signer;
 
 fn signer(seed: u8) -> Signer {
     Signer::generate(&mut ChaCha20Rng::from_seed([seed; 32]))

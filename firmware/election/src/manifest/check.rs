@@ -5,10 +5,11 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::view::shape;
 use super::{
     BALLOT_HEADER_LEN, Contest, MAX_BATCH, MAX_CONTESTS, MAX_EPOCHS, MAX_ID, MAX_LANGUAGES, MAX_OPTIONS,
     MAX_STYLE_CONTESTS, MAX_STYLE_SELECTIONS, MAX_STYLES, MAX_TEXT, MAX_UNITS, MAX_VOTES, Manifest, ManifestError,
-    Place, Policy, Rule, Style, StyleContest, Texts, VERSION, shape,
+    Place, Policy, Rule, Style, StyleContest, Texts, VERSION,
 };
 use crate::wire::Seq;
 

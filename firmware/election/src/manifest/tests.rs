@@ -23,6 +23,9 @@ pub(crate) fn texts_of(texts: &[(&str, &str)]) -> Vec<u8> {
     seq_of(texts.iter().map(|(language, text)| Text { language, text }))
 }
 
+/// id, units, (contest, order)
+type PlainStyle = (&'static str, Vec<&'static str>, Vec<(u16, Vec<u8>)>);
+
 /// A manifest as plain values: change one and encode.
 #[derive(Clone)]
 pub(crate) struct Plain {
@@ -38,8 +41,7 @@ pub(crate) struct Plain {
     pub units: Vec<&'static str>,
     /// id, votes, options
     pub contests: Vec<(&'static str, u8, Vec<&'static str>)>,
-    /// id, units, (contest, order)
-    pub styles: Vec<(&'static str, Vec<&'static str>, Vec<(u16, Vec<u8>)>)>,
+    pub styles: Vec<PlainStyle>,
 }
 
 /// Two contests, "choose 1 of 2" and "choose up to 2 of 3", two styles, two epochs, policy last.
@@ -49,7 +51,7 @@ pub(crate) fn plain() -> Plain {
         id: "test-election",
         mode: Mode::Consultation,
         policy: Policy::Last,
-        days: (2026_11_22, 2026_11_23),
+        days: (20261122, 20261123),
         batch: 2,
         languages: std::vec!["ja", "en"],
         name: std::vec![("ja", "試験"), ("en", "Test")],
@@ -218,15 +220,15 @@ fn each_rule_is_refused_by_name_and_place() {
         refused(|m| m.id = std::string::String::from_utf8(std::vec![b'a'; 65]).unwrap().leak()),
         (whole, Rule::Id)
     );
-    assert_eq!(refused(|m| m.days = (2026_11_23, 2026_11_22)), (whole, Rule::Day));
+    assert_eq!(refused(|m| m.days = (20261123, 20261122)), (whole, Rule::Day));
     for day in [
-        2026_02_29,
-        2026_13_01,
-        2026_00_10,
-        2026_04_31,
-        2026_01_00,
+        20260229,
+        20261301,
+        20260010,
+        20260431,
+        20260100,
         101,
-        1900_02_29,
+        19000229,
         u32::MAX,
     ] {
         assert_eq!(refused(|m| m.days = (day, day)), (whole, Rule::Day), "{day}");
