@@ -66,7 +66,14 @@ fn record() -> Option<()> {
         reception: None,
     };
     let record = Record::open(files, Some(&key())).ok()?;
-    let (mut shapes, mut styles) = ([ContestShape { contest: 0, options: 2, votes: 1 }; 2], [StyleRow::EMPTY; 2]);
+    let (mut shapes, mut styles) = (
+        [ContestShape {
+            contest: 0,
+            options: 2,
+            votes: 1,
+        }; 2],
+        [StyleRow::EMPTY; 2],
+    );
     let (mut kiosks, mut lines, mut batches) = ([KioskRow::EMPTY; 2], [LineRow::EMPTY; 2], [BatchRow::EMPTY; 2]);
     let (mut entries, mut order) = ([EntryRow::EMPTY; 2], [0; 2]);
     let (mut ballots, mut spoiled) = ([BallotRow::EMPTY; 2], [BallotRow::EMPTY; 2]);
@@ -84,12 +91,18 @@ fn record() -> Option<()> {
     let checked = record.check(scratch, &mut |_, _, _| ()).ok()?;
     let joint = election::group::Point::from_bytes(&record.keys().joint.0).ok()?;
     let (mut g, mut k) = (Table4::EMPTY, Table4::EMPTY);
-    let election =
-        Election::new(*record.election(), g.build(&election::group::Point::GENERATOR), k.build(&joint)).ok()?;
+    let election = Election::new(
+        *record.election(),
+        g.build(&election::group::Point::GENERATOR),
+        k.build(&joint),
+    )
+    .ok()?;
     let mut terms = [ballot::Term::EMPTY; 32];
     let mut buckets = [joint.projective(); 8];
     let mut memory = ballot::Scratch::new(&mut terms, &mut buckets);
-    checked.check_ballots(&election, election::batch::Kind::Cast, 0, 1, &mut memory).ok()?;
+    checked
+        .check_ballots(&election, election::batch::Kind::Cast, 0, 1, &mut memory)
+        .ok()?;
     let layout = SumLayout::new(record.manifest());
     let mut sums = [const { SelectionSum::EMPTY }; 4];
     checked.add_ballots(&layout, 0, 1, &mut sums).ok()?;
@@ -97,5 +110,7 @@ fn record() -> Option<()> {
     let statement = checked.statement(&layout, &sums, 0, 0).ok()?;
     black_box(trustee.decrypt(&statement, &mut Counter::new()).ok()?);
     checked.check_tally(&layout, &sums, &mut |_, _| ()).ok()?;
-    checked.check_reception(&black_box([] as [ReceptionCount; 0]), &mut [0; 2]).ok()
+    checked
+        .check_reception(&black_box([] as [ReceptionCount; 0]), &mut [0; 2])
+        .ok()
 }
