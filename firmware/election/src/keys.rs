@@ -162,4 +162,24 @@ pub(crate) mod tests {
         }
         assert!(matches!(read(std::vec![1, 2]), Err(KeysError::Wire(_))));
     }
+
+    proptest::proptest! {
+        #[test]
+        fn hostile_keys_are_refused_or_hold_every_rule(
+            place: proptest::sample::Index,
+            byte: u8,
+            tail in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..100),
+        ) {
+            let mut bytes = plain_keys(2, point(1), &[("a", point(2)), ("b", point(3)), ("c", point(4))]);
+            let place = place.index(bytes.len());
+            bytes[place] = byte;
+            for bytes in [&bytes, &[&bytes[..place], &tail].concat()] {
+                if let Ok(keys) = Keys::read(bytes) {
+                    proptest::prop_assert_eq!(&bytes_of(&keys), bytes);
+                    proptest::prop_assert!((1..=keys.trustee_count()).contains(&keys.threshold));
+                    proptest::prop_assert!(keys.trustee(keys.threshold).is_some() && keys.trustee(0).is_none());
+                }
+            }
+        }
+    }
 }

@@ -664,6 +664,96 @@ fn damage_in_any_file_is_refused_even_when_the_authority_signs_it() {
     assert!(seen.len() >= 6, "{seen:?}");
 }
 
+/// Histories drawn at random: tags at several kiosks, in several epochs, sent early or late or twice, boxes taken over, kiosks that
+/// never close. Which ballots count is what section 10 says word for word, and the totals are what those voters chose.
+#[test]
+fn a1_no_ballot_counted_twice_in_any_history() {
+    for seed in 0..12u64 {
+        let policy = if seed % 3 == 0 { Policy::First } else { Policy::Last };
+        let epochs = if policy == Policy::First { 1 } else { 2 };
+        let mut e = ByHand::new(policy);
+        for _ in 0..seed {
+            e.random();
+        }
+        let draw = |e: &mut ByHand, below: u64| (e.random() % below) as usize;
+        // A kiosk belongs to one epoch.
+        let mut open: Vec<(usize, u8)> = Vec::new();
+        for kiosk in 0..4 {
+            let station = 1 + draw(&mut e, 2) as u16;
+            open.push((e.register(station), (kiosk % epochs) as u8));
+        }
+        for _ in 0..14 {
+            let (kiosk, epoch) = open[draw(&mut e, 4)];
+            let (style, tag) = (draw(&mut e, 2), draw(&mut e, 6) as u8 + 1);
+            let choices: &[u64] = if style == 0 { &[0b01, 0b110] } else { &[0b001] };
+            match draw(&mut e, 8) {
+                0 => {
+                    e.spoil(kiosk, style, epoch, choices);
+                }
+                1 => {
+                    let unsent: Vec<usize> = (0..e.ballots.len())
+                        .filter(|ballot| e.ballots[*ballot].kiosk == kiosk && e.ballots[*ballot].kind == Kind::Cast)
+                        .collect();
+                    // Perhaps again: identical leaves count once.
+                    if !unsent.is_empty() {
+                        e.batch(kiosk, epoch, &unsent, None);
+                    }
+                }
+                2 => {
+                    let place = open.iter().position(|(other, _)| *other == kiosk).unwrap();
+                    let station = e.kiosks[kiosk].station;
+                    let spare = e.register(station);
+                    e.take_over(kiosk, spare);
+                    open[place].0 = spare;
+                }
+                3 => e.seal(),
+                _ => {
+                    e.cast(kiosk, style, epoch, tag, choices);
+                }
+            }
+        }
+        // The last one never closes.
+        for (kiosk, epoch) in &open[..3] {
+            e.close(*kiosk, *epoch);
+        }
+        e.seal();
+        let owned = e.record();
+        let expected: BTreeMap<_, _> = e.counted().iter().map(|ballot| (ballot.code, ballot.tag)).collect();
+        verified(&e, &owned, |checked| {
+            let counted = checked.ballots().iter().filter(|row| row.state == State::Counted);
+            let counted: BTreeMap<_, _> = counted.map(|row| (row.code, row.tag)).collect();
+            assert_eq!(counted, expected, "history {seed}");
+            Ok(())
+        })
+        .unwrap_or_else(|broken| panic!("history {seed}: {broken}"));
+    }
+}
+
+/// More ballots than are checked as one sum: the culprit keeps its number.
+#[test]
+fn p04_a_ballot_behind_many_others_is_named() {
+    let mut e = ByHand::new(Policy::First);
+    let kiosk = e.register(1);
+    for tag in 0..140 {
+        e.cast(kiosk, 1, 0, tag, &[0b001]);
+    }
+    let code = e.published_if_closed(kiosk)[133];
+    let bad = e.ballots.iter_mut().find(|ballot| ballot.code == code).unwrap();
+    // c0 of the first selection: not in the code.
+    bad.bytes[35 + 6 * 33 + 31] ^= 1;
+    bad.leaf = leaf_of(bad);
+    e.close(kiosk, 0);
+    e.seal();
+    let owned = e.record();
+    let broken = refused(&e, &owned);
+    assert_eq!((broken.file, broken.item), (FileName::Ballots, Some(133)));
+    let place = ballot::Place {
+        contest: 1,
+        selection: Some(0),
+    };
+    assert_eq!(broken.why, Why::Ballot(ballot::BallotError::Selection(place)));
+}
+
 #[test]
 fn too_little_memory_is_said() {
     let mut e = honest();

@@ -625,6 +625,14 @@ impl ByHand {
         (of(Kind::Cast), of(Kind::Spoiled))
     }
 
+    /// The codes of a kiosk's cast ballots as they will be published, before it has closed.
+    pub fn published_if_closed(&self, kiosk: usize) -> Vec<Digest> {
+        let own = |ballot: &&Ballot| ballot.kiosk == kiosk && ballot.kind == Kind::Cast;
+        let mut codes: Vec<Digest> = self.ballots.iter().filter(own).map(|ballot| ballot.code).collect();
+        codes.sort_unstable();
+        codes
+    }
+
     /// Which ballots count, word for word from section 10.
     pub fn counted(&self) -> Vec<&Ballot> {
         let place = |ballot: &Ballot| self.on_ledger.iter().position(|entry| entry.leaf == ballot.leaf);
