@@ -179,6 +179,8 @@ pub enum Fault {
         /// admitted - recorded - abandoned - interrupted.
         missing: i64,
     },
+    /// Polls are to be opened, but something stands on the media already (A14): use an empty pair.
+    NotZero,
     /// A region of the media is full: take over with a spare that has larger media.
     NoRoom,
     /// The random source fails: nothing can be encrypted.

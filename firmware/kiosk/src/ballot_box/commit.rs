@@ -62,7 +62,8 @@ impl<M: Medium, L: Leaves> BallotBox<'_, M, L> {
     ) -> Result<Then, Broken> {
         match outcome.record() {
             None => {}
-            Some(Record::Event(event)) => self.append(event).await?,
+            Some(Record::Admitted) => self.append(&Event::Admitted).await?,
+            Some(Record::Abandoned) => self.append(&Event::Abandoned).await?,
             Some(Record::Cast(tag)) => self.put(Kind::Cast, &tag.0, slot, length, rng).await?,
             Some(Record::Spoiled) => self.put(Kind::Spoiled, &[0; 32], slot, length, rng).await?,
         }

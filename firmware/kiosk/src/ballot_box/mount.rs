@@ -64,7 +64,7 @@ pub async fn label_of<M: Medium + ?Sized>(medium: &mut M, role: Role) -> Result<
         Found::Void => return Err(MediaFault::Stray(role)),
     };
     if let Some(layout) = newest.map(|label| label.layout) {
-        if layout.size() > geometry.size || layout.sector % geometry.sector.max(1) != 0 {
+        if layout.size() > geometry.size || !layout.sector.is_multiple_of(geometry.sector.max(1)) {
             return Err(MediaFault::TooSmall(role));
         }
         for index in 1..LABELS {

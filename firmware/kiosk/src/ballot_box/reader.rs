@@ -54,7 +54,7 @@ pub async fn format<M: Medium + ?Sized>(medium: &mut M, label: &Label, sector: &
     let device = |error| MediaFault::Device(role, error);
     let layout = label.layout;
     let geometry = medium.geometry().await.map_err(device)?;
-    if !layout.valid() || geometry.size < layout.size() || layout.sector % geometry.sector.max(1) != 0 {
+    if !layout.valid() || geometry.size < layout.size() || !layout.sector.is_multiple_of(geometry.sector.max(1)) {
         return Err(MediaFault::TooSmall(role));
     }
     let sector = sector.get_mut(..layout.sector_len()).ok_or(MediaFault::TooSmall(role))?;

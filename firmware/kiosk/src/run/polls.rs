@@ -19,7 +19,7 @@ use super::vault::{Vault, housekeeping};
 use super::{Config, Stop};
 use crate::admission::{self, Gate, Refusal};
 use crate::audit::Event;
-use crate::ballot_box::RECORD_HEADER;
+use crate::ballot_box::{Counts, RECORD_HEADER};
 use crate::form::Form;
 use crate::ports::{CardReader, Clock, Lamp, Panel, Platform, ReaderError, Signals};
 use crate::random::Random;
@@ -131,12 +131,8 @@ impl<P: Platform> Polls<'_, '_, '_, P> {
             capacity: label.layout.cast,
             key_unprotected: self.config.key_unprotected,
         }));
-        let taken_over = label.takeover.map_or(0, |taken| taken.count);
-        if counts.recorded != taken_over {
-            return Err(Fault::Deficit {
-                missing: i64::from(taken_over) - i64::from(counts.recorded),
-            }
-            .into());
+        if label.takeover.is_none() && counts != Counts::default() {
+            return Err(Fault::NotZero.into());
         }
         Ok(self.desk.wait_for(&report, &[Touch::Confirm, Touch::Back]).await == Touch::Confirm)
     }
@@ -203,7 +199,8 @@ impl<P: Platform> Polls<'_, '_, '_, P> {
         let mut input = Some(input);
         // A card passes at most: inserted, probed; or admitted, refused; or encrypted, recorded.
         while let Some(now) = input.take() {
-            let voting = state.voting().is_some();
+            // Whoever was just admitted stands there too, if the log of it fails.
+            let standing = state.voting().is_some() || matches!(now, Input::Admitted { .. });
             let outcome = state.step(now);
             if matches!(outcome.record(), Some(Record::Cast(_) | Record::Spoiled)) {
                 self.desk.panel.show(&Screen::Recording);
@@ -216,7 +213,7 @@ impl<P: Platform> Polls<'_, '_, '_, P> {
                 .ballot_box
                 .commit(outcome, self.slot, self.ballot, self.random)
                 .await
-                .map_err(|broken| Stop::Fault(broken.fault, voting.then_some(broken.recorded)))?;
+                .map_err(|broken| Stop::Fault(broken.fault, standing.then_some(broken.recorded)))?;
             state = then.state;
             for effect in then.effects {
                 if matches!(effect, Effect::StaffMenu) {

@@ -165,14 +165,13 @@ async fn inner<P: Platform>(ports: &mut Ports<P>, config: &Config<'_>, buffers: 
         }
         closing::closed(&mut desk, &vault, &package, signer, epoch).await
     };
-    let ended = match rest.uplink {
+    match rest.uplink {
         None => polls.await,
         Some(uplink) => match select(polls, pump(uplink, &vault, clock, &mut line)).await {
             Either::First(ended) => ended,
             Either::Second(stop) => Err(stop),
         },
-    };
-    ended
+    }
 }
 
 /// The roll delta in force. One that is not newer than the package is in the package already.

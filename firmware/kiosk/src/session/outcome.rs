@@ -3,7 +3,6 @@
 use core::fmt;
 
 use super::state::{State, Tag};
-use crate::audit::Event;
 use crate::ballot_box::Durable;
 use crate::ports::{Lamp, Sound};
 
@@ -88,8 +87,10 @@ impl core::error::Error for WrongProof {}
 
 /// What must be durable. The ballot's bytes lie in the loop's buffer, not here.
 pub enum Record {
-    /// A log event.
-    Event(Event),
+    /// A voter was admitted.
+    Admitted,
+    /// An admitted voter left.
+    Abandoned,
     /// The encrypted ballot, cast with this tag.
     Cast(Tag),
     /// The encrypted ballot, spoiled.

@@ -3,7 +3,6 @@
 use super::outcome::{Effect, Effects, Outcome, Record, Then};
 use super::state::{Aside, MAX_CONTESTS, Phase, PinEntry, Place, Selected, State, Voting};
 use super::{Input, WrongCard};
-use crate::audit::Event;
 use crate::ports::{Lamp, Sound};
 use crate::screen::{StaffTouch, Touch};
 
@@ -37,7 +36,7 @@ impl State {
                     challenges_left,
                 },
             ) => {
-                out.record = Some(Record::Event(Event::Admitted));
+                out.record = Some(Record::Admitted);
                 out.then(
                     Phase::Voting(Voting {
                         tag: admission.tag,
@@ -53,7 +52,7 @@ impl State {
             }
 
             (Phase::Voting(_), Input::Removed) => {
-                out.record = Some(Record::Event(Event::Abandoned));
+                out.record = Some(Record::Abandoned);
                 out.then(Phase::Abandoned, [Effect::Wipe, Effect::Lamp(Lamp::Ready)])
             }
             (Phase::Voting(voting), input) => voting_step(&mut out, voting, input),

@@ -439,8 +439,7 @@ fn a2_v12_storage_order_is_random_and_nothing_else_tells_it() {
             play(&mut ballot_box, voter, Act::Vote, &mut Voters::default(), &mut rng).unwrap().unwrap();
         }
         let end = usize::try_from(LAYOUT.slot_offset(0)).unwrap();
-        let bytes = original.disk.borrow().live[..end].to_vec();
-        bytes
+        original.disk.borrow().live[..end].to_vec()
     };
     assert_eq!(journal([1, 2]), journal([2, 1]));
 }

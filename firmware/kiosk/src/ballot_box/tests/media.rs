@@ -172,7 +172,7 @@ impl Medium for Faulty {
     }
 
     async fn write(&mut self, offset: u64, data: &[u8]) -> Result<(), MediumError> {
-        assert!(offset % 512 == 0 && data.len() % 512 == 0, "whole sectors only");
+        assert!(offset.is_multiple_of(512) && data.len().is_multiple_of(512), "whole sectors only");
         if *self.dead.borrow() {
             return Err(MediumError::Write);
         }
