@@ -373,9 +373,11 @@ pub fn choose(
     let mut slots: [Option<Decryption>; MAX_TRUSTEES] = [None; MAX_TRUSTEES];
     let mut failed = [false; MAX_TRUSTEES];
     for part in parts {
-        let index = usize::from(part.trustee).checked_sub(1);
+        let index = usize::from(part.trustee)
+            .checked_sub(1)
+            .filter(|index| *index < keys.shares.len());
         let Some((slot, failed)) = index.and_then(|index| slots.get_mut(index).zip(failed.get_mut(index))) else {
-            // No such trustee can be named: the part is nobody's.
+            // A part of no trustee is nobody's to answer for.
             continue;
         };
         match verify_decryption(keys, statement, &part) {
