@@ -1,8 +1,21 @@
 //! The world around a kiosk: virtual cards, voters, staff, media, network, power and chain, in virtual time on one thread.
 //!
-//! The kiosk in it is the shipped one: [`kiosk::run`] polled as a future. The desk before and after is the shipped one: the
+//! The kiosk in it is the shipped one: the loop `kiosk::run` polled as a future. The desk before and after is the shipped one: the
 //! library of `staff`. Only people and hardware are pretended. The same seed gives the same run and the same record, byte for byte.
 
+pub mod bundled;
 pub mod cards;
+pub mod cli;
+mod day;
+mod judge;
+mod office;
+mod play;
+pub mod report;
+pub mod scenario;
+mod town;
+pub mod truth;
 pub mod voters;
 pub mod world;
+
+pub use report::Report;
+pub use scenario::{PlannedCut, PlannedOutage, Reissue, Replacement, Scenario};

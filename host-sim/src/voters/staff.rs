@@ -1,11 +1,15 @@
 //! Two members of staff in front of a kiosk: they open, close, restart and take over, with their cards and PINs, by what the
 //! screen says. They write down what witnesses write down.
 
+use std::cell::Cell;
+use std::rc::Rc;
+
 use chacha20::ChaCha20Rng;
 use kiosk::ballot_box::Counts;
 use kiosk::screen::{Fault, Phase, PinOf, Recorded, Restarted, StaffTouch, Touch};
 
 use crate::world::booth::{Move, Next, Person};
+use crate::world::notify::Notify;
 use crate::world::reader::Card;
 use crate::world::seed::Draw as _;
 use crate::world::time::SECOND;
@@ -62,6 +66,50 @@ pub struct Badge {
     pub pin: String,
 }
 
+/// Two people who can be at one kiosk at a time.
+pub struct Crew {
+    badges: [Badge; 2],
+    busy: Cell<bool>,
+    free: Notify,
+}
+
+impl Crew {
+    /// Two people with their cards.
+    #[must_use]
+    pub fn new(badges: [Badge; 2]) -> Self {
+        Self {
+            badges,
+            busy: Cell::new(false),
+            free: Notify::default(),
+        }
+    }
+
+    /// Waits until they have time, and takes them until the value is dropped.
+    pub async fn take(self: &Rc<Self>) -> Taken {
+        self.free.wait_for(|| (!self.busy.get()).then_some(())).await;
+        self.busy.set(true);
+        Taken(self.clone())
+    }
+}
+
+/// A crew at a kiosk.
+pub struct Taken(Rc<Crew>);
+
+impl Taken {
+    /// Their cards.
+    #[must_use]
+    pub fn badges(&self) -> [Badge; 2] {
+        self.0.badges.clone()
+    }
+}
+
+impl Drop for Taken {
+    fn drop(&mut self) {
+        self.0.busy.set(false);
+        self.0.free.notify();
+    }
+}
+
 /// Two people.
 pub struct Staff {
     task: Task,
@@ -70,6 +118,8 @@ pub struct Staff {
     /// What they wrote down.
     pub notes: Notes,
     done: bool,
+    /// They have confirmed the closing words: the kiosk's program ends.
+    ended: bool,
 }
 
 impl Staff {
@@ -82,6 +132,7 @@ impl Staff {
             rng,
             notes: Notes::default(),
             done: false,
+            ended: false,
         }
     }
 
@@ -202,6 +253,7 @@ impl Staff {
 impl Person for Staff {
     fn look(&mut self, view: &View, card_in: bool) -> Next {
         match view {
+            _ if self.ended => Move::Leave.after(SECOND),
             View::Dark => {
                 if card_in {
                     Move::Pull.after(SECOND)
@@ -230,6 +282,10 @@ impl Person for Staff {
                 Move::Leave.after(SECOND)
             }
         }
+    }
+
+    fn made(&mut self, made: &Move) {
+        self.ended = matches!(made, Move::Touch(Touch::Confirm)) && self.notes.words.is_some();
     }
 
     fn name(&self) -> String {

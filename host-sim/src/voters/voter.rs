@@ -109,8 +109,8 @@ pub struct Diary {
     pub challenges: Vec<Challenge>,
     /// Why the kiosk did not let them vote.
     pub refused: Option<WrongCard>,
-    /// The power went while they were in the booth.
-    pub interrupted: bool,
+    /// Ballots they had asked to challenge when the power went.
+    pub uncertain: Vec<Digest>,
     /// What they had asked to be recorded when the power went.
     pub pending: Option<Cast>,
     /// The kiosk's fault that they saw.
@@ -121,6 +121,19 @@ pub struct Diary {
     pub tries_seen: Vec<u8>,
     /// What was not as it should be.
     pub complaints: Vec<String>,
+}
+
+/// Where somebody was when the power went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// Not let in yet, or done.
+    Outside,
+    /// The kiosk was about to let them in.
+    Door,
+    /// Inside.
+    Booth,
+    /// Inside, but they had pulled their card already.
+    Leaving,
 }
 
 /// Somebody with a card.
@@ -134,6 +147,9 @@ pub struct Voter {
     pub diary: Diary,
     attempts: u8,
     inside: bool,
+    admitting: bool,
+    pulled: bool,
+    challenged: Option<Digest>,
     finished: bool,
     /// What is on the ballot they are marking, as they saw it at the review.
     seen: Choices,
@@ -154,11 +170,55 @@ impl Voter {
             diary: Diary::default(),
             attempts: 0,
             inside: false,
+            admitting: false,
+            pulled: false,
+            challenged: None,
             finished: false,
             seen: Choices::new(),
             code: None,
             codes: BTreeSet::new(),
         }
+    }
+
+    /// Whether they have done what they came for.
+    #[must_use]
+    pub const fn is_finished(&self) -> bool {
+        self.diary.cast.is_some() || self.diary.refused.is_some() || (self.finished && self.diary.abandoned > 0)
+    }
+
+    /// Where they were when the power went.
+    #[must_use]
+    pub const fn standing(&self) -> Standing {
+        match (self.inside, self.admitting, self.pulled) {
+            (true, _, true) => Standing::Leaving,
+            (true, _, false) => Standing::Booth,
+            (false, true, _) => Standing::Door,
+            (false, false, _) => Standing::Outside,
+        }
+    }
+
+    /// Staff tell them that their vote stands.
+    pub fn stands(&mut self) {
+        self.finished = true;
+        self.inside = false;
+        self.diary.cast = self.diary.pending.take();
+        if self.diary.cast.is_none() {
+            self.complain("staff say that a vote stands that was not cast".to_owned());
+        }
+    }
+
+    /// Staff tell them that they have left without a vote, as they wanted.
+    pub fn has_left(&mut self) {
+        self.at_abandoned();
+    }
+
+    /// Staff tell them to try again.
+    pub fn comes_back(&mut self) {
+        self.finished = false;
+        self.inside = false;
+        self.admitting = false;
+        self.pulled = false;
+        self.diary.pending = None;
     }
 
     fn complain(&mut self, text: String) {
@@ -304,6 +364,7 @@ impl Voter {
     }
 
     fn at_opening(&mut self, opening: &OpeningView) -> Next {
+        self.challenged = None;
         let known = self.diary.challenges.last().is_some_and(|last| last.code == opening.code);
         if !known {
             self.diary.challenges.push(Challenge {
@@ -340,6 +401,7 @@ impl Voter {
     fn at_abandoned(&mut self) -> Next {
         if self.inside {
             self.inside = false;
+            self.pulled = false;
             self.diary.abandoned += 1;
             if self.script.end == End::PullsAndReturns {
                 self.script.end = End::Cast;
@@ -362,10 +424,13 @@ impl Voter {
 
 impl Person for Voter {
     fn look(&mut self, view: &View, card_in: bool) -> Next {
+        if *view != View::Dark {
+            self.admitting = *view == View::Admitting;
+        }
         match view {
             View::Dark => {
-                self.diary.interrupted |= self.inside;
-                self.leave(card_in)
+                self.diary.uncertain.extend(self.challenged.take());
+                if card_in { self.soon(Move::Pull) } else { Move::Leave.after(SECOND) }
             }
             View::Idle => self.at_idle(card_in),
             View::Blank if self.finished && !card_in => Move::Leave.after(SECOND),
@@ -391,6 +456,7 @@ impl Person for Voter {
             View::Review(review) => self.at_review(review),
             View::CastOrChallenge { code, challenges_left } => self.at_code(*code, *challenges_left),
             View::ChallengesUsedUp => {
+                self.challenged = None;
                 self.script.challenges = 0;
                 self.touch(Touch::Confirm)
             }
@@ -425,7 +491,11 @@ impl Person for Voter {
         match made {
             Move::Touch(Touch::Enter) => self.attempts = self.attempts.saturating_add(1),
             Move::Touch(Touch::Change(_)) => self.script.first = None,
-            Move::Touch(Touch::Challenge) => self.script.challenges -= 1,
+            Move::Touch(Touch::Challenge) => {
+                self.script.challenges = self.script.challenges.saturating_sub(1);
+                self.challenged = self.code;
+            }
+            Move::Pull if self.inside => self.pulled = true,
             Move::Touch(Touch::Back) if self.code.is_some() => self.script.second_thoughts = false,
             Move::Touch(Touch::Cast) => {
                 self.diary.pending = Some(Cast {

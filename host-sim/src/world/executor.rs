@@ -80,6 +80,7 @@ impl Executor {
     pub fn spawn<T: 'static>(&self, future: impl Future<Output = T> + 'static) -> Job<T> {
         let end = Rc::new(End {
             value: RefCell::new(None),
+            done: Cell::new(false),
             changed: Notify::default(),
         });
         let task = self.inner.serial.get();
@@ -88,6 +89,7 @@ impl Executor {
         let future: Task = Box::pin(async move {
             let value = future.await;
             *told.value.borrow_mut() = Some(value);
+            told.done.set(true);
             told.changed.notify();
         });
         self.inner.tasks.borrow_mut().insert(task, Some(future));
@@ -105,6 +107,14 @@ impl Executor {
     /// If everybody waits for something that will never come, or the world does not come to rest: both are defects of
     /// a simulated person or of the kiosk, and both would be a kiosk that hangs.
     pub fn run<T: 'static>(&self, future: impl Future<Output = T> + 'static) -> Result<T> {
+        self.run_with(future, || {})
+    }
+
+    /// The same, and calls `each` whenever time is about to move.
+    ///
+    /// # Errors
+    /// As [`Executor::run`].
+    pub fn run_with<T: 'static>(&self, future: impl Future<Output = T> + 'static, mut each: impl FnMut()) -> Result<T> {
         let main = self.spawn(future);
         loop {
             let mut polls = 0;
@@ -118,6 +128,7 @@ impl Executor {
                     return Ok(value);
                 }
             }
+            each();
             if !self.inner.time.advance() {
                 bail!("everybody waits for ever since {} ms", self.inner.time.now());
             }
@@ -157,6 +168,7 @@ impl Executor {
 
 struct End<T> {
     value: RefCell<Option<T>>,
+    done: Cell<bool>,
     changed: Notify,
 }
 
@@ -177,6 +189,11 @@ impl<T> Job<T> {
     /// Waits until the task is done. For ever if it is stopped.
     pub async fn wait(&self) -> T {
         self.end.changed.wait_for(|| self.take()).await
+    }
+
+    /// Waits until the task is done, without its value. For ever if it is stopped.
+    pub async fn ended(&self) {
+        self.end.changed.wait_for(|| self.end.done.get().then_some(())).await;
     }
 
     /// Drops the task's future at the await point where it stands: that is what a power cut is.

@@ -26,6 +26,7 @@ pub enum Condition {
 }
 
 /// A medium in memory.
+#[derive(Clone)]
 pub struct Memory {
     sector: u32,
     live: Vec<u8>,

@@ -5,6 +5,8 @@
 pub mod booth;
 pub mod clock;
 pub mod executor;
+mod lent;
+pub mod machine;
 pub mod media;
 pub mod network;
 pub mod notify;

@@ -1,0 +1,191 @@
+//! The command line of the simulator.
+//!
+//! Exit codes: 0 the record verifies and the totals are what the voters chose, 1 they are not, 2 bad call or bad input. The
+//! summary goes to standard output, progress and errors to standard error.
+
+mod words;
+
+use std::io::IsTerminal as _;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result};
+use clap::{Parser, ValueEnum};
+use election::manifest;
+use staff::Problem;
+use staff::progress::Step;
+
+use crate::bundled;
+use crate::scenario::{BadInput, Scenario};
+
+/// A polling station on a laptop: scripted voters vote at the shipped kiosk loop, the desk tallies, the record is verified.
+#[derive(Parser)]
+#[command(
+    name = "host-sim",
+    version,
+    args_conflicts_with_subcommands = true,
+    after_help = "Without any option: kaga-consultation with 119 voters.\n\
+        Bundled elections: kaga-consultation, tsukuba-2015-referendum, physical_ballot_def_3 (or nist-county).\n\
+        Exit codes: 0 the record verifies and the totals are what the voters chose, 1 not, 2 bad call or bad input."
+)]
+struct Arguments {
+    #[command(flatten)]
+    play: Play,
+}
+
+/// One election, from key ceremony to verified record.
+#[derive(clap::Args)]
+struct Play {
+    /// Without a window (there is none yet: this is what happens anyway)
+    #[arg(long)]
+    headless: bool,
+    /// A bundled election, or a NIST SP 1500-20 ballot definition in JSON
+    #[arg(long, value_name = "NAME|FILE", default_value = "kaga-consultation")]
+    election: String,
+    /// How many voters have their vote counted. Those whose vote does not count (abandoned, refused) come besides them, and so
+    /// do second votes: recorded = counted + duplicates + overwritten
+    #[arg(long, value_name = "N", default_value_t = 119)]
+    voters: u32,
+    /// Kiosks, each at a polling station of its own
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    kiosks: u16,
+    /// What the totals are to be: {contest id: {option id: votes}} in JSON, with NIST's @id; what is not named gets no vote
+    #[arg(long, value_name = "FILE")]
+    totals: Option<PathBuf>,
+    /// Which of several votes of a card counts; `last` has two epochs, early voting and election day
+    #[arg(long, value_enum, default_value_t = Policy::First)]
+    policy: Policy,
+    /// `statutory` kiosks have no network at all: batches leave on the medium
+    #[arg(long, value_enum, default_value_t = Mode::Consultation)]
+    mode: Mode,
+    /// Decides everything that is random: the same seed gives the same record
+    #[arg(long, value_name = "TEXT", default_value = "ippyo")]
+    seed: String,
+    /// Where the election record goes, a new or empty folder; a temporary one otherwise
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Summary as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Policy {
+    First,
+    Last,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Mode {
+    Consultation,
+    Statutory,
+}
+
+/// Runs the program on its arguments.
+#[must_use]
+pub fn main() -> ExitCode {
+    // clap exits by itself with 2 on bad usage and 0 on --help.
+    let arguments = Arguments::parse();
+    match arguments.play.run() {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::from(1),
+        Err(error) => {
+            eprintln!("host-sim: {error:#}");
+            ExitCode::from(exit_code(&error))
+        }
+    }
+}
+
+fn exit_code(error: &anyhow::Error) -> u8 {
+    // Everything before the first poll opens is input, also what the desk refuses to import.
+    if error.is::<BadInput>() || error.is::<Problem>() { 2 } else { 1 }
+}
+
+impl Play {
+    fn run(self) -> Result<bool> {
+        if !self.headless && !self.json {
+            eprintln!("There is no window yet: the whole election runs headless, and then tells what happened.");
+        }
+        let input = |error: anyhow::Error| BadInput(format!("{error:#}"));
+        let mut scenario = Scenario::new(bundled::load(&self.election).map_err(input)?)
+            .voters(self.voters)
+            .kiosks(self.kiosks)
+            .seed(self.seed.clone())
+            .policy(match self.policy {
+                Policy::First => manifest::Policy::First,
+                Policy::Last => manifest::Policy::Last,
+            })
+            .mode(match self.mode {
+                Mode::Consultation => manifest::Mode::Consultation,
+                Mode::Statutory => manifest::Mode::Statutory,
+            });
+        if let Some(path) = &self.totals {
+            scenario = scenario.totals(read_totals(path).map_err(input)?);
+        }
+        let out = match &self.out {
+            Some(out) => out.clone(),
+            None => temporary().map_err(input)?,
+        };
+        let report = scenario.run_with(&out, &progress())?;
+        if self.json {
+            println!("{}", serde_json::to_string_pretty(&report)?);
+        } else {
+            print!("{}", words::tell(&report));
+        }
+        for wrong in &report.wrong {
+            eprintln!("wrong: {wrong}");
+        }
+        Ok(report.holds())
+    }
+}
+
+fn read_totals(path: &std::path::Path) -> Result<crate::voters::choices::Totals> {
+    const LONGEST: u64 = 16 << 20;
+    let bytes = staff::files::read(path, LONGEST)?;
+    serde_json::from_slice(&bytes).with_context(|| {
+        format!(
+            "{}: totals must be JSON of the form {{contest id: {{option id: votes}}}}, votes as whole numbers",
+            path.display()
+        )
+    })
+}
+
+/// A new folder among the system's temporary ones.
+fn temporary() -> Result<PathBuf> {
+    let base = std::env::temp_dir();
+    for number in 0..1000 {
+        let folder = base.join(format!("ippyo-record-{}-{number}", std::process::id()));
+        match std::fs::create_dir(&folder) {
+            Ok(()) => return Ok(folder),
+            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(error).with_context(|| format!("{}: give --out", folder.display())),
+        }
+    }
+    anyhow::bail!("{} is full of old records: give --out", base.display())
+}
+
+/// Progress on standard error: a line that is redrawn on a terminal, one line a stage elsewhere.
+fn progress() -> impl Fn(Step) + Sync {
+    let last: Mutex<(Option<Instant>, &'static str)> = Mutex::new((None, ""));
+    let terminal = std::io::stderr().is_terminal();
+    move |step: Step| {
+        let mut last = last.lock().unwrap_or_else(PoisonError::into_inner);
+        let new_stage = last.1 != step.stage;
+        let finished = step.done >= step.total;
+        if terminal {
+            let due = last.0.is_none_or(|at| at.elapsed() > Duration::from_millis(100));
+            if due || new_stage || finished {
+                eprint!("\r\x1b[K{}: {} / {}", step.stage, step.done, step.total);
+                if finished {
+                    eprintln!();
+                }
+                last.0 = Some(Instant::now());
+            }
+        } else if new_stage {
+            eprintln!("{} ({})", step.stage, step.total);
+        }
+        last.1 = step.stage;
+    }
+}

@@ -1,0 +1,232 @@
+//! The election desk as the simulator uses it: the functions of `staff`, with everything kept in memory.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use anyhow::{Context as _, Result};
+use chain::Chain;
+use chain::storage::MemoryStorage;
+use election::hash::{Digest, hash};
+use election::ledger::Genesis;
+use election::manifest::{CheckedManifest, election_hash};
+use election::sign::{PublicKey, Signer};
+use election::tag::ElectionSecret;
+use election::tally::TrusteeSecret;
+use kiosk::ballot_box::{Label, Layout, Role, format};
+use staff::anchor::{AnchorReport, anchor};
+use staff::ceremony;
+use staff::definition::Texts;
+use staff::medium::{BallotBox, Content};
+use staff::progress::Progress;
+use staff::tally::{self, Tallied};
+use staff::{medium, package, provision};
+
+use crate::town::Town;
+use crate::world::media::Memory;
+use crate::world::seed::{Seed, bytes};
+
+/// Bytes of a medium's sector.
+const SECTOR: u32 = 512;
+/// The trustees; [`THRESHOLD`] of them decrypt.
+const TRUSTEES: [&str; 3] = ["選挙管理委員会", "大学", "監査人"];
+const THRESHOLD: u8 = 2;
+
+/// The desk of one election.
+pub struct Office<'m> {
+    /// The manifest.
+    pub manifest: &'m CheckedManifest<'m>,
+    /// Election hash.
+    pub election: Digest,
+    key: ceremony::InMemory,
+    genesis: Vec<u8>,
+    authority: Signer,
+    secret: ElectionSecret,
+    seed: Seed,
+}
+
+/// Hash of the software that simulated kiosks show: there is no image to be hashed, so it says what it is.
+#[must_use]
+pub fn software() -> Digest {
+    hash("ippyo/1/sim/software", &[env!("CARGO_PKG_VERSION").as_bytes()])
+}
+
+impl<'m> Office<'m> {
+    /// Holds the key ceremony, draws the election secret, and writes the genesis of the ledger. Gives the ledger too.
+    ///
+    /// # Errors
+    /// As the desk's functions.
+    pub fn new(
+        manifest: &'m CheckedManifest<'m>,
+        town: &Town,
+        validators: u8,
+        seed: Seed,
+    ) -> Result<(Self, Chain<MemoryStorage>)> {
+        let key = ceremony::in_memory(&TRUSTEES, THRESHOLD, &mut seed.rng("ceremony", 0))?;
+        let joint = election::keys::Keys::read(&key.keys)
+            .map_err(|error| anyhow::anyhow!("keys.bin: {error}"))?
+            .joint
+            .0;
+        let election = election_hash(manifest.bytes(), &joint);
+        let mut rng = seed.rng("validators", 0);
+        let validators: Vec<Signer> = (0..validators).map(|_| Signer::generate(&mut rng)).collect();
+        let public: Vec<PublicKey> = validators.iter().map(Signer::public_key).collect();
+        let genesis = staff::genesis::build(&election, &town.roster(), &public)?;
+        let chain = Chain::in_memory(&genesis, validators).map_err(|error| anyhow::anyhow!("the chain: {error}"))?;
+        let office = Self {
+            manifest,
+            election,
+            key,
+            genesis,
+            authority: Signer::generate(&mut seed.rng("authority", 0)),
+            secret: ElectionSecret::generate(&mut seed.rng("election secret", 0)),
+            seed,
+        };
+        Ok((office, chain))
+    }
+
+    /// The authority's public key.
+    #[must_use]
+    pub fn authority(&self) -> PublicKey {
+        self.authority.public_key()
+    }
+
+    /// The signed package of a station.
+    ///
+    /// # Errors
+    /// As [`package::build`].
+    pub fn package(&self, station: u16, serial: u32, roll: &[u8], certificate: &[u8]) -> Result<Vec<u8>> {
+        let commitment = self.secret.commitment(&self.election);
+        Ok(package::build(
+            &package::Input {
+                manifest: self.manifest.bytes(),
+                keys: &self.key.keys,
+                genesis: &self.genesis,
+                secret: &commitment,
+                station,
+                name: &self.station_name(station),
+                roll,
+                authorities: &[certificate.to_vec()],
+                serial,
+            },
+            &self.authority,
+        )?)
+    }
+
+    fn station_name(&self, station: u16) -> Texts {
+        self.manifest
+            .languages
+            .iter()
+            .map_while(Result::ok)
+            .map(|language| {
+                let name = if language.starts_with("ja") {
+                    format!("第{station}投票所")
+                } else {
+                    format!("Polling station {station}")
+                };
+                (language.to_owned(), name)
+            })
+            .collect()
+    }
+
+    /// A formatted pair of media for a kiosk and an epoch.
+    ///
+    /// # Errors
+    /// If the election does not fit a medium.
+    pub fn media(&self, kiosk: &Digest, station: u16, epoch: u8, votes: u32, spoiled: u32) -> Result<[Memory; 2]> {
+        let layout = Layout::plan(self.manifest, SECTOR, votes, spoiled).context("this election does not fit a medium")?;
+        let pair = bytes(&mut self.seed.rng(&format!("pair {}", hex::encode(kiosk)), u64::from(epoch)));
+        let medium = |role: Role| -> Result<Memory> {
+            let mut medium = Memory::new(usize::try_from(layout.size())?, SECTOR);
+            let label = Label {
+                election: self.election,
+                kiosk: *kiosk,
+                station,
+                epoch,
+                pair,
+                role: role as u8,
+                layout,
+                takeover: None,
+            };
+            embassy_futures::block_on(format(&mut medium, &label, &mut [0; SECTOR as usize]))
+                .map_err(|error| anyhow::anyhow!("formatting a medium: {error}"))?;
+            Ok(medium)
+        };
+        Ok([medium(Role::Original)?, medium(Role::Duplicate)?])
+    }
+
+    /// The election secret sealed to a registered kiosk.
+    ///
+    /// # Errors
+    /// As [`provision::provision`].
+    pub fn seal(&self, registration: &[u8], station: u16) -> Result<Vec<u8>> {
+        let genesis = Genesis::read(&self.genesis).map_err(|error| anyhow::anyhow!("genesis: {error}"))?;
+        let commitment = self.secret.commitment(&self.election);
+        let mut rng = self.seed.rng(&format!("sealing {}", hex::encode(registration)), 0);
+        let done = provision::provision(&genesis, registration, &self.secret, &commitment, station, &mut rng)?;
+        Ok(done.sealed.to_vec())
+    }
+
+    /// Reads a medium.
+    ///
+    /// # Errors
+    /// As [`medium::read`].
+    pub fn read(&self, medium: &Memory, name: &str) -> staff::Outcome<Content> {
+        medium::read(medium.clone(), name, &staff::progress::silent)
+    }
+
+    /// Anchors what a medium holds.
+    ///
+    /// # Errors
+    /// As [`anchor`].
+    pub fn anchor(&self, content: &Content, registration: &[u8], chain: &mut Chain<MemoryStorage>) -> Result<AnchorReport> {
+        Ok(anchor(content, &[registration.to_vec()], chain, &staff::progress::silent)?)
+    }
+
+    /// Tallies, with two of the three trustees, and writes the record.
+    ///
+    /// # Errors
+    /// As [`tally::prepare`] and [`tally::finish`].
+    pub fn tally(&self, input: &TallyInput<'_>, out: &Path, progress: Progress<'_>) -> Result<Tallied> {
+        let prepared = tally::prepare(
+            tally::Input {
+                manifest: self.manifest.bytes(),
+                keys: &self.key.keys,
+                ceremony: &self.key.transcript,
+                genesis: &self.genesis,
+                chain: input.chain,
+                boxes: input.boxes,
+                late: input.late,
+                words: input.words,
+                reception: Some(input.reception),
+                reissued: None,
+                generated: input.generated,
+            },
+            progress,
+        )?;
+        let trustees: Vec<&TrusteeSecret> = self.key.secrets.iter().take(usize::from(THRESHOLD)).collect();
+        let mut parts = Vec::new();
+        for trustee in trustees {
+            let mut rng = self.seed.rng("decryption", u64::from(trustee.trustee()));
+            parts.push(tally::decrypt(&prepared, trustee, &mut rng)?);
+        }
+        let tallied = tally::finish(&prepared, &parts, &self.authority, progress)?;
+        tallied.record.write(out)?;
+        Ok(tallied)
+    }
+}
+
+/// What comes to the desk after the last epoch.
+pub struct TallyInput<'t> {
+    /// chain.bin.
+    pub chain: &'t [u8],
+    /// Closed pairs.
+    pub boxes: &'t [BallotBox],
+    /// What turned up late.
+    pub late: &'t [Content],
+    /// Closing words by kiosk id.
+    pub words: &'t BTreeMap<Digest, String>,
+    /// reception.json.
+    pub reception: &'t [u8],
+    /// When, RFC 3339.
+    pub generated: &'t str,
+}

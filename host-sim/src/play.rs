@@ -1,0 +1,503 @@
+//! A scenario played from the definition to the verified record.
+
+use std::cell::Cell;
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::rc::Rc;
+
+use anyhow::{Context as _, Result, ensure};
+use election::hash::Digest;
+use election::ledger::{Transaction, kiosk_id};
+use election::manifest::{Manifest, Mode, Policy};
+use kiosk::ports::Item;
+use staff::Outcome;
+use staff::import::{Options, import_bytes};
+use staff::medium::{BallotBox, Content, join};
+use staff::progress::{Progress, Step};
+
+use crate::day::{Citizen, Day, Evening, Post, Spare};
+use crate::judge;
+use crate::office::{Office, TallyInput, software};
+use crate::report::{Closing, Report, Stages};
+use crate::scenario::{BadInput, Scenario};
+use crate::town::Town;
+use crate::truth::{Truth, Visited};
+use crate::voters::choices;
+use crate::voters::plan::{self, Visit, Wanted};
+use crate::voters::staff::{Crew, Staff, Task};
+use crate::world::executor::Executor;
+use crate::world::machine::{Machine, Setup, World};
+use crate::world::media::Shared;
+use crate::world::network::{Network, Outage, SharedChain};
+use crate::world::seed::Seed;
+use crate::world::time::{HOUR, Timeline};
+use crate::world::view::{StaffView, View};
+
+/// The world begins at four in the afternoon of the day before; polls open at seven in the morning, Japanese time.
+const FIRST_OPENING: u64 = 15 * HOUR;
+const NEXT_OPENING: u64 = 24 * HOUR;
+
+pub(crate) fn play(scenario: &Scenario, out: &Path, progress: Progress<'_>) -> Result<Report> {
+    let mut stages = Stages::new();
+    stages.begin("import");
+    // Before an hour of work, not after it.
+    staff::files::empty_folder(out)?;
+    let imported = import_bytes(
+        &scenario.definition,
+        &Options {
+            mode: scenario.mode,
+            policy: scenario.policy,
+            batch: scenario.batch,
+            ..Options::default()
+        },
+    )?;
+    let manifest = Manifest::parse(&imported.manifest).map_err(|error| anyhow::anyhow!("the manifest: {error}"))?;
+    let papers = choices::papers(&imported.definition);
+    if let Some(totals) = &scenario.totals {
+        let voters = plan::voters_by_paper(papers.len(), scenario.voters);
+        choices::check(totals, &papers, &voters).map_err(|error| BadInput(error.to_string()))?;
+    }
+    let seed = Seed::new(&scenario.seed);
+    let people = plan::draw(
+        &Wanted {
+            papers: &papers,
+            voters: scenario.voters,
+            kiosks: usize::from(scenario.kiosks),
+            epochs: scenario.epochs(),
+            habits: scenario.habits,
+            totals: scenario.totals.as_ref(),
+        },
+        seed,
+    );
+
+    stages.begin("cards");
+    let counter = Counter::new("issuing cards", people.len(), progress);
+    let town = Town::new(&manifest, &people, scenario.kiosks, seed, || counter.step())?;
+    let roll = town.roll(&manifest, &people)?.section();
+
+    stages.begin("ceremony");
+    let (office, chain) = Office::new(&manifest, &town, scenario.validators, seed)?;
+    let chain: SharedChain = Rc::new(std::cell::RefCell::new(chain));
+
+    let time = Timeline::new();
+    let world = World {
+        executor: Executor::new(time),
+        seed,
+        begin: seconds(manifest.first_day).saturating_sub(8 * 3600),
+        chain: (scenario.mode == Mode::Consultation).then(|| chain.clone()),
+    };
+    let town_map = Map {
+        scenario,
+        office: &office,
+        world: &world,
+        roll: &roll,
+        certificate: &town.certificate,
+        crews: town.crews(),
+    };
+    let citizens: Vec<Rc<Citizen>> = people
+        .iter()
+        .zip(&town.cards)
+        .enumerate()
+        .map(|(number, (person, issued))| {
+            Rc::new(Citizen {
+                number,
+                style: person.style,
+                card: issued.card.clone(),
+                pin: issued.pin.clone(),
+                visited: Cell::new(0),
+                free: crate::world::notify::Notify::default(),
+            })
+        })
+        .collect();
+
+    let visits: usize = people.iter().map(|person| person.visits.len()).sum();
+    let mut played = Played::default();
+    let mut boxes = Vec::new();
+    for epoch in 0..scenario.epochs() {
+        stages.begin("provisioning");
+        let mut lines: Vec<Vec<(Rc<Citizen>, usize, Visit)>> = vec![Vec::new(); usize::from(scenario.kiosks)];
+        for (person, citizen) in people.iter().zip(&citizens) {
+            for (number, visit) in person.visits.iter().enumerate().filter(|(_, visit)| visit.epoch == epoch) {
+                lines[visit.kiosk].push((citizen.clone(), number, visit.clone()));
+            }
+        }
+        let posts = town_map.posts(epoch, lines)?;
+        stages.begin("voting");
+        let evenings = town_map.day(epoch, posts, &mut played, visits, progress)?;
+        stages.begin("anchoring");
+        for evening in evenings {
+            boxes.push(played.evening(evening, epoch, &office, scenario, &chain)?);
+        }
+    }
+    drop(town_map);
+
+    stages.begin("tally");
+    let bytes = chain
+        .borrow_mut()
+        .export()
+        .map_err(|error| anyhow::anyhow!("the chain: {error}"))?;
+    let places = judge::places(&bytes)?;
+    let truth = Truth::of(&played.visits, scenario.policy, &papers, |code| places.get(code).copied());
+    let reception = town.reception(&office.election, truth.admissions.iter().map(|(place, count)| (*place, *count)))?;
+    let generated = generated(manifest.last_day);
+    let tallied = office.tally(
+        &TallyInput {
+            chain: &bytes,
+            boxes: &boxes,
+            late: &played.late,
+            words: &played.words,
+            reception: &reception,
+            generated: &generated,
+        },
+        out,
+        progress,
+    )?;
+
+    stages.begin("verify");
+    let judged = judge::judge(out, &office.authority(), &truth, &tallied.report, &played.visits, progress)?;
+    let wrong = truth.wrong.iter().cloned().chain(judged.wrong).collect();
+    Ok(Report {
+        election: manifest.id.to_owned(),
+        name: manifest.text(manifest.name, manifest.fallback()).unwrap_or_default().to_owned(),
+        seed: scenario.seed.clone(),
+        mode: match scenario.mode {
+            Mode::Consultation => "consultation",
+            Mode::Statutory => "statutory",
+        },
+        policy: match scenario.policy {
+            Policy::First => "first",
+            Policy::Last => "last",
+        },
+        kiosks: scenario.kiosks,
+        voters: u64::from(scenario.voters),
+        admitted: truth.admitted,
+        recorded: truth.recorded,
+        counted: truth.counted,
+        spoiled: truth.spoiled,
+        abandoned: truth.abandoned,
+        interrupted: truth.interrupted,
+        refused: truth.refused,
+        refused_by: truth.refused_by,
+        duplicates: truth.duplicates,
+        overwritten: truth.overwritten,
+        power_cuts: played.cuts,
+        batches: judged.batches,
+        chain_height: judged.chain_height,
+        validators: judged.validators,
+        target: "host",
+        totals: judged.totals,
+        no_votes: judged.no_votes,
+        closing_words: played.closings,
+        verified: judged.verified,
+        wrong,
+        record: out.to_owned(),
+        seconds: stages.finish(),
+    })
+}
+
+/// Everything that provisioning a station needs.
+struct Map<'p> {
+    scenario: &'p Scenario,
+    office: &'p Office<'p>,
+    world: &'p World,
+    roll: &'p [u8],
+    certificate: &'p [u8],
+    crews: Vec<Rc<Crew>>,
+}
+
+impl Map<'_> {
+    const fn opens(epoch: u8) -> u64 {
+        FIRST_OPENING + epoch as u64 * NEXT_OPENING
+    }
+
+    /// Provisions every kiosk of an epoch, and the spares.
+    fn posts(&self, epoch: u8, lines: Vec<Vec<(Rc<Citizen>, usize, Visit)>>) -> Result<Vec<Post>> {
+        let time = self.world.executor.time().clone();
+        let eve = Self::opens(epoch) - FIRST_OPENING;
+        self.world.executor.run(async move { time.until(eve).await })?;
+        lines
+            .into_iter()
+            .enumerate()
+            .map(|(kiosk, mut line)| {
+                line.sort_by_key(|(citizen, number, visit)| (visit.at, citizen.number, *number));
+                self.post(epoch, kiosk, line)
+            })
+            .collect()
+    }
+
+    fn post(&self, epoch: u8, kiosk: usize, line: Vec<(Rc<Citizen>, usize, Visit)>) -> Result<Post> {
+        let station = u16::try_from(kiosk + 1)?;
+        let crew = self.crews[kiosk % self.crews.len()].clone();
+        let package: Rc<[u8]> = self.office.package(station, 1, self.roll, self.certificate)?.into();
+        let votes = u32::try_from(line.len())? + 16;
+        let challenges: u32 = line.iter().map(|(_, _, visit)| u32::from(visit.script.challenges)).sum();
+        let needs = (votes, challenges + 8);
+        let machine = self.machine(&format!("{kiosk}"), station, epoch, &package);
+        self.provision(&machine, &crew, station, epoch, needs, true)
+            .with_context(|| format!("provisioning kiosk {kiosk} for epoch {epoch}"))?;
+        let here = |at: (usize, u8)| at == (kiosk, epoch);
+        let spare = match self.scenario.replacements.iter().find(|one| here((one.kiosk, one.epoch))) {
+            None => None,
+            Some(plan) => {
+                let spare = self.machine(&format!("{kiosk} spare"), station, epoch, &package);
+                self.provision(&spare, &crew, station, epoch, needs, false)
+                    .with_context(|| format!("provisioning the spare of kiosk {kiosk} for epoch {epoch}"))?;
+                Some(Spare {
+                    plan: *plan,
+                    machine: spare,
+                })
+            }
+        };
+        let reissue = match self.scenario.reissues.iter().find(|one| here((one.kiosk, one.epoch))) {
+            None => None,
+            Some(plan) => {
+                let package = self.office.package(station, 2, self.roll, self.certificate)?;
+                Some((*plan, package.into()))
+            }
+        };
+        Ok(Post {
+            station,
+            machine,
+            crew,
+            line,
+            cuts: self
+                .scenario
+                .cuts
+                .iter()
+                .filter(|cut| here((cut.kiosk, cut.epoch)))
+                .copied()
+                .collect(),
+            spare,
+            reissue,
+        })
+    }
+
+    fn machine(&self, name: &str, station: u16, epoch: u8, package: &Rc<[u8]>) -> Rc<Machine> {
+        let kiosk = usize::from(station) - 1;
+        let outages = self
+            .scenario
+            .outages
+            .iter()
+            .filter(|outage| outage.epoch == epoch && outage.kiosk.is_none_or(|number| number == kiosk))
+            .map(|outage| Outage {
+                from: Self::opens(epoch) + outage.from,
+                until: Self::opens(epoch) + outage.until,
+            })
+            .collect();
+        let setup = Setup {
+            authority: self.office.authority(),
+            station,
+            software: software(),
+        };
+        let machine = Machine::new(self.world, format!("{name} of epoch {epoch}"), setup, Network::new(outages));
+        *machine.package.borrow_mut() = package.clone();
+        machine
+    }
+
+    /// Two staff cards register the kiosk; the desk formats its media and seals the election secret to it. A spare does not mount
+    /// its media: they have to be empty when it takes over.
+    fn provision(
+        &self,
+        machine: &Rc<Machine>,
+        crew: &Rc<Crew>,
+        station: u16,
+        epoch: u8,
+        (votes, spoiled): (u32, u32),
+        mounts: bool,
+    ) -> Result<()> {
+        machine.switch_on();
+        let waiting = machine.clone();
+        self.world.executor.run(async move {
+            waiting
+                .booth
+                .wait_for(|view| matches!(view, View::Staff(StaffView::Provision { .. }) | View::Fault { .. }))
+                .await;
+        })?;
+        let View::Staff(StaffView::Provision { kiosk, .. }) = &*machine.booth.view() else {
+            anyhow::bail!("the kiosk shows {:?}", machine.booth.view());
+        };
+        let kiosk: Digest = *kiosk;
+        let media = self
+            .office
+            .media(&kiosk, station, epoch, votes, spoiled)?
+            .map(|medium| Rc::new(std::cell::RefCell::new(medium)));
+        if mounts {
+            for (slot, medium) in machine.slots.iter().zip(&media) {
+                slot.put(Some(medium.clone()));
+            }
+        }
+        self.staff(machine, crew, Task::Provision)?;
+        let registration = machine.items.get(Item::Registration).context("the kiosk was not registered")?;
+        machine.items.put(Item::Secret, &self.office.seal(&registration, station)?);
+        if mounts {
+            self.staff(machine, crew, Task::Accept)?;
+        } else {
+            let machine = machine.clone();
+            self.world.executor.run(async move { machine.switch_off().await })?;
+        }
+        for (slot, medium) in machine.slots.iter().zip(media) {
+            slot.put(Some(medium));
+        }
+        Ok(())
+    }
+
+    fn staff(&self, machine: &Rc<Machine>, crew: &Rc<Crew>, task: Task) -> Result<()> {
+        let (machine, crew) = (machine.clone(), crew.clone());
+        let rng = self.world.seed.rng(&format!("staff {} {task:?}", machine.name), 0);
+        self.world.executor.run(async move {
+            let crew = crew.take().await;
+            let mut staff = Staff::new(task, crew.badges(), rng);
+            machine.booth.attend(&mut staff).await?;
+            ensure!(staff.notes.complaints.is_empty(), "{}", staff.notes.complaints.join("; "));
+            Ok(())
+        })?
+    }
+
+    /// Plays one epoch at all posts.
+    fn day(
+        &self,
+        epoch: u8,
+        posts: Vec<Post>,
+        played: &mut Played,
+        visits: usize,
+        progress: Progress<'_>,
+    ) -> Result<Vec<Evening>> {
+        let done = Rc::new(Cell::new(played.visits.len()));
+        let told = done.clone();
+        let day = Day {
+            world: self.world.clone(),
+            epoch,
+            opens: Self::opens(epoch),
+            progress: Rc::new(move || told.set(told.get() + 1)),
+        };
+        let jobs: Vec<_> = posts
+            .into_iter()
+            .map(|post| self.world.executor.spawn(day.clone().run(post)))
+            .collect();
+        let counter = Counter::new("voting", visits, progress);
+        let ended = self.world.executor.run_with(
+            async move {
+                let mut evenings = Vec::new();
+                for job in jobs {
+                    evenings.push(job.wait().await?);
+                }
+                Ok(evenings)
+            },
+            || counter.at(done.get()),
+        )?;
+        ended
+    }
+}
+
+/// What has happened so far.
+#[derive(Default)]
+struct Played {
+    visits: Vec<Visited>,
+    late: Vec<Content>,
+    words: BTreeMap<Digest, String>,
+    closings: Vec<Closing>,
+    cuts: u64,
+}
+
+impl Played {
+    /// A kiosk's media come to the desk: words are noted, what has not left is anchored, the pair is read.
+    fn evening(
+        &mut self,
+        evening: Evening,
+        epoch: u8,
+        office: &Office<'_>,
+        scenario: &Scenario,
+        chain: &SharedChain,
+    ) -> Result<BallotBox> {
+        let name = format!("station {}, epoch {epoch}", evening.station);
+        let closing = evening.notes.last().context("nobody closed the kiosk")?;
+        let words = closing.words.clone().context("nobody wrote the words down")?.join(" ");
+        let registration = evening
+            .machine
+            .items
+            .get(Item::Registration)
+            .context("the kiosk lost its registration")?;
+        let kiosk = match Transaction::read(&registration) {
+            Ok(Transaction::Register { body, .. }) => kiosk_id(&body.kiosk.0),
+            _ => anyhow::bail!("the kiosk's registration is none"),
+        };
+        let [original, duplicate] = evening.media.each_ref().map(|medium| read(office, medium.as_ref(), &name));
+        let unsent = closing.unsent.unwrap_or(0) > 0;
+        if scenario.mode == Mode::Statutory || unsent {
+            let content = original.as_ref().or(duplicate.as_ref()).map_err(Clone::clone)?;
+            office.anchor(content, &registration, &mut chain.borrow_mut())?;
+        }
+        let late = scenario
+            .replacements
+            .iter()
+            .any(|one| one.epoch == epoch && one.kiosk + 1 == usize::from(evening.station) && one.counted_again);
+        if late && let Some(medium) = &evening.replaced {
+            self.late.push(office.read(&medium.borrow(), &name)?);
+        }
+        self.words.insert(kiosk, words.clone());
+        self.closings.push(Closing {
+            station: evening.station,
+            epoch,
+            words,
+        });
+        self.visits.extend(evening.visits);
+        self.cuts += evening.cuts;
+        Ok(join(original, duplicate, &name)?)
+    }
+}
+
+fn read(office: &Office<'_>, medium: Option<&Shared>, name: &str) -> Outcome<Content> {
+    match medium {
+        Some(medium) => office.read(&medium.borrow(), name),
+        None => Err(staff::Problem::new(staff::Kind::Files, name, "the medium is missing")),
+    }
+}
+
+/// Progress of one stage.
+struct Counter<'p> {
+    stage: &'static str,
+    total: u64,
+    done: Cell<u64>,
+    progress: Progress<'p>,
+}
+
+impl<'p> Counter<'p> {
+    fn new(stage: &'static str, total: usize, progress: Progress<'p>) -> Self {
+        let counter = Self {
+            stage,
+            total: total as u64,
+            done: Cell::new(u64::MAX),
+            progress,
+        };
+        counter.at(0);
+        counter
+    }
+
+    fn step(&self) {
+        self.at(usize::try_from(self.done.get()).unwrap_or(0) + 1);
+    }
+
+    fn at(&self, done: usize) {
+        if self.done.replace(done as u64) != done as u64 {
+            (self.progress)(Step {
+                stage: self.stage,
+                done: done as u64,
+                total: self.total,
+            });
+        }
+    }
+}
+
+/// Seconds from 1970 to the beginning of a day (Howard Hinnant, chrono-compatible low-level date algorithms, `days_from_civil`).
+fn seconds(day: u32) -> u64 {
+    let (year, month, day) = (u64::from(day / 10_000), u64::from(day / 100 % 100), u64::from(day % 100));
+    let year = if month <= 2 { year - 1 } else { year };
+    let of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
+    let days = year * 365 + year / 4 - year / 100 + year / 400 + of_year;
+    days.saturating_sub(719_468) * 86_400
+}
+
+/// Nine in the evening of the last day, Japanese time.
+fn generated(day: u32) -> String {
+    format!("{:04}-{:02}-{:02}T21:00:00+09:00", day / 10_000, day / 100 % 100, day % 100)
+}
