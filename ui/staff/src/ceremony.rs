@@ -13,7 +13,7 @@
 use std::path::{Path, PathBuf};
 
 use election::ceremony::{
-    self as rounds, Ceremony, CeremonyError, Commits, Dealer, MAX_SIGNED_LEN, Outcome as Agreed, Reason, Reveals, Setup, Share, Transcript,
+    self as rounds, Accept, Ceremony, CeremonyError, Commit, Commits, Dealer, MAX_SIGNED_LEN, Outcome as Agreed, Reason, Reveal, Reveals, Setup, Share, Transcript,
     Trustee, check_accepts, own_share,
 };
 use election::keys::{MAX_NAME, MAX_TRUSTEES};
@@ -505,6 +505,7 @@ impl Messages {
             let bytes = read_message(shared, &file, Some(number))?;
             let signed = decode_signed(&bytes, &file, number)?;
             check_sender(&signed, &file, number)?;
+            check_body(&signed, kind, &file, number)?;
             list.push(bytes);
         }
         Ok(Self(list))
@@ -544,6 +545,18 @@ fn read_message(shared: &Path, file: &str, trustee: Option<u8>) -> Outcome<Vec<u
         return Err(Problem::new(Kind::Refused, format!("{who}{file}"), "is not there yet").advice("wait for this trustee, then run the step again"));
     }
     files::read(&path, LONGEST)
+}
+
+/// Whether a body decodes: a list of all trustees' messages could not say whose does not.
+fn check_body(signed: &Signed<'_>, kind: &str, file: &str, trustee: u8) -> Outcome<()> {
+    match kind {
+        "commit" => wire::decode::<Commit>(signed.body).map(|_| ()),
+        "reveal" => wire::decode::<Reveal<'_>>(signed.body).and_then(|reveal| reveal.coefficients.check()).map(|_| ()),
+        _ => wire::decode::<Accept>(signed.body).map(|_| ()),
+    }
+    .map_err(|error| {
+        Problem::new(Kind::Refused, format!("trustee {trustee}, {file}"), error).advice("ask this trustee to put the file there again")
+    })
 }
 
 /// Every body begins with the ceremony's hash and its sender, who must be the one in the file's name.

@@ -4,11 +4,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use chacha20::ChaCha20Rng;
-use election::ceremony::verify_transcript;
+use election::ceremony::{Commits, Dealer, MAX_SIGNED_LEN, Reveals, Setup, verify_transcript};
 use election::dlog::{Baby, Dlog};
 use election::group::{Point, ProjectivePoint, Scalar};
 use election::keys::Keys;
 use election::tally::{PublicKeys, Statement, choose, open_sum};
+use election::signed::Signed;
+use election::wire;
 use rand_core::SeedableRng as _;
 use staff::{Kind, Outcome, ceremony};
 
@@ -186,8 +188,26 @@ fn p10_a_key_chosen_after_seeing_the_others_is_refused() {
 fn p11_a_bad_share_is_attributed_and_ends_the_ceremony() {
     let root = tempfile::tempdir().unwrap();
     let (shared, private) = up_to_shares(root.path(), 3, 2);
-    // Trustee 2 gives trustee 1 the share that is for trustee 3: sealed to another key, it cannot be opened.
+    // A share that is not for this trustee is a misplaced file, not a reason to end the ceremony.
+    let good = fs::read(shared.join("share-2-1.bin")).unwrap();
     fs::copy(shared.join("share-2-3.bin"), shared.join("share-2-1.bin")).unwrap();
+    refused(ceremony::accept(&shared, &private[0]), &["trustee 2"]);
+    assert!(!shared.join("complaint-1.bin").exists());
+    fs::write(shared.join("share-2-1.bin"), good).unwrap();
+    // Trustee 2 signs a share of another polynomial than the one it revealed.
+    let definition = fs::read(shared.join("definition.bin")).unwrap();
+    let setup = Setup::read(&definition).unwrap();
+    let read = |kind: &str| -> Vec<Vec<u8>> { (1..=3).map(|n| fs::read(shared.join(format!("{kind}-{n}.bin"))).unwrap()).collect() };
+    let (first, second) = (read("commit"), read("reveal"));
+    let signed = |list: &'static [Vec<u8>]| list.iter().map(|bytes| wire::decode::<Signed<'_>>(bytes).unwrap());
+    let (first, second): (&'static [_], &'static [_]) = (first.leak(), second.leak());
+    let commits = Commits::collect(&setup, signed(first)).unwrap();
+    let reveals = Reveals::collect(&setup, &commits, signed(second)).unwrap();
+    let signer = staff::keyfile::read_signer(&private[1].join("signing.key")).unwrap();
+    let mut out = [0; MAX_SIGNED_LEN];
+    let bad = Dealer::generate(&setup, 2, &mut rng(99)).unwrap();
+    let bad = bad.share(&setup, &reveals, 1, &signer, &mut rng(98), &mut out).unwrap();
+    fs::write(shared.join("share-2-1.bin"), bad).unwrap();
     refused(ceremony::accept(&shared, &private[0]), &["trustee 2"]);
     // Nobody else accepts after a complaint, and nothing is finished.
     assert!(shared.join("complaint-1.bin").exists());

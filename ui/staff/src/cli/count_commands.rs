@@ -109,6 +109,7 @@ impl Tally {
             .iter()
             .map(|folder| ceremony::read_share(folder, &parsed))
             .collect::<Outcome<Vec<_>>>()?;
+        let generated = now();
         let prepared = tally::prepare(
             tally::Input {
                 manifest: &manifest,
@@ -121,7 +122,7 @@ impl Tally {
                 words: &words,
                 reception: reception.as_deref(),
                 reissued: self.reissued,
-                generated: &now(),
+                generated: &generated,
             },
             &progress,
         )?;
