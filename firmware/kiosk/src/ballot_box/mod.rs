@@ -26,6 +26,8 @@ pub use commit::Broken;
 pub use durable::Durable;
 #[cfg(test)]
 pub(crate) use durable::proof_for_tests;
+#[cfg(test)]
+pub(crate) use tests::media as media_for_tests;
 pub use election::batch::Kind;
 pub use fault::{MediaFault, Role};
 pub use index::Row;

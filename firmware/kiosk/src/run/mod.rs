@@ -10,6 +10,8 @@ mod polls;
 mod provision;
 mod render;
 mod start;
+#[cfg(test)]
+mod tests;
 mod uplink;
 mod vault;
 

@@ -29,6 +29,8 @@ pub struct Power {
     pub left: Option<u32>,
     /// Writes and syncs so far.
     pub steps: u32,
+    /// The cut has happened.
+    pub gone: bool,
     pub tear: Tear,
     pub chance: u64,
     /// (medium, 'w' or 's') in order.
@@ -40,6 +42,7 @@ impl Power {
         Rc::new(RefCell::new(Self {
             left: None,
             steps: 0,
+            gone: false,
             tear: Tear::Lost,
             chance: 1,
             trace: Vec::new(),
@@ -146,7 +149,10 @@ impl Faulty {
         power.trace.push((self.name, what));
         match &mut power.left {
             None => false,
-            Some(0) => true,
+            Some(0) => {
+                power.gone = true;
+                true
+            }
             Some(left) => {
                 *left -= 1;
                 false

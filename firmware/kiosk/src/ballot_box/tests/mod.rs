@@ -1,6 +1,6 @@
 //! The box against what voters did, on media that lose power, tear, lie and die.
 
 mod cuts;
-mod media;
+pub mod media;
 mod refusals;
 mod world;

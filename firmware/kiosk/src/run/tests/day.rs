@@ -1,0 +1,435 @@
+//! Whole days of polls.
+
+use std::collections::BTreeMap;
+use std::vec;
+use std::vec::Vec;
+
+use election::batch::Kind;
+use election::ledger::Transaction;
+use election::manifest::Mode;
+
+use super::cards::Card;
+use super::desk;
+use super::platform::*;
+use crate::ballot_box::{
+    Label, MediaFault, Reader, Role, SlotState, TakenOver, buffer_len, format, media_for_tests as media,
+};
+use crate::ports::Item;
+use crate::run::Exit;
+use crate::screen::{Fault, Recorded, WrongStaffCard};
+use crate::session::WrongCard;
+
+fn voter(card: u8, choice: [u64; 2], how: How) -> Visit {
+    Visit::Voter {
+        card,
+        pin: *b"1234",
+        choice,
+        how,
+    }
+}
+
+fn visits() -> Vec<Visit> {
+    vec![
+        voter(0, [0b001, 0b0011], How::Cast),
+        voter(1, [0b010, 0b1000], How::ChallengeFirst),
+        voter(2, [0b100, 0], How::PullCard),
+        voter(3, [0, 0b0110], How::Cast),
+        voter(0, [0b010, 0b0011], How::Cast),
+        voter(desk::VOTERS - 1, [0b001, 0], How::Cast),
+        voter(4, [0b001, 0b0101], How::EndWithoutVote),
+        voter(2, [0b100, 0b1100], How::Cast),
+        voter(5, [0b100, 0b1001], How::Cast),
+        Visit::Close,
+    ]
+}
+
+/// What the voters of [`visits`] chose, as they see it.
+fn chosen() -> BTreeMap<u8, [u64; 2]> {
+    BTreeMap::from([
+        (0, [0b001, 0b0011]),
+        (1, [0b010, 0b1000]),
+        (2, [0b100, 0b1100]),
+        (3, [0, 0b0110]),
+        (4, [0, 0]),
+        (5, [0b100, 0b1001]),
+    ])
+}
+
+/// A kiosk with a fresh pair of media, not provisioned.
+fn machine(mode: Mode) -> Machine {
+    let package = desk::package(mode, 1);
+    let layout = layout(&package);
+    let world = World::new();
+    let opened = election::package::Package::open(&package, &desk::authority().public_key()).unwrap();
+    let mut genesis = vec![0; 4096];
+    *world.genesis.borrow_mut() = election::wire::encode(&opened.genesis, &mut genesis).unwrap().to_vec();
+    let power = media::Power::new();
+    let machine = Machine {
+        world,
+        media: [
+            media::Faulty::new(layout.size(), 0, &power),
+            media::Faulty::new(layout.size(), 1, &power),
+        ],
+        with_uplink: mode == Mode::Consultation,
+        layout,
+        package,
+    };
+    // Provisioning comes before the desk can format the media for this kiosk.
+    assert_eq!(
+        machine.run(),
+        Ran::Ended(Exit::Fault {
+            fault: Fault::Media(MediaFault::Stray(Role::Original)),
+            recorded: None
+        })
+    );
+    machine.world.people.borrow_mut().faults.clear();
+    let request = machine.world.items.borrow().get(&(Item::Request as u8)).cloned().unwrap();
+    let request: crate::identity::Request = election::wire::decode(&request).unwrap();
+    for (role, medium) in [Role::Original, Role::Duplicate].into_iter().zip(&machine.media) {
+        let label = Label {
+            election: request.election,
+            kiosk: election::ledger::kiosk_id(&request.kiosk.0),
+            station: desk::STATION,
+            epoch: 0,
+            pair: [9; 16],
+            role: role as u8,
+            layout,
+            takeover: None::<TakenOver>,
+        };
+        media::run(format(&mut medium.clone(), &label, &mut vec![0; 512])).unwrap().unwrap();
+    }
+    machine.media[0].power.borrow_mut().steps = 0;
+    machine
+}
+
+/// What stands on a medium: tag -> choice, opened with the trustees' key.
+fn votes(machine: &Machine, medium: usize, mode: Mode) -> BTreeMap<[u8; 32], Vec<u64>> {
+    let mut reader = media::run(Reader::open(machine.media[medium].clone())).unwrap().unwrap();
+    let mut buffer = vec![0; buffer_len(&machine.layout, 2)];
+    let mut found = BTreeMap::new();
+    for slot in 0..reader.slots() {
+        if let SlotState::Whole(record) = media::run(reader.slot(slot, &mut buffer)).unwrap().unwrap()
+            && record.kind == Kind::Cast
+        {
+            let choice = desk::open(mode, record.ballot);
+            let before = found.insert(record.tag, choice.clone());
+            assert!(before.is_none_or(|before| before == choice), "one tag, two votes");
+        }
+    }
+    found
+}
+
+/// The tag a voter's card has.
+fn tag(machine: &Machine, voter: u8) -> [u8; 32] {
+    let package = election::package::Package::open(&machine.package, &desk::authority().public_key()).unwrap();
+    let point = election::tag::piv_point(package.election()).unwrap();
+    let key = Card::new(voter);
+    let shared = point.projective() * **key.agree.as_nonzero_scalar();
+    let shared = election::group::Point::from_projective(&shared).unwrap();
+    desk::secret().tag(&election::tag::Pseudonym::piv(&shared))
+}
+
+fn judge(machine: &Machine, mode: Mode) {
+    let done = machine.world.people.borrow().done.clone();
+    for medium in 0..2 {
+        let found = votes(machine, medium, mode);
+        for (voter, choice) in &done {
+            assert_eq!(found.get(&tag(machine, *voter)), Some(&choice.to_vec()), "no_ballot_lost: {voter}");
+        }
+        let casting = machine.world.people.borrow().casting;
+        let known: Vec<[u8; 32]> = done.keys().copied().chain(casting).map(|voter| tag(machine, voter)).collect();
+        assert!(found.keys().all(|tag| known.contains(tag)), "a vote nobody cast");
+    }
+}
+
+#[test]
+fn a_day_from_provisioning_to_closing() {
+    let machine = machine(Mode::Consultation);
+    machine.world.people.borrow_mut().visits.extend(visits());
+    let Ran::Ended(Exit::Closed { hash, unsent: 0 }) = machine.run() else {
+        panic!("not closed");
+    };
+    judge(&machine, Mode::Consultation);
+    let people = machine.world.people.borrow();
+    assert_eq!(people.done, chosen());
+    // A1: the same card again; and a card that is not on the roll.
+    assert_eq!(
+        people.refused,
+        [(0, WrongCard::Voted), (desk::VOTERS - 1, WrongCard::NotOnRoll)]
+    );
+    assert_eq!(people.opened.len(), 2, "a QR code a contest");
+    assert_eq!(people.zero_reports, 1);
+    assert_eq!(people.closed.as_ref().unwrap().0, hash);
+    assert_eq!(people.closed.as_ref().unwrap().1.len(), 12);
+    assert!(people.tries.iter().all(|tries| *tries == 3));
+    // E is wiped.
+    assert!(!machine.world.items.borrow().contains_key(&(Item::Secret as u8)));
+    // What reached the ledger: the registration, then batches of k, then the rest with the spoiled code and the closing hash.
+    let ledger = machine.world.ledger.borrow();
+    let mut codes = Vec::new();
+    let mut spoiled = 0;
+    let mut previous = [0; 32];
+    let mut audit = Vec::new();
+    for (index, transaction) in ledger.iter().enumerate() {
+        match Transaction::read(transaction).unwrap() {
+            Transaction::Register { body, staff } => {
+                assert_eq!(index, 0);
+                let mut message = [0; 512];
+                let message = election::wire::encode(&body, &mut message).unwrap();
+                let genesis = machine.world.genesis.borrow();
+                let genesis = election::ledger::Genesis::read(&genesis).unwrap();
+                let label = "ippyo/1/sign/staff/register";
+                election::ledger::check_staff_pair(&genesis, election::ledger::role::PROVISIONS, label, message, staff)
+                    .unwrap();
+            }
+            Transaction::Batch(batch) => {
+                let last = index == ledger.len() - 1;
+                assert_eq!(batch.header.number, u32::try_from(index - 1).unwrap());
+                assert_eq!(batch.header.previous, previous);
+                assert_eq!(batch.header.closing, last.then_some(hash));
+                batch.check_entries().unwrap();
+                assert!(last || batch.header.count == 2, "k while polls are open");
+                previous = batch.header.hash();
+                audit.push(batch.header.audit);
+                for entry in batch.entries.iter().map(Result::unwrap) {
+                    if entry.kind == Kind::Cast {
+                        codes.push(entry.code);
+                    } else {
+                        assert!(last, "spoiled codes leave at closing");
+                        spoiled += 1;
+                    }
+                }
+            }
+            _ => panic!("nothing else"),
+        }
+    }
+    assert_eq!((codes.len(), spoiled), (6, 1));
+    // Everybody finds their code, but who ended without a vote was shown none.
+    assert!(people.codes.iter().all(|code| codes.contains(code)));
+    assert_eq!(people.codes.len(), 5);
+}
+
+#[test]
+fn a11_closed_stays_closed_through_the_whole_kiosk() {
+    let machine = machine(Mode::Consultation);
+    machine.world.people.borrow_mut().visits.extend(visits());
+    let first = machine.run();
+    let sent = machine.world.ledger.borrow().len();
+    machine.world.people.borrow_mut().visits.push_back(voter(6, [1, 1], How::Cast));
+    assert_eq!(machine.run(), first, "the same closing again");
+    assert_eq!(machine.world.ledger.borrow().len(), sent);
+    assert!(!machine.world.people.borrow().done.contains_key(&6));
+}
+
+#[test]
+fn f2_the_power_may_go_at_every_write_of_a_day() {
+    let steps = {
+        let machine = machine(Mode::Consultation);
+        machine.world.people.borrow_mut().visits.extend(visits());
+        machine.run();
+        let steps = machine.media[0].power.borrow().steps;
+        steps
+    };
+    assert!(steps > 100);
+    // Every third boundary here, with all ways of tearing in turn; the box alone goes through all of them.
+    for cut in (0..steps).step_by(3) {
+        let machine = machine(Mode::Consultation);
+        machine.world.people.borrow_mut().visits.extend(visits());
+        {
+            let mut power = machine.media[0].power.borrow_mut();
+            power.left = Some(cut);
+            power.tear = media::TEARS[usize::try_from(cut / 3 % 4).unwrap()];
+            power.chance = u64::from(cut) + 1;
+        }
+        assert_eq!(machine.run(), Ran::Cut, "{cut}");
+        let standing = machine.world.people.borrow().casting;
+        machine.power_cycle();
+        let ended = machine.run();
+        assert!(matches!(ended, Ran::Ended(Exit::Closed { unsent: 0, .. })), "{cut}: {ended:?}");
+        let mut people = machine.world.people.borrow_mut();
+        // Whoever was casting either has a vote, was told so by staff and is refused a second one; or voted after the restart.
+        if let Some(voter) = standing
+            && !people.done.contains_key(&voter)
+        {
+            assert_eq!(people.restarted.last().unwrap().voter, Some(Recorded::Yes), "{cut}");
+            assert!(people.refused.contains(&(voter, WrongCard::Voted)), "{cut}");
+            people.done.insert(voter, chosen()[&voter]);
+        }
+        assert_eq!(people.done, chosen(), "{cut}");
+        drop(people);
+        judge(&machine, Mode::Consultation);
+    }
+}
+
+#[test]
+fn a_day_offline_loses_nothing_and_a_liar_is_not_believed() {
+    let machine = machine(Mode::Consultation);
+    machine.world.online.set(false);
+    machine.world.people.borrow_mut().visits.extend(visits());
+    let Ran::Ended(Exit::Closed { unsent, .. }) = machine.run() else {
+        panic!("not closed");
+    };
+    assert_eq!(unsent, 4, "the registration, two batches of k, the last one");
+    assert!(machine.world.ledger.borrow().is_empty());
+    // Back online, with a gateway that lies at first.
+    machine.world.online.set(true);
+    machine.world.lies.set(3);
+    assert!(matches!(machine.run(), Ran::Ended(Exit::Closed { unsent: 0, .. })));
+    assert_eq!(machine.world.ledger.borrow().len(), 4);
+    assert_eq!(machine.world.lies.get(), 0);
+}
+
+#[test]
+fn a21_a_statutory_kiosk_has_no_uplink_and_everything_is_on_the_medium() {
+    let mut machine = machine(Mode::Statutory);
+    machine.world.online.set(false);
+    machine.world.people.borrow_mut().visits.extend(visits());
+    let ended = machine.run();
+    assert!(matches!(ended, Ran::Ended(Exit::Closed { unsent: 4, .. })), "{ended:?}");
+    judge(&machine, Mode::Statutory);
+    for medium in &machine.media {
+        let mut reader = media::run(Reader::open(medium.clone())).unwrap().unwrap();
+        let mut buffer = vec![0; buffer_len(&machine.layout, 2)];
+        let mut transactions = 0;
+        while let Some(item) = media::run(reader.next(&mut buffer)).unwrap().unwrap() {
+            transactions += u32::from(item.kind == crate::ballot_box::EntryKind::Transaction);
+        }
+        assert_eq!(transactions, 4);
+    }
+    machine.with_uplink = true;
+    assert_eq!(
+        machine.run(),
+        Ran::Ended(Exit::Fault {
+            fault: Fault::UplinkInStatutory,
+            recorded: None
+        })
+    );
+}
+
+#[test]
+fn a_wrong_pin_costs_two_tries_and_the_last_is_warned_of() {
+    let machine = machine(Mode::Consultation);
+    {
+        let mut people = machine.world.people.borrow_mut();
+        people.visits.push_back(Visit::Voter {
+            card: 0,
+            pin: *b"9999",
+            choice: [1, 1],
+            how: How::Cast,
+        });
+        people.visits.push_back(voter(1, [1, 1], How::Cast));
+        people.visits.push_back(Visit::Close);
+    }
+    assert!(matches!(machine.run(), Ran::Ended(Exit::Closed { .. })));
+    let people = machine.world.people.borrow();
+    assert_eq!(people.last_tries, 1);
+    assert_eq!(machine.world.cards.borrow()[&0].tries, 1, "the last try is the voter's own");
+    assert_eq!(people.done.keys().copied().collect::<Vec<_>>(), [1]);
+    // 3, 2 for this voter; everybody else saw 3.
+    assert_eq!(people.tries.iter().filter(|tries| **tries == 2).count(), 1);
+}
+
+#[test]
+fn a7_v11_two_different_staff_cards_with_the_right_are_needed() {
+    let machine = machine(Mode::Consultation);
+    {
+        let mut people = machine.world.people.borrow_mut();
+        // Opening: a voter's card, a helper's card, a staff card twice, then the second one.
+        people.staff.extend([0, desk::HELPER, desk::STAFF[0], desk::STAFF[0], desk::STAFF[1]]);
+        people.visits.push_back(Visit::Close);
+    }
+    assert!(matches!(machine.run(), Ran::Ended(Exit::Closed { .. })));
+    assert_eq!(
+        machine.world.people.borrow().staff_refused,
+        [WrongStaffCard::NotStaff, WrongStaffCard::NoRight, WrongStaffCard::SameCard]
+    );
+}
+
+#[test]
+fn f3_a_dead_duplicate_halts_the_kiosk_and_the_restart_says_what_stands() {
+    let machine = machine(Mode::Consultation);
+    machine.world.people.borrow_mut().visits.push_back(voter(0, [1, 1], How::Cast));
+    assert_eq!(machine.run(), Ran::Waiting, "open, idle");
+    machine.power_cycle();
+    *machine.media[1].dead.borrow_mut() = true;
+    machine.world.people.borrow_mut().visits.push_back(voter(1, [1, 1], How::Cast));
+    // The start itself writes to the log.
+    let Ran::Ended(Exit::Fault { fault, .. }) = machine.run() else { panic!() };
+    assert!(matches!(fault, Fault::Medium(Role::Duplicate, _)), "{fault:?}");
+    *machine.media[1].dead.borrow_mut() = false;
+    machine.power_cycle();
+    machine.world.people.borrow_mut().visits.push_back(Visit::Close);
+    assert!(matches!(machine.run(), Ran::Ended(Exit::Closed { .. })));
+    assert_eq!(machine.world.people.borrow().done.len(), 2);
+    judge(&machine, Mode::Consultation);
+}
+
+#[test]
+fn a_stuck_random_source_stops_the_kiosk_before_it_encrypts() {
+    let machine = machine(Mode::Consultation);
+    machine.world.stuck.set(true);
+    assert_eq!(
+        machine.run(),
+        Ran::Ended(Exit::Fault {
+            fault: Fault::Entropy,
+            recorded: None
+        })
+    );
+}
+
+#[test]
+fn packages_that_are_older_or_changed_are_refused() {
+    use crate::identity::PackageFault;
+    use election::package::PackageError;
+    let mut machine = machine(Mode::Consultation);
+    machine.package = desk::package(Mode::Consultation, 3);
+    assert_eq!(machine.run(), Ran::Waiting);
+    machine.power_cycle();
+    machine.package = desk::package(Mode::Consultation, 2);
+    let refused = |machine: &Machine| match machine.run() {
+        Ran::Ended(Exit::Fault {
+            fault: Fault::Package(PackageFault::Refused(error)),
+            ..
+        }) => error,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(refused(&machine), PackageError::Older { held: 3, given: 2 });
+    machine.package = desk::package(Mode::Statutory, 4);
+    assert_eq!(refused(&machine), PackageError::OtherElection);
+}
+
+#[test]
+fn f6_an_older_copy_of_the_media_is_refused() {
+    let machine = machine(Mode::Consultation);
+    let mut early = None;
+    {
+        let mut people = machine.world.people.borrow_mut();
+        people.visits.push_back(voter(0, [1, 1], How::Cast));
+    }
+    assert_eq!(machine.run(), Ran::Waiting);
+    machine.power_cycle();
+    early.replace([machine.media[0].image(), machine.media[1].image()]);
+    machine
+        .world
+        .people
+        .borrow_mut()
+        .visits
+        .extend((1..6).map(|card| voter(card, [1, 1], How::Cast)));
+    assert_eq!(machine.run(), Ran::Waiting);
+    machine.power_cycle();
+    let [original, duplicate] = early.unwrap();
+    let older = Machine {
+        media: [original, duplicate],
+        world: machine.world.clone(),
+        package: machine.package.clone(),
+        with_uplink: true,
+        layout: machine.layout,
+    };
+    assert_eq!(
+        older.run(),
+        Ran::Ended(Exit::Fault {
+            fault: Fault::Media(MediaFault::Older),
+            recorded: None
+        })
+    );
+}
