@@ -1,0 +1,38 @@
+//! Renders every screen of a made-up election to a folder, to be looked at while screens are made:
+//! `cargo run -p panel --features std --example screens -- OUT [WIDTHxHEIGHT] [DIAGONAL_MM] [LANGUAGE] [SIZE 1-4] [THEME 1-4]`
+
+#[path = "../tests/common/mod.rs"]
+mod common;
+
+use kiosk::form::Form;
+use panel::metrics::TextSize;
+use panel::words::LANGUAGES;
+use panel::{Config, Settings};
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let argument = |index: usize, default: &str| arguments.get(index).map_or_else(|| default.to_string(), Clone::clone);
+    let size = argument(1, "1280x800");
+    let (width, height) = size.split_once('x').ok_or("a size looks like 1280x800")?;
+    let config = Config {
+        width: width.parse()?,
+        height: height.parse()?,
+        diagonal_mm: argument(2, "257").parse()?,
+    };
+    let tag = argument(3, "ja");
+    let settings = Settings {
+        language: LANGUAGES
+            .iter()
+            .position(|language| language.tag == tag)
+            .ok_or("no such language in lang/")?,
+        size: *TextSize::ALL
+            .get(argument(4, "2").parse::<usize>()?.wrapping_sub(1))
+            .ok_or("a text size is 1 to 4")?,
+        theme: argument(5, "1").parse::<u8>()?.wrapping_sub(1),
+    };
+    let manifest = common::town();
+    let form = Form::new(manifest, 0).ok_or("the form is there")?;
+    let list = panel::render::render_all(&form, config, settings, argument(0, "screens").as_ref())?;
+    println!("{} pictures", list.len());
+    Ok(())
+}

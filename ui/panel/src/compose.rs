@@ -1,0 +1,53 @@
+//! From the kiosk's `Screen` values to scenes: which words, which buttons, in which order. No choice is made here that the
+//! session makes; a screen this room does not know yet calls staff.
+
+mod fault;
+mod settings;
+mod staff;
+mod voter;
+
+use kiosk::screen::Screen;
+
+use crate::scene::{Scene, Shape};
+use crate::words::Say;
+
+pub use settings::{Settings, other, settings};
+
+/// Kinds of screens. Two screens of one kind are the same place for a finger: touches queued for one may act on the other.
+/// The contest's position is part of it.
+pub(crate) mod kind {
+    pub const BLANK: u16 = 0;
+    pub const STARTING: u16 = 1;
+    pub const IDLE: u16 = 2;
+    pub const WRONG_CARD: u16 = 3;
+    pub const PIN: u16 = 4;
+    pub const LAST_TRY: u16 = 5;
+    pub const ADMITTING: u16 = 6;
+    pub const OVERVOTE: u16 = 7;
+    pub const REVIEW: u16 = 8;
+    pub const ENCRYPTING: u16 = 9;
+    pub const CAST: u16 = 10;
+    pub const USED_UP: u16 = 11;
+    pub const RECORDING: u16 = 12;
+    pub const END: u16 = 13;
+    pub const DONE: u16 = 14;
+    pub const ABANDONED: u16 = 15;
+    pub const STILL_THERE: u16 = 16;
+    pub const LOCKED: u16 = 17;
+    pub const CALL_STAFF: u16 = 18;
+    pub const FAULT: u16 = 19;
+    pub const STAFF: u16 = 32;
+    pub const CONTEST: u16 = 256;
+    pub const OPENING: u16 = 512;
+}
+
+/// The scene of a screen.
+#[must_use]
+pub fn scene(screen: &Screen<'_>) -> Scene {
+    match screen {
+        Screen::Fault { why, recorded } => fault::fault(*why, *recorded),
+        Screen::Staff(staff) => staff::staff(staff),
+        Screen::Blank => Scene::new(kind::BLANK, "blank", Shape::Blank, Say::plain("")),
+        screen => voter::voter(screen),
+    }
+}

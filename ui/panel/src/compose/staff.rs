@@ -1,0 +1,245 @@
+//! What staff see: counts and health, never a vote.
+
+use alloc::format;
+use alloc::string::String;
+use alloc::vec;
+use alloc::vec::Vec;
+use core::fmt::Write as _;
+
+use election::hash::Digest;
+use kiosk::ballot_box::Counts;
+use kiosk::screen::{
+    ClosedScreen, Health, Phase, Recorded, Restarted, StaffAction, StaffScreen, StaffTouch, Touch, WrongStaffCard,
+    ZeroReport,
+};
+
+use super::kind::STAFF;
+use crate::scene::{Act, Block, Part, Scene, Shape};
+use crate::words::{Say, Word};
+
+pub(super) fn staff(screen: &StaffScreen<'_>) -> Scene {
+    let flow = |offset, name, title: Word| Scene::new(STAFF + offset, name, Shape::Flow, title);
+    let scene = match screen {
+        StaffScreen::Menu { phase, health } => menu(*phase, health),
+        StaffScreen::Provision { kiosk, software } => flow(1, "staff-provision", Word::ProvisionTitle)
+            .text(Word::ProvisionBody)
+            .block(digest(Word::ProvisionKiosk, kiosk))
+            .block(digest(Word::ProvisionSoftware, software))
+            .touch(Part::Forward, Word::ProvisionGo, Touch::Confirm),
+        StaffScreen::AwaitSecret { refused } => {
+            let mut scene = flow(2, "staff-await-secret", Word::AwaitTitle);
+            if *refused {
+                scene = scene.block(Block::Alarm(Word::AwaitRefused.into()));
+            }
+            scene
+                .text(Word::AwaitBody)
+                .touch(Part::Forward, Word::AwaitGo, Touch::Confirm)
+        }
+        StaffScreen::ChooseEpoch { epochs, wrong } => {
+            let mut scene = flow(3, "staff-choose-epoch", Word::EpochTitle);
+            if *wrong {
+                scene = scene.block(Block::Alarm(Word::EpochWrong.into()));
+            }
+            scene = scene.text(Word::EpochBody);
+            for (number, epoch) in (0_u8..).zip(epochs.iter().map_while(Result::ok)) {
+                scene = scene.block(row(Say::from(epoch.name), StaffTouch::Epoch(number)));
+            }
+            scene.touch(Part::Back, Word::Back, Touch::Back)
+        }
+        StaffScreen::InsertCard { action, number } => {
+            let title = Say::with(Word::InsertTitle, &[("n", i64::from(*number))]);
+            Scene::new(STAFF + 4, "staff-insert-card", Shape::Flow, title)
+                .text(match action {
+                    StaffAction::Provision => Word::InsertProvision,
+                    StaffAction::Open => Word::InsertOpen,
+                    StaffAction::Close => Word::InsertClose,
+                    StaffAction::TakeOver => Word::InsertTakeOver,
+                })
+                .touch(Part::Back, Word::Back, Touch::Back)
+        }
+        StaffScreen::CardRefused { why } => flow(5, "staff-card-refused", Word::RefusedTitle)
+            .block(Block::Alarm(refused(*why).into()))
+            .text(Word::TakeTitle),
+        StaffScreen::TakeCard => Scene::new(STAFF + 6, "staff-take-card", Shape::Notice, Word::TakeTitle),
+        StaffScreen::ZeroReport(report) => zero(report),
+        StaffScreen::Restarted(found) => restarted(found),
+        StaffScreen::TakeOver { old, recorded } => flow(9, "staff-take-over", Word::TakeoverTitle)
+            .block(Block::Alarm(Word::TakeoverBody.into()))
+            .block(pair(Word::TakeoverRecorded, u64::from(*recorded)))
+            .block(digest(Word::TakeoverOld, old))
+            .touch(Part::Forward, Word::TakeoverGo, Touch::Confirm)
+            .touch(Part::Back, Word::Back, Touch::Back),
+        StaffScreen::ConfirmClose { counts } => with_counts(
+            flow(10, "staff-confirm-close", Word::CloseTitle).block(Block::Alarm(Word::CloseBody.into())),
+            counts,
+        )
+        .touch(Part::Forward, Word::CloseGo, Touch::Confirm)
+        .touch(Part::Back, Word::Back, Touch::Back),
+        StaffScreen::Closed(closed) => self::closed(closed),
+        _ => Scene::new(STAFF + 31, "staff-unknown", Shape::Notice, Word::StaffTitle),
+    };
+    scene.button(Part::Always, Word::Display, Act::Settings)
+}
+
+fn row(say: Say, touch: StaffTouch) -> Block {
+    Block::Row {
+        act: Act::Send(Touch::Staff(touch)),
+        label: None,
+        values: vec![say],
+        note: None,
+    }
+}
+
+fn pair(word: Word, number: u64) -> Block {
+    Block::Pair(word.into(), Say::number(i64::try_from(number).unwrap_or(i64::MAX)))
+}
+
+/// A hash for people who compare: all of it, in groups of four.
+fn digest(word: Word, digest: &Digest) -> Block {
+    let mut text = String::new();
+    for (index, byte) in digest.iter().enumerate() {
+        if index > 0 && index % 2 == 0 {
+            text.push(' ');
+        }
+        let _ = write!(text, "{byte:02x}");
+    }
+    Block::Pair(word.into(), Say::Plain(text))
+}
+
+fn with_counts(scene: Scene, counts: &Counts) -> Scene {
+    let rows = [
+        (Word::StaffAdmitted, counts.admitted),
+        (Word::StaffRecorded, counts.recorded),
+        (Word::StaffAbandoned, counts.abandoned),
+        (Word::StaffInterrupted, counts.interrupted),
+        (Word::StaffSpoiled, counts.spoiled),
+        (Word::StaffVoid, counts.void),
+    ];
+    rows.into_iter().fold(scene, |scene, (word, number)| {
+        scene.block(pair(word, u64::from(number)))
+    })
+}
+
+fn menu(phase: Phase, health: &Health) -> Scene {
+    let state = match phase {
+        Phase::Unprovisioned => Word::StaffUnprovisioned,
+        Phase::NotOpened => Word::StaffNotOpened,
+        Phase::Open => Word::StaffOpen,
+        Phase::Closed => Word::StaffClosed,
+    };
+    let mut scene = Scene::new(STAFF, "staff-menu", Shape::Flow, state);
+    scene.above = Some(Word::StaffTitle.into());
+    if phase == Phase::NotOpened {
+        scene = scene
+            .block(row(Word::StaffDoOpen.into(), StaffTouch::Open))
+            .block(row(Word::StaffDoTakeOver.into(), StaffTouch::TakeOver));
+    }
+    if phase == Phase::Open {
+        scene = scene.block(row(Word::StaffDoClose.into(), StaffTouch::Close));
+    }
+    scene = match &health.counts {
+        Some(counts) => with_counts(scene, counts),
+        None => scene.block(Block::Small(Word::StaffNotMounted.into())),
+    };
+    let network = match health.online {
+        None => Word::StaffNetworkNone,
+        Some(true) => Word::StaffNetworkOn,
+        Some(false) => Word::StaffNetworkOff,
+    };
+    scene = scene
+        .block(pair(Word::StaffFree, u64::from(health.free)))
+        .block(pair(Word::StaffFreeSpoiled, u64::from(health.free_spoiled)))
+        .block(pair(Word::StaffUnsent, u64::from(health.unsent)))
+        .block(Block::Pair(Word::StaffNetwork.into(), network.into()))
+        .block(pair(Word::StaffHeight, health.height))
+        .block(Block::Pair(Word::StaffClock.into(), Say::Plain(clock(health.seconds))));
+    if phase == Phase::Open {
+        scene = scene.touch(Part::Back, Word::Back, Touch::Back);
+    }
+    scene
+}
+
+/// A time as people in Japan read it: `2026-11-22 09:00` (UTC+9). Days to a date by the proleptic Gregorian calendar.
+fn clock(seconds: u64) -> String {
+    let local = seconds.saturating_add(9 * 3_600);
+    let (days, rest) = (local / 86_400, local % 86_400);
+    // Howard Hinnant's civil_from_days, eras of 400 years from 0000-03-01.
+    let days = days.saturating_add(719_468);
+    let era = days / 146_097;
+    let of_era = days % 146_097;
+    let year = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = of_era - (365 * year + year / 4 - year / 100);
+    let month = (5 * of_year + 2) / 153;
+    let day = of_year - (153 * month + 2) / 5 + 1;
+    let month = if month < 10 { month + 3 } else { month - 9 };
+    let year = year + era * 400 + u64::from(month <= 2);
+    format!(
+        "{year:04}-{month:02}-{day:02} {:02}:{:02}",
+        rest / 3_600,
+        rest % 3_600 / 60
+    )
+}
+
+fn refused(why: WrongStaffCard) -> Word {
+    match why {
+        WrongStaffCard::Unreadable => Word::RefusedUnreadable,
+        WrongStaffCard::NotStaff => Word::RefusedNotStaff,
+        WrongStaffCard::NoRight => Word::RefusedNoRight,
+        WrongStaffCard::SameCard => Word::RefusedSameCard,
+        WrongStaffCard::Blocked => Word::RefusedBlocked,
+        WrongStaffCard::Certificate(error) => super::voter::certificate(error),
+        WrongStaffCard::BadSignature => Word::RefusedSignature,
+        _ => Word::RefusedUnreadable,
+    }
+}
+
+fn zero(report: &ZeroReport<'_>) -> Scene {
+    let mut scene = Scene::new(STAFF + 7, "staff-zero-report", Shape::Flow, Word::ZeroTitle)
+        .text(Word::ZeroBody)
+        .block(pair(Word::ZeroRecorded, u64::from(report.recorded)))
+        .block(pair(Word::ZeroCapacity, u64::from(report.capacity)))
+        .block(pair(Word::ZeroEpoch, u64::from(report.epoch) + 1))
+        .block(Block::Small(Say::from(report.station)))
+        .block(digest(Word::ZeroHash, report.hash))
+        .block(digest(Word::ZeroPackage, report.package))
+        .block(digest(Word::ZeroSoftware, report.software))
+        .block(digest(Word::ZeroKiosk, report.kiosk));
+    scene.above = Some(Say::from(report.election));
+    if report.key_unprotected {
+        scene = scene.block(Block::Alarm(Word::ZeroUnprotected.into()));
+    }
+    scene
+        .touch(Part::Forward, Word::ZeroGo, Touch::Confirm)
+        .touch(Part::Back, Word::Back, Touch::Back)
+}
+
+fn restarted(found: &Restarted) -> Scene {
+    let voter = match found.voter {
+        Some(Recorded::Yes) => Word::RestartedYes,
+        Some(Recorded::No) => Word::RestartedNo,
+        Some(Recorded::Unknown) => Word::RestartedUnknown,
+        None => Word::RestartedNobody,
+    };
+    let scene = Scene::new(STAFF + 8, "staff-restarted", Shape::Flow, Word::RestartedTitle)
+        .block(Block::Alarm(voter.into()))
+        .block(pair(Word::RestartedCopied, u64::from(found.copied)));
+    let mut counts = found.counts;
+    counts.void = found.void;
+    with_counts(scene, &counts).touch(Part::Forward, Word::Ok, Touch::Confirm)
+}
+
+fn closed(screen: &ClosedScreen<'_>) -> Scene {
+    let words: Vec<Say> = screen
+        .words
+        .iter()
+        .enumerate()
+        .map(|(index, word)| Say::Plain(format!("{} {word}", index + 1)))
+        .collect();
+    let scene = Scene::new(STAFF + 11, "staff-closed", Shape::Flow, Word::ClosedTitle)
+        .text(Word::ClosedBody)
+        .block(Block::Words(words));
+    with_counts(scene, &screen.counts)
+        .block(pair(Word::ClosedUnsent, u64::from(screen.unsent)))
+        .block(digest(Word::ClosedHash, screen.hash))
+        .touch(Part::Forward, Word::ClosedGo, Touch::Confirm)
+}

@@ -1,0 +1,245 @@
+//! Where everything stands: a scene, a language and a panel's numbers become one page of lines, boxes and pictures in whole
+//! pixels. Whatever does not fit goes to a further page; nothing is cut and nothing scrolls. Same numbers on every platform.
+
+mod column;
+mod flow;
+mod notice;
+mod pad;
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use crate::compose::Settings;
+use crate::metrics::{Metrics, TextSize, Type, line_height};
+use crate::scene::{Act, Button, Scene, Shape};
+use crate::words::{LANGUAGES, Language};
+
+/// A line of text. Pixels from the panel's top left.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Line {
+    /// Left.
+    pub x: i32,
+    /// Top.
+    pub y: i32,
+    /// Room for it.
+    pub width: i32,
+    /// Height of the line.
+    pub height: i32,
+    /// The em.
+    pub em: i32,
+    /// Left, centre or right.
+    pub align: Align,
+    /// Whether it stands on a primary button.
+    pub on_primary: bool,
+    /// What is drawn.
+    pub text: String,
+    /// What a screen reader says: the whole paragraph on its first line, nothing on the others and on captions of boxes.
+    pub says: String,
+}
+
+/// Where a line stands in its room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Align {
+    /// At the left.
+    Left,
+    /// In the middle.
+    Centre,
+    /// At the right.
+    Right,
+}
+
+/// How a box looks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Style {
+    /// A button.
+    Plain,
+    /// The button that leads on.
+    Primary,
+    /// An option.
+    Option,
+    /// A row that leads somewhere.
+    Row,
+    /// A key of the pad.
+    Key,
+    /// Not drawn: the whole screen.
+    Invisible,
+    /// A frame that is not touched.
+    Alarm,
+}
+
+/// A box.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Area {
+    /// Left.
+    pub x: i32,
+    /// Top.
+    pub y: i32,
+    /// Width.
+    pub width: i32,
+    /// Height.
+    pub height: i32,
+    /// How it looks.
+    pub style: Style,
+    /// What touching does; `None` for a frame.
+    pub act: Option<Act>,
+    /// Side of the mark, 0 for none.
+    pub mark: i32,
+    /// Whether the option is chosen.
+    pub chosen: bool,
+    /// What a screen reader says.
+    pub says: String,
+}
+
+/// A picture.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Picture {
+    /// Left.
+    pub x: i32,
+    /// Top.
+    pub y: i32,
+    /// Side, a multiple of its modules.
+    pub side: i32,
+    /// The code.
+    pub code: crate::qr::Code,
+    /// What a screen reader says.
+    pub says: String,
+}
+
+/// A page.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Page {
+    /// Text, in reading order.
+    pub texts: Vec<Line>,
+    /// Boxes, in the order of a keypad or screen reader.
+    pub areas: Vec<Area>,
+    /// Text on boxes.
+    pub captions: Vec<Line>,
+    /// Pictures.
+    pub pictures: Vec<Picture>,
+    /// Which page this is, from 0.
+    pub index: usize,
+    /// How many there are, at least 1.
+    pub count: usize,
+    /// Buttons that had no room and stand behind "other".
+    pub rest: Vec<Button>,
+    /// Something did not fit at this text size.
+    pub overflow: bool,
+    /// The text size it was set in.
+    pub size: Option<TextSize>,
+}
+
+/// What layout needs to know besides the scene.
+#[derive(Clone, Copy)]
+pub(crate) struct Context<'a> {
+    pub metrics: &'a Metrics,
+    pub kinds: Type,
+    pub language: &'static Language,
+    /// Around text in a box.
+    pub pad: i32,
+}
+
+/// Lays a page of a scene out. `page` beyond the last is the last. Where a panel is too small for the text size that was set,
+/// the largest size that fits is taken instead ([`Page::size`]).
+#[must_use]
+pub fn page(scene: &Scene, settings: Settings, metrics: &Metrics, page: usize) -> Page {
+    let mut last = Page::default();
+    for size in TextSize::ALL.into_iter().rev().filter(|size| *size <= settings.size) {
+        last = at_size(scene, settings, metrics, page, size);
+        last.size = Some(size);
+        if !last.overflow {
+            break;
+        }
+    }
+    last
+}
+
+fn at_size(scene: &Scene, settings: Settings, metrics: &Metrics, page: usize, size: TextSize) -> Page {
+    let Some(language) = LANGUAGES.get(settings.language).or(LANGUAGES.first()) else {
+        return Page::default();
+    };
+    let context = Context {
+        metrics,
+        kinds: metrics.type_of(size),
+        language,
+        pad: metrics.px(1_500),
+    };
+    let mut page = match scene.shape {
+        Shape::Flow => flow::lay(scene, &context, page),
+        Shape::Notice => notice::lay(scene, &context),
+        Shape::Pad { typed } => pad::lay(scene, &context, typed),
+        Shape::Blank => Page {
+            count: 1,
+            ..Page::default()
+        },
+    };
+    if let Some(act) = scene.anywhere {
+        page.areas.push(Area {
+            x: 0,
+            y: 0,
+            width: metrics.width,
+            height: metrics.height,
+            style: Style::Invisible,
+            act: Some(act),
+            mark: 0,
+            chosen: false,
+            says: scene.title.text(language),
+        });
+    }
+    page.overflow |= outside(&page, metrics);
+    page
+}
+
+/// Whether anything stands outside the panel or is wider than its room.
+fn outside(page: &Page, metrics: &Metrics) -> bool {
+    let inside = |x: i32, y: i32, width: i32, height: i32| {
+        x >= 0 && y >= 0 && width > 0 && height > 0 && x + width <= metrics.width && y + height <= metrics.height
+    };
+    let lines = page.texts.iter().chain(&page.captions);
+    !(lines.clone().all(|line| {
+        inside(line.x, line.y, line.width, line.height) && crate::text::width(&line.text, line.em) <= line.width
+    }) && page
+        .areas
+        .iter()
+        .all(|area| inside(area.x, area.y, area.width, area.height))
+        && page
+            .pictures
+            .iter()
+            .all(|picture| inside(picture.x, picture.y, picture.side, picture.side)))
+}
+
+/// Lines one under the other, with what a screen reader says on the first.
+pub(crate) fn stack(
+    lines: &[String],
+    says: &str,
+    em: i32,
+    at: (i32, i32),
+    width: i32,
+    align: Align,
+    on_primary: bool,
+) -> Vec<Line> {
+    let height = line_height(em);
+    let mut y = at.1;
+    let mut out = Vec::new();
+    for (index, text) in lines.iter().enumerate() {
+        out.push(Line {
+            x: at.0,
+            y,
+            width,
+            height,
+            em,
+            align,
+            on_primary,
+            text: text.clone(),
+            says: if index == 0 { says.into() } else { String::new() },
+        });
+        y += height;
+    }
+    out
+}
+
+/// Height of so many lines.
+pub(crate) fn lines_height(count: usize, em: i32) -> i32 {
+    i32::try_from(count)
+        .unwrap_or(i32::MAX / 1_024)
+        .saturating_mul(line_height(em))
+}

@@ -1,0 +1,643 @@
+//! A flow of blocks, packed into pages: the title and the counters stand on every page, options are equal in size and never
+//! split, the number of option columns is the one that needs the fewest pages.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use super::{Align, Area, Context, Line, Page, Picture, Style, column, lines_height, stack};
+use crate::metrics::line_height;
+use crate::scene::{Act, Block, Scene};
+use crate::text;
+use crate::words::{Say, Word};
+
+/// Something that stays whole on a page; places from its own top left.
+#[derive(Default)]
+struct Piece {
+    height: i32,
+    /// Space under it, unless it is the last of a page.
+    after: i32,
+    /// Never the last of a page.
+    keep: bool,
+    texts: Vec<Line>,
+    areas: Vec<Area>,
+    captions: Vec<Line>,
+    pictures: Vec<Picture>,
+}
+
+/// What stands on every page.
+struct Head {
+    texts: Vec<Line>,
+    height: i32,
+    /// The title was too long for every page and is part of the flow.
+    title_flows: bool,
+}
+
+pub(super) fn lay(scene: &Scene, context: &Context<'_>, wanted: usize) -> Page {
+    let metrics = context.metrics;
+    let column_width = column::width(scene, context);
+    let left = metrics.gap * 2;
+    let right = if column_width == 0 {
+        left
+    } else {
+        column_width + 2 * metrics.gap
+    };
+    let width = metrics.width - left - right;
+    let head = head(scene, context, (left, width));
+    let top = metrics.gap + head.height;
+    let bottom = metrics.height - metrics.gap;
+    let foot = line_height(context.kinds.small) + metrics.gap / 2;
+
+    // The fewest pages, then the fewest columns.
+    let mut best: Option<(usize, i32, Vec<Piece>, Vec<Vec<usize>>, i32)> = None;
+    let has_options = scene.body.iter().any(|block| matches!(block, Block::Option { .. }));
+    for columns in 1..=(if has_options { 3 } else { 1 }) {
+        if columns > 1 && (width - (columns - 1) * metrics.gap) / columns < context.kinds.body * 8 {
+            break;
+        }
+        for with_foot in [scene.status.is_some(), true] {
+            let room = bottom - top - if with_foot { foot } else { 0 };
+            let pieces = pieces(scene, context, width, columns, room, 0, head.title_flows);
+            let pages = pack(&pieces, room);
+            if pages.len() == 1 || with_foot {
+                if best.as_ref().is_none_or(|(count, ..)| pages.len() < *count) {
+                    best = Some((pages.len(), columns, pieces, pages, room));
+                }
+                break;
+            }
+        }
+    }
+    let Some((count, columns, mut pieces, mut pages, room)) = best else {
+        return Page::default();
+    };
+    // Options of a single page share the room that is left: larger targets.
+    let cells = pieces
+        .iter()
+        .filter(|piece| piece.areas.iter().any(|area| area.style == Style::Option))
+        .count();
+    if count == 1
+        && let Ok(rows) = i32::try_from(cells)
+        && rows > 0
+    {
+        let extra = ((room - used(&pieces)) / rows).clamp(0, metrics.px(6_000));
+        let grown = self::pieces(scene, context, width, columns, room, extra, head.title_flows);
+        let repacked = pack(&grown, room);
+        if repacked.len() == 1 {
+            (pieces, pages) = (grown, repacked);
+        }
+    }
+
+    let index = wanted.min(count.saturating_sub(1));
+    let mut out = Page {
+        texts: head.texts,
+        index,
+        count,
+        ..Page::default()
+    };
+    let mut y = top;
+    for number in pages.get(index).into_iter().flatten() {
+        let Some(piece) = pieces.get_mut(*number) else { continue };
+        out.overflow |= y + piece.height > top + room;
+        shift(piece, (left, y), &mut out);
+        y += piece.height + piece.after;
+    }
+    // A piece that is higher than a page on any page counts: the text size must not change when a page is turned.
+    out.overflow |= pieces.iter().any(|piece| piece.height > room);
+    footer(
+        scene,
+        context,
+        (left, bottom - line_height(context.kinds.small), width),
+        &mut out,
+    );
+    column::lay(scene, context, &mut out);
+    out
+}
+
+fn used(pieces: &[Piece]) -> i32 {
+    let all: i32 = pieces.iter().map(|piece| piece.height + piece.after).sum();
+    all - pieces.last().map_or(0, |piece| piece.after)
+}
+
+fn head(scene: &Scene, context: &Context<'_>, (x, width): (i32, i32)) -> Head {
+    let metrics = context.metrics;
+    let mut texts = Vec::new();
+    let mut y = metrics.gap;
+    if let Some(above) = &scene.above {
+        let says = above.text(context.language);
+        let em = context.kinds.small;
+        let lines = text::balanced(&says, em, width);
+        texts.extend(stack(&lines, &says, em, (x, y), width, Align::Left, false));
+        y += lines_height(lines.len(), em);
+    }
+    let says = scene.title.text(context.language);
+    let em = context.kinds.title;
+    let lines = text::balanced(&says, em, width);
+    let height = lines_height(lines.len(), em);
+    let title_flows = height > metrics.height * 2 / 5;
+    if !title_flows && !says.is_empty() {
+        texts.extend(stack(&lines, &says, em, (x, y), width, Align::Left, false));
+        y += height + metrics.gap / 2;
+    }
+    Head {
+        texts,
+        height: y - metrics.gap,
+        title_flows,
+    }
+}
+
+fn footer(scene: &Scene, context: &Context<'_>, (x, y, width): (i32, i32, i32), out: &mut Page) {
+    let em = context.kinds.small;
+    let pages = (out.count > 1).then(|| {
+        let numbers = [("n", number(out.index) + 1), ("m", number(out.count))];
+        Say::with(Word::Page, &numbers).text(context.language)
+    });
+    let page_width = pages.as_ref().map_or(0, |pages| text::width(pages, em) + 2);
+    if let Some(status) = &scene.status {
+        let says = status.text(context.language);
+        let room = width - page_width - if page_width > 0 { context.metrics.gap } else { 0 };
+        out.texts
+            .extend(stack(&[says.clone()], &says, em, (x, y), room, Align::Left, false));
+    }
+    if let Some(pages) = pages {
+        out.texts.extend(stack(
+            &[pages.clone()],
+            &pages,
+            em,
+            (x + width - page_width, y),
+            page_width,
+            Align::Right,
+            false,
+        ));
+    }
+}
+
+fn number(index: usize) -> i64 {
+    i64::try_from(index).unwrap_or(i64::MAX - 1)
+}
+
+/// Numbers of the pieces of each page; at least one page.
+fn pack(pieces: &[Piece], room: i32) -> Vec<Vec<usize>> {
+    let mut pages: Vec<Vec<usize>> = Vec::new();
+    let mut page: Vec<usize> = Vec::new();
+    let mut y = 0;
+    for (number, piece) in pieces.iter().enumerate() {
+        if !page.is_empty() && y + piece.height > room {
+            // What must not be the last of a page goes along; but a page is never left empty.
+            let mut moved = Vec::new();
+            while page.len() > 1
+                && page
+                    .last()
+                    .and_then(|last| pieces.get(*last))
+                    .is_some_and(|last| last.keep)
+            {
+                moved.extend(page.pop());
+            }
+            moved.reverse();
+            pages.push(core::mem::replace(&mut page, moved));
+            y = page
+                .iter()
+                .filter_map(|number| pieces.get(*number))
+                .map(|piece| piece.height + piece.after)
+                .sum();
+        }
+        page.push(number);
+        y += piece.height + piece.after;
+    }
+    pages.push(page);
+    pages
+}
+
+fn shift(piece: &mut Piece, (dx, dy): (i32, i32), out: &mut Page) {
+    for line in piece.texts.iter_mut().chain(&mut piece.captions) {
+        line.x += dx;
+        line.y += dy;
+    }
+    for area in &mut piece.areas {
+        area.x += dx;
+        area.y += dy;
+    }
+    for picture in &mut piece.pictures {
+        picture.x += dx;
+        picture.y += dy;
+    }
+    out.texts.append(&mut piece.texts);
+    out.captions.append(&mut piece.captions);
+    out.areas.append(&mut piece.areas);
+    out.pictures.append(&mut piece.pictures);
+}
+
+fn pieces(
+    scene: &Scene,
+    context: &Context<'_>,
+    width: i32,
+    columns: i32,
+    room: i32,
+    extra: i32,
+    title_flows: bool,
+) -> Vec<Piece> {
+    let kinds = context.kinds;
+    let gap = context.metrics.gap;
+    let mut out = Vec::new();
+    if title_flows {
+        paragraph(&scene.title, context, kinds.title, width, false, &mut out);
+    }
+    let mut body = scene.body.iter().peekable();
+    while let Some(block) = body.next() {
+        match block {
+            Block::Text(say) => paragraph(say, context, kinds.body, width, false, &mut out),
+            Block::Heading(say) => paragraph(say, context, kinds.body, width, true, &mut out),
+            Block::Small(say) => paragraph(say, context, kinds.small, width, false, &mut out),
+            Block::Alarm(say) => {
+                let says = say.text(context.language);
+                let lines = text::lines(&says, kinds.body, width - 4 * context.pad);
+                let lines = lines.into_iter().map(|line| (line, kinds.body)).collect();
+                boxed(
+                    lines,
+                    context,
+                    (width, room),
+                    Style::Alarm,
+                    None,
+                    &says,
+                    2 * context.pad,
+                    &mut out,
+                );
+            }
+            Block::Option { .. } => {
+                let mut run = alloc::vec![block];
+                while let Some(next @ Block::Option { .. }) = body.peek() {
+                    run.push(next);
+                    body.next();
+                }
+                options(&run, context, width, columns, extra, &mut out);
+            }
+            Block::Row {
+                act,
+                label,
+                values,
+                note,
+            } => row(
+                *act,
+                label.as_ref(),
+                values,
+                note.as_ref(),
+                context,
+                (width, room),
+                &mut out,
+            ),
+            Block::Pair(label, value) => pair(label, value, context, width, &mut out),
+            Block::Qr(code, lines) => out.push(qr(code, lines, context, (width, room))),
+            Block::Groups(lines) => {
+                for say in lines {
+                    paragraph(say, context, kinds.body, width, true, &mut out);
+                }
+                if let Some(last) = out.last_mut() {
+                    last.keep = false;
+                    last.after = gap;
+                }
+            }
+            Block::Words(words) => self::words(words, context, width, &mut out),
+        }
+    }
+    out
+}
+
+/// A paragraph, a piece a line.
+fn paragraph(say: &Say, context: &Context<'_>, em: i32, width: i32, keep: bool, out: &mut Vec<Piece>) {
+    let says = say.text(context.language);
+    let lines = text::lines(&says, em, width);
+    let count = lines.len();
+    for (index, line) in stack(&lines, &says, em, (0, 0), width, Align::Left, false)
+        .into_iter()
+        .enumerate()
+    {
+        let last = index + 1 == count;
+        out.push(Piece {
+            height: line.height,
+            after: if last && !keep { context.metrics.gap * 4 / 5 } else { 0 },
+            // The first line does not stay alone at the foot of a page.
+            keep: keep || (index == 0 && count > 1),
+            texts: alloc::vec![Line { y: 0, ..line }],
+            ..Piece::default()
+        });
+    }
+}
+
+/// Lines in a box; a box that is higher than a page becomes several with the same act.
+#[allow(clippy::too_many_arguments)] // A box has this many properties.
+fn boxed(
+    lines: Vec<(String, i32)>,
+    context: &Context<'_>,
+    (width, room): (i32, i32),
+    style: Style,
+    act: Option<Act>,
+    says: &str,
+    inset: i32,
+    out: &mut Vec<Piece>,
+) {
+    let pad = context.pad;
+    let mut rest = lines.into_iter().peekable();
+    let mut first = true;
+    while rest.peek().is_some() {
+        let mut piece = Piece {
+            after: context.metrics.gap,
+            ..Piece::default()
+        };
+        let mut y = pad;
+        while let Some((line, em)) = rest.next_if(|(_, em)| y == pad || y + line_height(*em) + pad <= room) {
+            let drawn = stack(&[line], "", em, (inset, y), width - 2 * inset, Align::Left, false);
+            // A frame is no control: its text speaks for itself.
+            if style == Style::Alarm {
+                &mut piece.texts
+            } else {
+                &mut piece.captions
+            }
+            .extend(drawn);
+            y += line_height(em);
+        }
+        if style == Style::Alarm
+            && first
+            && let Some(line) = piece.texts.first_mut()
+        {
+            line.says = says.into();
+        }
+        first = false;
+        let drawn = y + pad;
+        piece.height = if act.is_some() {
+            drawn.max(context.metrics.touch)
+        } else {
+            drawn
+        };
+        let centre = (piece.height - drawn) / 2;
+        for line in &mut piece.captions {
+            line.y += centre;
+        }
+        piece.areas.push(Area {
+            x: 0,
+            y: 0,
+            width,
+            height: piece.height,
+            style,
+            act,
+            mark: 0,
+            chosen: false,
+            says: if style == Style::Alarm {
+                String::new()
+            } else {
+                says.into()
+            },
+        });
+        out.push(piece);
+    }
+}
+
+fn row(
+    act: Act,
+    label: Option<&Say>,
+    values: &[Say],
+    note: Option<&Say>,
+    context: &Context<'_>,
+    room: (i32, i32),
+    out: &mut Vec<Piece>,
+) {
+    let inset = 2 * context.pad;
+    let width = room.0 - 2 * inset;
+    let mut lines = Vec::new();
+    let mut says = String::new();
+    let mut add = |say: &Say, em: i32, lines: &mut Vec<(String, i32)>| {
+        let text = say.text(context.language);
+        lines.extend(text::lines(&text, em, width).into_iter().map(|line| (line, em)));
+        if !says.is_empty() {
+            says.push_str(". ");
+        }
+        says.push_str(&text);
+    };
+    if let Some(label) = label {
+        add(label, context.kinds.small, &mut lines);
+    }
+    for value in values {
+        add(value, context.kinds.body, &mut lines);
+    }
+    if let Some(note) = note {
+        add(note, context.kinds.small, &mut lines);
+    }
+    boxed(lines, context, room, Style::Row, Some(act), &says, inset, out);
+}
+
+/// What stands in an option's box.
+struct Cell {
+    act: Act,
+    chosen: bool,
+    reading: Vec<String>,
+    name: Vec<String>,
+    sub: Vec<String>,
+    says: String,
+}
+
+fn options(run: &[&Block], context: &Context<'_>, width: i32, columns: i32, extra: i32, out: &mut Vec<Piece>) {
+    let (kinds, gap, pad) = (context.kinds, context.metrics.gap, context.pad);
+    let mark = context.metrics.px(8_500);
+    let cell_width = (width - (columns - 1) * gap) / columns;
+    let text_x = context.metrics.stroke * 5 + mark + gap;
+    let text_width = cell_width - text_x - pad;
+    let cells: Vec<Cell> = run
+        .iter()
+        .filter_map(|block| {
+            let Block::Option { act, name, sub, chosen } = block else {
+                return None;
+            };
+            let says = name.text(context.language);
+            let reading = name.reading(context.language);
+            let sub = sub.as_ref().map(|sub| sub.text(context.language));
+            Some(Cell {
+                act: *act,
+                chosen: *chosen,
+                reading: reading.map_or_else(Vec::new, |reading| text::balanced(&reading, kinds.small, text_width)),
+                name: text::balanced(&says, kinds.body, text_width),
+                sub: sub
+                    .as_ref()
+                    .map_or_else(Vec::new, |sub| text::balanced(sub, kinds.small, text_width)),
+                says: sub.map_or_else(|| says.clone(), |sub| alloc::format!("{says}, {sub}")),
+            })
+        })
+        .collect();
+    let inner = |cell: &Cell| {
+        // A reading stands close over its name.
+        lines_height(cell.reading.len(), kinds.small)
+            + lines_height(cell.name.len(), kinds.body)
+            + lines_height(cell.sub.len(), kinds.small)
+    };
+    // A16: all options of a contest are equal in size, on all its pages.
+    let height = cells
+        .iter()
+        .map(|cell| inner(cell) + pad)
+        .max()
+        .unwrap_or(0)
+        .max(context.metrics.touch)
+        + extra;
+    let rows = cells.chunks(usize::try_from(columns).unwrap_or(1));
+    let count = rows.len();
+    for (index, row) in rows.enumerate() {
+        let mut piece = Piece {
+            height,
+            after: if index + 1 == count { gap * 3 / 2 } else { gap },
+            ..Piece::default()
+        };
+        for (place, cell) in (0_i32..).zip(row) {
+            let x = place * (cell_width + gap);
+            piece.areas.push(Area {
+                x,
+                y: 0,
+                width: cell_width,
+                height,
+                style: Style::Option,
+                act: Some(cell.act),
+                mark,
+                chosen: cell.chosen,
+                says: cell.says.clone(),
+            });
+            let mut y = (height - inner(cell)) / 2;
+            for (lines, em) in [
+                (&cell.reading, kinds.small),
+                (&cell.name, kinds.body),
+                (&cell.sub, kinds.small),
+            ] {
+                piece
+                    .captions
+                    .extend(stack(lines, "", em, (x + text_x, y), text_width, Align::Left, false));
+                y += lines_height(lines.len(), em);
+            }
+        }
+        out.push(piece);
+    }
+}
+
+fn pair(label: &Say, value: &Say, context: &Context<'_>, width: i32, out: &mut Vec<Piece>) {
+    let (label, value) = (label.text(context.language), value.text(context.language));
+    let em = context.kinds.small;
+    let says = alloc::format!("{label}: {value}");
+    let value_width = text::width(&value, em) + 2;
+    if text::width(&label, em) + context.metrics.gap + value_width <= width {
+        let mut texts = stack(&[label], &says, em, (0, 0), width - value_width, Align::Left, false);
+        texts.extend(stack(
+            &[value],
+            "",
+            em,
+            (width - value_width, 0),
+            value_width,
+            Align::Right,
+            false,
+        ));
+        out.push(Piece {
+            height: line_height(em),
+            after: context.metrics.gap / 3,
+            texts,
+            ..Piece::default()
+        });
+        return;
+    }
+    let indent = em;
+    let labels = text::lines(&label, em, width);
+    let values = text::lines(&value, em, width - indent);
+    let mut texts = stack(&labels, &says, em, (0, 0), width, Align::Left, false);
+    let height = lines_height(labels.len(), em);
+    texts.extend(stack(
+        &values,
+        "",
+        em,
+        (indent, height),
+        width - indent,
+        Align::Left,
+        false,
+    ));
+    out.push(Piece {
+        height: height + lines_height(values.len(), em),
+        after: context.metrics.gap / 2,
+        texts,
+        ..Piece::default()
+    });
+}
+
+fn qr(code: &crate::qr::Code, lines: &[Say], context: &Context<'_>, (width, room): (i32, i32)) -> Piece {
+    let metrics = context.metrics;
+    let modules = code.size() + 2 * crate::qr::QUIET;
+    // 0.8 mm a module where there is room: what a telephone at arm's length reads; at most two thirds of the height.
+    let side = (metrics.px(800) * modules)
+        .max(metrics.px(30_000))
+        .min(room * 2 / 3)
+        .min(width);
+    let module = (side / modules).max(1);
+    let side = module * modules;
+    let says = Say::from(Word::Qr).text(context.language);
+    let mut piece = Piece {
+        height: side,
+        after: metrics.gap,
+        pictures: alloc::vec![Picture {
+            x: 0,
+            y: 0,
+            side,
+            code: code.clone(),
+            says,
+        }],
+        ..Piece::default()
+    };
+    let em = context.kinds.body;
+    let beside = width - side - metrics.gap * 2;
+    let fits = |room: i32| {
+        lines
+            .iter()
+            .all(|say| text::width(&say.text(context.language), em) <= room)
+    };
+    let long = lines
+        .iter()
+        .any(|say| text::width(&say.text(context.language), em) > width);
+    let (x, mut y, room) = if fits(beside) || (long && beside > em * 8) {
+        (side + metrics.gap * 2, 0, beside)
+    } else {
+        (0, side + metrics.gap / 2, width)
+    };
+    let start = y;
+    for say in lines {
+        let says = say.text(context.language);
+        let broken = text::lines(&says, em, room);
+        piece
+            .texts
+            .extend(stack(&broken, &says, em, (x, y), room, Align::Left, false));
+        y += lines_height(broken.len(), em);
+    }
+    // Beside a code that is higher, in its middle.
+    if x > 0 && y < side {
+        for line in &mut piece.texts {
+            line.y += (side - (y - start)) / 2;
+        }
+    }
+    piece.height = piece.height.max(y);
+    piece
+}
+
+fn words(words: &[Say], context: &Context<'_>, width: i32, out: &mut Vec<Piece>) {
+    let em = context.kinds.body;
+    let texts: Vec<String> = words.iter().map(|word| word.text(context.language)).collect();
+    let cell = texts.iter().map(|text| text::width(text, em)).max().unwrap_or(1) + em;
+    let columns = (width / cell).clamp(1, 4);
+    for row in texts.chunks(usize::try_from(columns).unwrap_or(1)) {
+        let mut piece = Piece {
+            height: line_height(em),
+            after: 0,
+            ..Piece::default()
+        };
+        for (place, text) in (0_i32..).zip(row) {
+            piece.texts.extend(stack(
+                &[text.clone()],
+                text,
+                em,
+                (place * (width / columns), 0),
+                width / columns,
+                Align::Left,
+                false,
+            ));
+        }
+        out.push(piece);
+    }
+    if let Some(last) = out.last_mut() {
+        last.after = context.metrics.gap;
+    }
+}

@@ -1,0 +1,56 @@
+//! A few words in the middle of the screen, large: 完了, please wait, are you still there.
+
+use alloc::vec::Vec;
+
+use super::{Align, Context, Line, Page, lines_height, stack};
+use crate::scene::{Block, Scene};
+use crate::text;
+
+pub(super) fn lay(scene: &Scene, context: &Context<'_>) -> Page {
+    let title = context.kinds.title;
+    let mut out = Page::default();
+    // The largest title for which everything stays on the screen; what is said is never shortened.
+    for em in [title * 2, title * 3 / 2, title] {
+        let (texts, height) = at(scene, context, em);
+        out = Page {
+            texts,
+            count: 1,
+            overflow: height > context.metrics.height,
+            ..Page::default()
+        };
+        if !out.overflow {
+            break;
+        }
+    }
+    out
+}
+
+fn at(scene: &Scene, context: &Context<'_>, em: i32) -> (Vec<Line>, i32) {
+    let margin = context.metrics.gap * 3;
+    let width = context.metrics.width - 2 * margin;
+    let space = context.kinds.body / 2;
+    let mut parts = Vec::new();
+    let says = scene.title.text(context.language);
+    parts.push((text::balanced(&says, em, width), says, em));
+    for block in &scene.body {
+        let (say, em) = match block {
+            Block::Small(say) => (say, context.kinds.small),
+            Block::Text(say) | Block::Alarm(say) | Block::Heading(say) => (say, context.kinds.body),
+            _ => continue,
+        };
+        let says = say.text(context.language);
+        parts.push((text::balanced(&says, em, width), says, em));
+    }
+    let height: i32 = parts
+        .iter()
+        .map(|(lines, _, em)| lines_height(lines.len(), *em) + space)
+        .sum::<i32>()
+        - space;
+    let mut y = (context.metrics.height - height) / 2;
+    let mut texts = Vec::new();
+    for (lines, says, em) in &parts {
+        texts.extend(stack(lines, says, *em, (margin, y), width, Align::Centre, false));
+        y += lines_height(lines.len(), *em) + space;
+    }
+    (texts, height)
+}

@@ -1,0 +1,336 @@
+//! The panel: shows the kiosk's screens and gives touches, through any [`Surface`]. Language, text size, colours and paging are
+//! its own, and gone when the next voter comes. It never sees a PIN, a card or a key, and keeps nothing of a screen that is
+//! no longer shown.
+
+use alloc::boxed::Box;
+use alloc::rc::{Rc, Weak};
+use core::cell::RefCell;
+use core::future::poll_fn;
+use core::task::{Poll, Waker};
+use core::time::Duration;
+
+use heapless::Deque;
+use kiosk::screen::{Screen, Touch};
+
+use crate::compose::{self, Settings, kind};
+use crate::layout::{self, Page};
+use crate::metrics::{Config, ConfigError, Metrics};
+use crate::scene::{Act, Button, Scene, Shape};
+use crate::surface::Surface;
+use crate::touch::{Filter, QUEUE};
+use crate::words::Say;
+
+/// Settings made at the idle screen are forgotten after so long: whoever made them has walked away.
+const FORGET: Duration = Duration::from_secs(90);
+
+/// A panel. Clones are the same panel.
+#[derive(Clone)]
+pub struct Panel {
+    inner: Rc<Inner>,
+}
+
+struct Inner {
+    surface: Box<dyn Surface>,
+    metrics: Metrics,
+    clock: Box<dyn Fn() -> u64>,
+    state: RefCell<State>,
+    forget: slint::Timer,
+}
+
+struct State {
+    scene: Scene,
+    over: Option<Over>,
+    settings: Settings,
+    page: usize,
+    over_page: usize,
+    shown: Page,
+    filter: Filter,
+    queue: Deque<Touch, QUEUE>,
+    waker: Option<Waker>,
+}
+
+/// The panel's own pages over a screen.
+enum Over {
+    Settings,
+    Other(alloc::vec::Vec<Button>),
+}
+
+impl Panel {
+    /// A panel on a surface. `clock` gives milliseconds since some moment, never backwards; it only tells one tap from two.
+    ///
+    /// # Errors
+    /// [`ConfigError`].
+    pub fn new(
+        surface: impl Surface + 'static,
+        config: Config,
+        clock: impl Fn() -> u64 + 'static,
+    ) -> Result<Self, ConfigError> {
+        let metrics = Metrics::new(config)?;
+        let inner = Rc::new(Inner {
+            surface: Box::new(surface),
+            metrics,
+            clock: Box::new(clock),
+            state: RefCell::new(State {
+                scene: Scene::new(kind::BLANK, "blank", Shape::Blank, Say::plain("")),
+                over: None,
+                settings: Settings::default(),
+                page: 0,
+                over_page: 0,
+                shown: Page::default(),
+                filter: Filter::default(),
+                queue: Deque::new(),
+                waker: None,
+            }),
+            forget: slint::Timer::default(),
+        });
+        let with = |f: fn(&Rc<Inner>, i32, bool)| {
+            let weak = Rc::downgrade(&inner);
+            move |id: i32, near: bool| {
+                if let Some(inner) = Weak::upgrade(&weak) {
+                    f(&inner, id, near);
+                }
+            }
+        };
+        let (pressed, released, activated) = (with(Inner::pressed), with(Inner::released), with(Inner::activated));
+        inner.surface.connect(
+            Box::new(move |id| pressed(id, true)),
+            Box::new(released),
+            Box::new(move |id| activated(id, true)),
+        );
+        inner.draw();
+        Ok(Self { inner })
+    }
+
+    /// Shows a screen. Touches queued for a screen of another kind are dropped.
+    pub fn show(&self, screen: &Screen<'_>) {
+        let scene = compose::scene(screen);
+        {
+            let mut state = self.inner.state.borrow_mut();
+            if scene.kind != state.scene.kind {
+                state.queue.clear();
+                state.over = None;
+                state.page = 0;
+                state.filter.changed((self.inner.clock)());
+                if scene.kind == kind::IDLE {
+                    state.settings = Settings::default();
+                }
+            }
+            if scene == state.scene {
+                return;
+            }
+            state.scene = scene;
+        }
+        self.inner.draw();
+    }
+
+    /// The next touch, as soon as there is one. Dropping the future loses none.
+    pub async fn next(&self) -> Touch {
+        poll_fn(|context| {
+            let mut state = self.inner.state.borrow_mut();
+            match state.queue.pop_front() {
+                Some(touch) => Poll::Ready(touch),
+                None => {
+                    state.waker = Some(context.waker().clone());
+                    Poll::Pending
+                }
+            }
+        })
+        .await
+    }
+
+    /// The touch that waits, if there is one.
+    #[must_use]
+    pub fn try_next(&self) -> Option<Touch> {
+        self.inner.state.borrow_mut().queue.pop_front()
+    }
+
+    /// The voter's settings: for a program that renders screens. The next idle screen resets them.
+    pub fn set(&self, settings: Settings) {
+        self.inner.state.borrow_mut().settings = settings;
+        self.inner.draw();
+    }
+
+    /// Settings now.
+    #[must_use]
+    pub fn settings(&self) -> Settings {
+        self.inner.state.borrow().settings
+    }
+
+    /// Turns to a page of the screen shown, as the voter's touch does.
+    pub fn turn(&self, page: usize) {
+        self.inner.state.borrow_mut().page = page;
+        self.inner.draw();
+    }
+
+    /// What is drawn now: for tests, and for rendered lists.
+    #[must_use]
+    pub fn page(&self) -> Page {
+        self.inner.state.borrow().shown.clone()
+    }
+
+    /// Name of the scene that is drawn now.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        let state = self.inner.state.borrow();
+        match state.over {
+            None => state.scene.name,
+            Some(Over::Settings) => "settings",
+            Some(Over::Other(_)) => "other",
+        }
+    }
+
+    /// The panel's numbers.
+    #[must_use]
+    pub fn metrics(&self) -> &Metrics {
+        &self.inner.metrics
+    }
+}
+
+impl kiosk::ports::Panel for Panel {
+    fn show(&mut self, screen: &Screen<'_>) {
+        Self::show(self, screen);
+    }
+
+    async fn next(&mut self) -> Touch {
+        Self::next(self).await
+    }
+}
+
+impl Inner {
+    fn draw(&self) {
+        let mut state = self.state.borrow_mut();
+        let state = &mut *state;
+        let over = match &state.over {
+            None => None,
+            Some(Over::Settings) => Some(compose::settings(state.scene.kind, state.settings)),
+            Some(Over::Other(buttons)) => Some(compose::other(state.scene.kind, buttons.clone())),
+        };
+        let page = match &over {
+            Some(scene) => layout::page(scene, state.settings, &self.metrics, state.over_page),
+            None => layout::page(&state.scene, state.settings, &self.metrics, state.page),
+        };
+        if over.is_some() {
+            state.over_page = page.index;
+        } else {
+            state.page = page.index;
+        }
+        self.surface.draw(&page, state.settings.theme, &self.metrics);
+        state.shown = page;
+    }
+
+    fn act_of(&self, id: i32) -> Option<(usize, Act)> {
+        let index = usize::try_from(id).ok()?;
+        let act = self.state.borrow().shown.areas.get(index)?.act?;
+        Some((index, act))
+    }
+
+    fn pressed(self: &Rc<Self>, id: i32, _: bool) {
+        if let Some((index, _)) = self.act_of(id) {
+            self.state.borrow_mut().filter.pressed(index, (self.clock)());
+        }
+    }
+
+    fn released(self: &Rc<Self>, id: i32, near: bool) {
+        if let Some((index, act)) = self.act_of(id) {
+            let counts = self
+                .state
+                .borrow_mut()
+                .filter
+                .released(index, near, act, (self.clock)());
+            if counts {
+                self.act(act);
+            }
+        }
+    }
+
+    /// A screen reader's or a keypad's action: no finger, so nothing to forgive; but never on a picture that has just come.
+    fn activated(self: &Rc<Self>, id: i32, _: bool) {
+        if let Some((index, act)) = self.act_of(id) {
+            let now = (self.clock)();
+            let counts = {
+                let filter = &mut self.state.borrow_mut().filter;
+                filter.pressed(index, now);
+                let held = if matches!(act, Act::Hold(_)) {
+                    crate::touch::HOLD
+                } else {
+                    0
+                };
+                filter.released(index, true, act, now + held)
+            };
+            if counts {
+                self.act(act);
+            }
+        }
+    }
+
+    fn act(self: &Rc<Self>, act: Act) {
+        {
+            let mut state = self.state.borrow_mut();
+            let now = (self.clock)();
+            match act {
+                Act::Send(touch) | Act::Hold(touch) => {
+                    // Full: the newest is dropped, and the voter touches again.
+                    let _ = state.queue.push_back(touch);
+                    if let Some(waker) = state.waker.take() {
+                        waker.wake();
+                    }
+                    if state.over.take().is_none() {
+                        return;
+                    }
+                    state.filter.changed(now);
+                }
+                Act::NextPage | Act::PreviousPage => {
+                    let turned = |page: usize| {
+                        if act == Act::NextPage {
+                            page + 1
+                        } else {
+                            page.saturating_sub(1)
+                        }
+                    };
+                    if state.over.is_some() {
+                        state.over_page = turned(state.over_page);
+                    } else {
+                        state.page = turned(state.page);
+                    }
+                    state.filter.changed(now);
+                }
+                Act::Settings => {
+                    (state.over, state.over_page) = (Some(Over::Settings), 0);
+                    state.filter.changed(now);
+                }
+                Act::Other => {
+                    (state.over, state.over_page) = (Some(Over::Other(state.shown.rest.clone())), 0);
+                    state.filter.changed(now);
+                }
+                Act::Close => {
+                    state.over = None;
+                    state.filter.changed(now);
+                }
+                Act::Language(language) => state.settings.language = language,
+                Act::Size(size) => state.settings.size = size,
+                Act::Theme(theme) => state.settings.theme = theme,
+            }
+        }
+        self.forget_later();
+        self.draw();
+    }
+
+    /// At the idle screen nobody's voting ends the settings, so time does.
+    fn forget_later(self: &Rc<Self>) {
+        let weak = Rc::downgrade(self);
+        self.forget.start(slint::TimerMode::SingleShot, FORGET, move || {
+            if let Some(inner) = weak.upgrade() {
+                {
+                    let mut state = inner.state.borrow_mut();
+                    if state.scene.kind != kind::IDLE {
+                        return;
+                    }
+                    state.settings = Settings::default();
+                    state.over = None;
+                    state.page = 0;
+                }
+                inner.draw();
+            }
+        });
+    }
+}

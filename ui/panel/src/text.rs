@@ -1,0 +1,224 @@
+//! Where lines break. Done here and not by the graphics library, so that a name stands in the same lines on a laptop and on a
+//! microcontroller, nothing is ever cut, and pages can be counted before they are drawn. The font has no kerning: a line is as
+//! wide as the sum of its advances.
+
+use alloc::string::{String, ToString as _};
+use alloc::vec::Vec;
+
+include!(concat!(env!("OUT_DIR"), "/advances.rs"));
+
+/// Advance of a character in units; `None` if the font has no glyph for it.
+#[must_use]
+pub fn advance(character: char) -> Option<u32> {
+    if matches!(character, '\u{fe00}'..='\u{fe0f}' | '\u{e0100}'..='\u{e01ef}' | '\u{200b}') {
+        return Some(0);
+    }
+    let code = u32::from(character);
+    let index = RUNS.partition_point(|(first, _, _)| *first <= code).checked_sub(1)?;
+    let (first, count, advance) = RUNS.get(index)?;
+    (code - first < u32::from(*count)).then_some(u32::from(*advance))
+}
+
+/// The first character of a text that the bundled font cannot show.
+#[must_use]
+pub fn missing(text: &str) -> Option<char> {
+    text.chars()
+        .find(|character| *character != '\n' && advance(*character).is_none())
+}
+
+/// Width of a text in pixels, rounded up.
+#[must_use]
+pub fn width(text: &str, em: i32) -> i32 {
+    let units: u64 = text
+        .chars()
+        .map(|character| u64::from(advance(character).unwrap_or(UNITS)))
+        .sum();
+    pixels(units, em)
+}
+
+fn pixels(units: u64, em: i32) -> i32 {
+    let em = u64::try_from(em).unwrap_or(0);
+    i32::try_from((units * em).div_ceil(u64::from(UNITS))).unwrap_or(i32::MAX)
+}
+
+fn is_hiragana(character: char) -> bool {
+    matches!(character, '\u{3041}'..='\u{309f}')
+}
+
+/// Characters between which a line may break without a space.
+fn is_wide(character: char) -> bool {
+    matches!(character, '\u{2e80}'..='\u{9fff}' | '\u{f900}'..='\u{faff}' | '\u{ff01}'..='\u{ff60}' | '\u{20000}'..='\u{3ffff}')
+}
+
+/// Never at the start of a line.
+fn no_start(character: char) -> bool {
+    "、。，．・：；？！)]}）］｝〕〉》」』】〟ーぁぃぅぇぉっゃゅょゎァィゥェォッャュョヮヵヶ々ゝゞヽヾ゛゜%％,.:;!?'\""
+        .contains(character)
+        || matches!(character, '\u{fe00}'..='\u{fe0f}' | '\u{e0100}'..='\u{e01ef}')
+}
+
+/// Never at the end of a line.
+fn no_end(character: char) -> bool {
+    "([{（［｛〔〈《「『【〝".contains(character)
+}
+
+/// How good a place between two characters is to break: 0 not at all, 1 allowed, 2 where a reader would pause.
+fn place(before: char, after: char) -> u8 {
+    if before == ' ' || before == '\u{200b}' {
+        return 2;
+    }
+    if no_start(after) || no_end(before) || after == ' ' {
+        return 0;
+    }
+    if matches!(before, '-' | '/') && after.is_alphanumeric() {
+        return 1;
+    }
+    if !is_wide(before) && !is_wide(after) {
+        return 0;
+    }
+    let pause = "、。，．：；？！）］｝〕〉》」』】・".contains(before)
+        || no_end(after)
+        || (is_hiragana(before) && !is_hiragana(after));
+    if pause { 2 } else { 1 }
+}
+
+/// Breaks a text into lines of at most `max` pixels. A word that is wider than a line is broken where the line ends: nothing
+/// is cut, ever. A single character wider than `max` stands alone.
+#[must_use]
+pub fn lines(text: &str, em: i32, max: i32) -> Vec<String> {
+    text.split('\n')
+        .flat_map(|paragraph| break_paragraph(paragraph, em, max))
+        .collect()
+}
+
+/// As [`lines`], with lines of about the same length: for titles, buttons and names.
+#[must_use]
+pub fn balanced(text: &str, em: i32, max: i32) -> Vec<String> {
+    let greedy = lines(text, em, max);
+    if greedy.len() < 2 || text.contains('\n') {
+        return greedy;
+    }
+    // The narrowest width that needs no more lines.
+    let (mut low, mut high) = (em, max);
+    while low < high {
+        let middle = low + (high - low) / 2;
+        if lines(text, em, middle).len() <= greedy.len() {
+            high = middle;
+        } else {
+            low = middle + 1;
+        }
+    }
+    let narrow = lines(text, em, high);
+    if narrow.len() <= greedy.len() && pauses(&narrow) >= pauses(&greedy) {
+        narrow
+    } else {
+        greedy
+    }
+}
+
+/// At how many line ends a reader would pause.
+fn pauses(lines: &[String]) -> usize {
+    lines
+        .windows(2)
+        .filter(|pair| match pair {
+            [line, next] => match (line.chars().next_back(), next.chars().next()) {
+                (Some(before), Some(after)) => (!is_wide(before) && !is_wide(after)) || place(before, after) == 2,
+                _ => false,
+            },
+            _ => false,
+        })
+        .count()
+}
+
+fn break_paragraph(text: &str, em: i32, max: i32) -> Vec<String> {
+    let characters: Vec<char> = text.chars().collect();
+    let mut out = Vec::new();
+    let mut start = 0;
+    while start < characters.len() {
+        let end = line_end(characters.get(start..).unwrap_or_default(), em, max) + start;
+        let line: String = characters.get(start..end).unwrap_or_default().iter().collect();
+        out.push(line.trim_end().to_string());
+        start = end;
+        while characters.get(start) == Some(&' ') {
+            start += 1;
+        }
+    }
+    if out.is_empty() {
+        out.push(String::new());
+    }
+    out
+}
+
+/// How many characters the first line takes; at least one.
+fn line_end(characters: &[char], em: i32, max: i32) -> usize {
+    let (mut units, mut allowed, mut pause) = (0_u64, 0, 0);
+    for (index, character) in characters.iter().enumerate() {
+        if let Some(before) = index.checked_sub(1).and_then(|index| characters.get(index)) {
+            match place(*before, *character) {
+                2 => (allowed, pause) = (index, index),
+                1 => allowed = index,
+                _ => {}
+            }
+        }
+        units += u64::from(advance(*character).unwrap_or(UNITS));
+        // Trailing spaces may hang over the edge: they are not drawn.
+        if *character != ' ' && pixels(units, em) > max {
+            // A pause not too far back beats a break inside a word.
+            let best = if pause * 2 > index { pause } else { allowed };
+            return if best > 0 { best } else { index.max(1) };
+        }
+    }
+    characters.len()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEXTS: [&str; 5] = [
+        "「投票しないで終了する」を押すと、この投票ではもう投票できません。(本当です)",
+        "City Council Member At Large Supercalifragilisticexpialidocious-Longname",
+        "髙橋﨑 辻󠄀 ブロッコリー",
+        "a",
+        "",
+    ];
+
+    /// U3: whatever the width, no character is lost, and a line is wider than allowed only if it is one character.
+    #[test]
+    fn u3_nothing_is_cut_at_any_width() {
+        for text in TEXTS {
+            for max in 1..900 {
+                for lines in [lines(text, 30, max), balanced(text, 30, max)] {
+                    let joined: String = lines.concat().chars().filter(|c| *c != ' ').collect();
+                    let wanted: String = text.chars().filter(|c| *c != ' ').collect();
+                    assert_eq!(joined, wanted);
+                    for line in &lines {
+                        let drawn = line.chars().filter(|c| advance(*c) != Some(0)).count();
+                        assert!(width(line, 30) <= max || drawn <= 1, "{line} at {max}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn u3_lines_do_not_start_with_a_full_stop_or_end_with_a_bracket() {
+        for max in 90..900 {
+            for line in lines(TEXTS[0], 30, max) {
+                assert!(!line.starts_with(['、', '。', '」', ')', 'っ']), "{line} at {max}");
+                assert!(!line.ends_with(['「', '(']), "{line} at {max}");
+            }
+        }
+    }
+
+    #[test]
+    fn u3_latin_words_stay_whole_while_they_fit() {
+        assert_eq!(lines("City Council Member", 20, 160), ["City Council", "Member"]);
+    }
+
+    #[test]
+    fn a_character_without_a_glyph_is_named() {
+        assert_eq!(missing("加賀市 Kaga 髙﨑"), None);
+        assert_eq!(missing("吉と𠮷"), Some('𠮷'));
+    }
+}
