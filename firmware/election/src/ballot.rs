@@ -7,15 +7,17 @@ mod batch;
 mod code;
 mod encrypt;
 mod layout;
+mod multiply;
 mod prepared;
 mod proof;
 mod verify;
 mod view;
 
-pub use batch::{BatchError, Scratch, Term, verify_batch};
+pub use batch::{BatchError, Scratch, verify_batch};
 pub use code::{CODE_TEXT_LEN, CodeText, ballot_hash, code_text, parse_code_text, tracking_code};
 pub use encrypt::{EncryptError, Secret, encrypt, encrypt_prepared};
 pub use layout::{Layout, LayoutError};
+pub use multiply::Term;
 pub use prepared::{PreparedSelection, PreparedSum, prepare_contest};
 pub use verify::{check, verify};
 pub use view::{BallotError, BallotView, ContestView, Place, SelectionView, SumView};
