@@ -55,11 +55,16 @@ fn chosen() -> BTreeMap<u8, [u64; 2]> {
     ])
 }
 
-/// A kiosk with a fresh pair of media, not provisioned.
+/// A kiosk with a fresh pair of media, registered.
 fn machine(mode: Mode) -> Machine {
+    kiosk(mode, 1)
+}
+
+/// As [`machine`], with keys of its own.
+fn kiosk(mode: Mode, seed: u8) -> Machine {
     let package = desk::package(mode, 1);
     let layout = layout(&package);
-    let world = World::new();
+    let world = World::new(seed.into());
     let opened = election::package::Package::open(&package, &desk::authority().public_key()).unwrap();
     let mut genesis = vec![0; 4096];
     *world.genesis.borrow_mut() = election::wire::encode(&opened.genesis, &mut genesis).unwrap().to_vec();
@@ -91,7 +96,7 @@ fn machine(mode: Mode) -> Machine {
             kiosk: election::ledger::kiosk_id(&request.kiosk.0),
             station: desk::STATION,
             epoch: 0,
-            pair: [9; 16],
+            pair: [seed; 16],
             role: role as u8,
             layout,
             takeover: None::<TakenOver>,
@@ -432,4 +437,85 @@ fn f6_an_older_copy_of_the_media_is_refused() {
             recorded: None
         })
     );
+}
+
+#[test]
+fn f4_a_spare_goes_on_with_the_surviving_medium() {
+    for survivor in [0, 1] {
+        let first = machine(Mode::Consultation);
+        let some = [
+            voter(0, [0b001, 0b0011], How::Cast),
+            voter(1, [0b010, 0b1000], How::ChallengeFirst),
+            voter(2, [0b100, 0], How::PullCard),
+            voter(3, [0, 0b0110], How::Cast),
+            voter(4, [0b010, 0b0101], How::Cast),
+            voter(5, [0b100, 0b1001], How::Cast),
+        ];
+        first.world.people.borrow_mut().visits.extend(some);
+        assert_eq!(first.run(), Ran::Waiting);
+        first.power_cycle();
+
+        let spare = kiosk(Mode::Consultation, 2);
+        let mut media = spare.media.clone();
+        media[survivor] = first.media[survivor].clone();
+        // The surviving medium hangs on the spare's power now.
+        media[survivor].power = media[1 - survivor].power.clone();
+        let spare = Machine { media, ..spare };
+        spare.world.ledger.borrow_mut().extend(first.world.ledger.borrow().iter().cloned());
+        {
+            let mut people = spare.world.people.borrow_mut();
+            people.done = first.world.people.borrow().done.clone();
+            people.visits.push_back(voter(0, [1, 1], How::Cast));
+            people.visits.push_back(voter(6, [0b001, 0], How::Cast));
+            people.visits.push_back(Visit::Close);
+        }
+        assert_eq!(spare.run(), Ran::Ended(Exit::Restart), "the takeover is signed and written");
+        let ended = spare.run();
+        assert!(matches!(ended, Ran::Ended(Exit::Closed { unsent: 0, .. })), "{ended:?}");
+        {
+            let people = spare.world.people.borrow();
+            assert_eq!(people.refused, [(0, WrongCard::Voted)], "A1 holds over the takeover");
+            assert_eq!(people.done.len(), 6);
+        }
+        judge(&spare, Mode::Consultation);
+        // On the ledger: the takeover names the old kiosk's last proven batch, and the spare's row follows it.
+        let ledger = spare.world.ledger.borrow();
+        let mut newest = [0; 32];
+        let mut taken = None;
+        let mut leaves = std::collections::BTreeSet::new();
+        for transaction in ledger.iter() {
+            match Transaction::read(transaction).unwrap() {
+                Transaction::Batch(batch) => {
+                    if batch.header.number == 0 && taken.is_some() {
+                        assert_eq!(Some(batch.header.previous), taken);
+                    }
+                    newest = batch.header.hash();
+                    for entry in batch.entries.iter().map(Result::unwrap).filter(|entry| entry.kind == Kind::Cast) {
+                        assert!(leaves.insert(entry.leaf), "what was proven does not leave again");
+                    }
+                }
+                Transaction::Takeover { body, .. } => {
+                    assert_eq!(body.predecessor, newest);
+                    assert_ne!(newest, [0; 32], "a batch of the first kiosk was proven");
+                    assert_eq!(body.count, 5);
+                    taken = Some(newest);
+                }
+                _ => {}
+            }
+        }
+        assert!(taken.is_some());
+        assert_eq!(leaves.len(), 6, "every vote has left once");
+        // The first kiosk does not go on with the medium that was taken.
+        let refused = first.run();
+        assert!(
+            matches!(
+                refused,
+                Ran::Ended(Exit::Fault {
+                    fault: Fault::Media(_),
+                    recorded: None
+                })
+            ),
+            "{refused:?}"
+        );
+    }
 }

@@ -89,7 +89,7 @@ pub struct World {
 }
 
 impl World {
-    pub fn new() -> Rc<Self> {
+    pub fn new(seed: u64) -> Rc<Self> {
         Rc::new(Self {
             people: RefCell::default(),
             touches: RefCell::default(),
@@ -100,7 +100,7 @@ impl World {
             now: Cell::new(0),
             alarm: Cell::new(None),
             items: RefCell::default(),
-            entropy: Cell::new(1),
+            entropy: Cell::new(seed),
             online: Cell::new(true),
             ledger: RefCell::default(),
             lies: Cell::new(0),
