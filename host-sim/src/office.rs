@@ -8,6 +8,7 @@ use chain::Chain;
 use chain::storage::MemoryStorage;
 use election::hash::{Digest, hash};
 use election::ledger::Genesis;
+use election::ledger::frame::MAX_REPLY;
 use election::manifest::{CheckedManifest, election_hash};
 use election::sign::{PublicKey, Signer};
 use election::tag::ElectionSecret;
@@ -179,7 +180,12 @@ impl<'m> Office<'m> {
     /// # Errors
     /// As [`anchor`].
     pub fn anchor(&self, content: &Content, registration: &[u8], chain: &mut Chain<MemoryStorage>) -> Result<AnchorReport> {
-        Ok(anchor(content, &[registration.to_vec()], chain, &staff::progress::silent)?)
+        let mut gateway = |request: &[u8]| {
+            let mut reply = [0; MAX_REPLY];
+            Ok(chain::gateway::handle(chain, request, &mut reply).to_vec())
+        };
+        let first = [registration.to_vec()];
+        Ok(anchor(content, &first, &self.genesis, &mut gateway, &staff::progress::silent)?)
     }
 
     /// Tallies, with two of the three trustees, and writes the record.

@@ -319,6 +319,10 @@ impl Voter {
         if chosen != self.wanted(&contest.id) {
             self.complain(format!("an overvote in contest {} changed what was chosen", contest.id));
         }
+        if self.script.overvotes {
+            self.script.overvotes = false;
+            self.diary.overvotes += 1;
+        }
         self.touch(Touch::Confirm)
     }
 

@@ -20,6 +20,8 @@ const QUEUE: usize = 16;
 const TRY_AGAIN: u64 = 5 * SECOND;
 /// How often somebody tries the same on the same screen.
 const TRIES: u32 = 6;
+/// Looks and moves of one visit: the longest ballot has 64 contests of 60 options, and may be challenged three times.
+const MOVES: u32 = 50_000;
 /// How long somebody waits for a screen that changes by itself. Longer than the kiosk's own longest waits.
 const PATIENCE: u64 = 20 * MINUTE;
 
@@ -167,7 +169,7 @@ impl Booth {
     /// If the kiosk does not react to the same move tried several times, or a screen that should change by itself does not.
     pub async fn attend(&self, person: &mut dyn Person) -> Result<()> {
         let mut tries = 0;
-        loop {
+        for _ in 0..MOVES {
             let shown = self.inner.shown.get();
             let view = self.view();
             let Next { after, then } = person.look(&view, self.slot.occupied());
@@ -204,6 +206,7 @@ impl Booth {
                 bail!("{} gets no reaction in front of {view:?}", person.name());
             }
         }
+        bail!("{} does not come to an end in front of {:?}", person.name(), self.view())
     }
 }
 
