@@ -12,6 +12,7 @@ use election::manifest::{Manifest, Policy};
 use proptest::prelude::*;
 use rand_core::SeedableRng as _;
 use serde_json::Value;
+use staff::anchor::anchor;
 use staff::tally::Tallied;
 use staff::verify::{self, Options, Verified};
 use staff::{Kind, Outcome, medium, progress, tally};
@@ -265,16 +266,14 @@ fn a_box_closed_again_after_anchoring_is_refused() {
     let mut town = small();
     let (mut boxes, words) = (town.boxes(), town.words());
     // Two dishonest staff members close the box once more with one ballot fewer; the chain has the first closing.
-    let honest = town.kiosks[0].hash;
+    let chain = town.chain.bytes.clone();
     let kiosk = &mut town.kiosks[0];
     kiosk.records.pop();
     kiosk.leaves.pop();
     kiosk.counters.recorded -= 1;
     kiosk.counters.admitted -= 1;
-    kiosk.closing = None;
-    let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| town.close(0)));
-    assert!(result.is_err(), "the chain takes no second closing");
-    assert_ne!(town.kiosks[0].hash, honest);
+    town.close(0);
+    town.chain.bytes = chain;
     boxes[0].closing = town.kiosks[0].closing.clone().unwrap();
     boxes[0].records.pop();
     refused(town.prepare(&boxes, &words, |_, _| ()), &["not the one on the chain"]);
@@ -340,6 +339,54 @@ fn reception_counts_are_compared() {
         ..Options::default()
     };
     refused(verify::verify(&tallied.record, &options, &progress::silent), &["station 1", "reception"]);
+}
+
+#[test]
+fn a_gateway_that_lies_or_refuses_stops_the_anchoring() {
+    let mut town = small();
+    let content = town.content(0, 0);
+    let genesis = town.genesis.clone();
+    let count = content.transactions.len();
+    let mut good = |request: &[u8]| Ok(town.chain.answer(request));
+    let done = anchor(&content, &[], &genesis, &mut good, &progress::silent).unwrap();
+    assert_eq!((done.anchored.len(), done.batches, done.closed), (count, 1, true));
+    // A proof with a byte changed anywhere is none, and neither is any other answer.
+    for position in 0..140 {
+        let mut lying = |request: &[u8]| {
+            let mut reply = town.chain.answer(request);
+            if reply[1] == 2 && position < reply.len() {
+                reply[position] ^= 1;
+            }
+            Ok(reply)
+        };
+        let refused = anchor(&content, &[], &genesis, &mut lying, &progress::silent).err().expect("a lie");
+        assert_ne!(refused.kind, Kind::Usage, "{refused}");
+    }
+    let mut nonsense = |_: &[u8]| Ok(vec![1, 2, 3]);
+    refused(anchor(&content, &[], &genesis, &mut nonsense, &progress::silent), &["transaction 0", "nonsense"]);
+    let mut refusing = |_: &[u8]| Ok(vec![1, 1, 6]);
+    refused(anchor(&content, &[], &genesis, &mut refusing, &progress::silent), &["refuses"]);
+    let mut foreign = content.clone();
+    foreign.label.election = [0; 32];
+    refused(anchor(&foreign, &[], &genesis, &mut refusing, &progress::silent), &["another election"]);
+}
+
+#[test]
+fn a_chain_that_breaks_its_rules_is_refused_by_height() {
+    let mut town = small();
+    let (boxes, words) = (town.boxes(), town.words());
+    let honest = town.chain.bytes.clone();
+    // A batch after the closing one.
+    let choice = choose(&mut town);
+    town.vote(0, EntryKind::Cast, &choice, 9);
+    town.batch(0, None);
+    refused(town.prepare(&boxes, &words, |_, _| ()), &["chain.bin, block 5, transaction 0"]);
+    town.chain.bytes = honest[..honest.len() - 1].to_vec();
+    refused(town.prepare(&boxes, &words, |_, _| ()), &["chain.bin, block 4"]);
+    town.chain.bytes = honest;
+    let last = town.chain.bytes.len() - 1;
+    town.chain.bytes[last] ^= 1;
+    refused(town.prepare(&boxes, &words, |_, _| ()), &["chain.bin, block 4"]);
 }
 
 /// A record in a folder, made once.

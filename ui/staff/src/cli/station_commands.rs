@@ -237,18 +237,12 @@ pub struct Anchor {
     /// genesis.bin
     #[arg(long)]
     genesis: PathBuf,
-    /// Folder of the chain (made if it is not there)
+    /// Gateway of a validator, `host:port`
     #[arg(long)]
-    chain: PathBuf,
-    /// Secret key of a validator of this chain; repeat, more than two thirds are needed
-    #[arg(long = "validator", required = true)]
-    validators: Vec<PathBuf>,
+    gateway: String,
     /// The kiosk's registration, where it is not on the medium
     #[arg(long)]
     registration: Vec<PathBuf>,
-    /// Where to write chain.bin afterwards
-    #[arg(long)]
-    export: Option<PathBuf>,
     /// Report as JSON
     #[arg(long)]
     json: bool,
@@ -256,13 +250,7 @@ pub struct Anchor {
 
 impl Anchor {
     pub fn run(self) -> Outcome<()> {
-        let refuse = |what: &dyn std::fmt::Display| Problem::new(Kind::Refused, self.chain.display(), what);
         let genesis = files::read(&self.genesis, LONGEST_GENESIS)?;
-        let keys = self
-            .validators
-            .iter()
-            .map(|path| keyfile::read_signer(path))
-            .collect::<Outcome<Vec<_>>>()?;
         let first = self
             .registration
             .iter()
@@ -272,13 +260,8 @@ impl Anchor {
             .map_err(|error| Problem::new(Kind::Files, self.medium.display(), error))?;
         let progress = terminal_progress();
         let content = medium::read(file, &self.medium.display().to_string(), &progress)?;
-        let storage = chain::storage::FileStorage::open(&self.chain).map_err(|error| refuse(&error))?;
-        let mut chain = chain::Chain::open(&genesis, keys, storage).map_err(|error| refuse(&error))?;
-        let report = anchor::anchor(&content, &first, &mut chain, &progress)?;
-        if let Some(path) = &self.export {
-            let bytes = chain.export().map_err(|error| refuse(&error))?;
-            files::write(path, &bytes)?;
-        }
+        let mut gateway = anchor::Tcp::connect(&self.gateway)?;
+        let report = anchor::anchor(&content, &first, &genesis, &mut gateway, &progress)?;
         print(self.json, &report, |report| {
             format!(
                 "kiosk {}: {} registrations and takeovers, {} batches with {} entries{}",

@@ -5,14 +5,16 @@
 use std::collections::BTreeMap;
 
 use chacha20::ChaCha20Rng;
-use chain::Chain;
-use chain::storage::MemoryStorage;
 use election::ballot::{Layout, Secret, ballot_hash, encrypt};
 use election::batch::{self, Draft, Entry, Kind, cast_leaf, spoiled_leaf};
 use election::closing::{Closing, ClosingHasher, Counters, LABEL_STAFF_CLOSE, sign_closing, staff_close_message};
-use election::hash::Digest;
+use election::hash::{Digest, hash, sha256};
 use election::keys::Keys;
-use election::ledger::{Registration, StaffSignature, Takeover, Transaction, kiosk_id, role};
+use election::ledger::frame::{MAX_REPLY, Reply, Request, read_request, write_reply};
+use election::ledger::{
+    Block, BlockHeader, Certificate, CommitProof, CommitSignature, Decided, Genesis, Raw, Registration, StaffSignature, Takeover, Transaction,
+    kiosk_id, precommit, role, transaction_hash, transactions_root,
+};
 use election::manifest::{Manifest, Policy, election_hash};
 use election::sign::Signer;
 use election::wire::{Bytes, Seq};
@@ -31,6 +33,89 @@ use staff::{Outcome, progress};
 pub const KAGA: &[u8] = include_bytes!("../../../../host-sim/elections/kaga-consultation.json");
 pub const COUNTY: &[u8] = include_bytes!("../../../../host-sim/elections/physical_ballot_def_3.json");
 
+/// One validator that puts whatever it is given into a block of its own. Whether a transaction may come next is judged by who reads the
+/// chain; that a lying chain is refused is what some tests are about.
+pub struct Chain {
+    id: Digest,
+    validators: Digest,
+    signer: Signer,
+    height: u64,
+    previous: Digest,
+    pub bytes: Vec<u8>,
+    pub proofs: BTreeMap<Digest, (BlockHeader, [u8; 64])>,
+}
+
+impl Chain {
+    pub fn new(genesis: &[u8], signer: Signer) -> Self {
+        let id = hash("ippyo/1/genesis", &[genesis]);
+        Self {
+            id,
+            validators: Genesis::read(genesis).unwrap().validators.hash(),
+            signer,
+            height: 0,
+            previous: id,
+            bytes: Vec::new(),
+            proofs: BTreeMap::new(),
+        }
+    }
+
+    pub fn submit(&mut self, transaction: &[u8]) {
+        if self.proofs.contains_key(&transaction_hash(transaction)) {
+            return;
+        }
+        let list = seq_of([Raw(transaction)]).unwrap();
+        let transactions = Seq::from_bytes(&list);
+        let header = BlockHeader {
+            version: 1,
+            chain: self.id,
+            height: self.height + 1,
+            previous: self.previous,
+            transactions: transactions_root(transactions).unwrap(),
+            validators: self.validators,
+        };
+        let hash = header.hash();
+        let signature = self.signer.sign_prehash(&sha256(&precommit(&self.id, header.height, 0, &hash))).unwrap();
+        let signatures = seq_of([CommitSignature { validator: 0, signature: Bytes(signature) }]).unwrap();
+        let block = to_bytes(&Block { header, transactions }).unwrap();
+        let decided = Decided {
+            block: Raw(&block),
+            certificate: Certificate { height: header.height, round: 0, block: hash, signatures: Seq::from_bytes(&signatures) },
+        };
+        self.bytes.extend(to_bytes(&decided).unwrap());
+        self.height = header.height;
+        self.previous = hash;
+        self.proofs.insert(transaction_hash(transaction), (header, signature));
+    }
+
+    /// Answers a gateway's frame.
+    pub fn answer(&mut self, request: &[u8]) -> Vec<u8> {
+        let mut out = [0; MAX_REPLY];
+        let signatures;
+        let reply = match read_request(request) {
+            Ok(Request::Submit(raw)) => {
+                self.submit(raw.0);
+                Reply::Accepted(transaction_hash(raw.0))
+            }
+            Ok(Request::Proof(id)) => match self.proofs.get(&id) {
+                Some((header, signature)) => {
+                    signatures = seq_of([CommitSignature { validator: 0, signature: Bytes(*signature) }]).unwrap();
+                    Reply::Proof(CommitProof {
+                        header: *header,
+                        round: 0,
+                        signatures: Seq::from_bytes(&signatures),
+                        index: 0,
+                        count: 1,
+                        path: Seq::default(),
+                    })
+                }
+                None => Reply::NotYet,
+            },
+            _ => Reply::Unreadable,
+        };
+        write_reply(&reply, &mut out).unwrap().to_vec()
+    }
+}
+
 pub struct Kiosk {
     pub signer: Signer,
     pub station: u16,
@@ -44,6 +129,7 @@ pub struct Kiosk {
     pub spoiled: Vec<Digest>,
     pub closing: Option<Vec<u8>>,
     pub hash: Digest,
+    pub transactions: Vec<Vec<u8>>,
 }
 
 impl Kiosk {
@@ -57,9 +143,10 @@ pub struct Town {
     pub key: InMemory,
     pub genesis: Vec<u8>,
     pub authority: Signer,
+    pub validator: Signer,
     pub staff: Vec<Signer>,
     pub election: Digest,
-    pub chain: Chain<MemoryStorage>,
+    pub chain: Chain,
     pub kiosks: Vec<Kiosk>,
     pub rng: ChaCha20Rng,
     pub late: Vec<Content>,
@@ -88,12 +175,13 @@ impl Town {
             .collect();
         let validator = Signer::generate(&mut rng);
         let genesis = genesis::build(&election, &roster, &[validator.public_key()]).unwrap();
-        let chain = Chain::in_memory(&genesis, vec![validator]).unwrap();
+        let chain = Chain::new(&genesis, validator.clone());
         Self {
             manifest,
             key,
             genesis,
             authority: Signer::generate(&mut rng),
+            validator,
             staff,
             election,
             chain,
@@ -119,7 +207,7 @@ impl Town {
     }
 
     pub fn submit(&mut self, transaction: &Transaction<'_>) {
-        self.chain.submit(&to_bytes(transaction).unwrap()).unwrap();
+        self.chain.submit(&to_bytes(transaction).unwrap());
     }
 
     /// Registers a kiosk and gives its index.
@@ -133,10 +221,12 @@ impl Town {
             software: [1; 32],
         };
         let staff = self.pair("ippyo/1/sign/staff/register", &to_bytes(&body).unwrap());
-        self.submit(&Transaction::Register {
+        let registration = to_bytes(&Transaction::Register {
             body,
             staff: Seq::from_bytes(&staff),
-        });
+        })
+        .unwrap();
+        self.chain.submit(&registration);
         self.kiosks.push(Kiosk {
             signer,
             station,
@@ -150,6 +240,7 @@ impl Town {
             spoiled: Vec::new(),
             closing: None,
             hash: [0; 32],
+            transactions: vec![registration],
         });
         self.kiosks.len() - 1
     }
@@ -219,10 +310,11 @@ impl Town {
         let (bytes, hash) = batch::build(&draft, at.unsent.iter().copied(), &at.signer, &mut out).unwrap();
         let Ok(batch) = batch::Batch::read(bytes) else { panic!("a batch") };
         let transaction = to_bytes(&Transaction::Batch(batch)).unwrap();
+        at.transactions.push(transaction.clone());
         at.unsent.clear();
         at.number += 1;
         at.previous = hash;
-        self.chain.submit(&transaction).unwrap();
+        self.chain.submit(&transaction);
     }
 
     /// The spare takes the box over: records, counters, leaves.
@@ -321,7 +413,7 @@ impl Town {
             labels: Vec::new(),
             records: self.kiosks[kiosk].records.clone(),
             void: Vec::new(),
-            transactions: Vec::new(),
+            transactions: self.kiosks[kiosk].transactions.clone(),
             closing: self.kiosks[kiosk].closing.clone(),
             events: Vec::new(),
             torn: 0,
@@ -351,7 +443,7 @@ impl Town {
         words: &BTreeMap<Digest, String>,
         then: impl FnOnce(&Prepared<'_>, &Town) -> T,
     ) -> Outcome<T> {
-        let chain = self.chain.export().unwrap();
+        let chain = self.chain.bytes.clone();
         let prepared = tally::prepare(
             Input {
                 manifest: &self.manifest,
