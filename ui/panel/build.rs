@@ -95,7 +95,11 @@ fn language(path: &Path) -> Language {
             "@furigana" => language.furigana = value == "yes",
             _ if value.is_empty() => fail(&format!("{file}:{number}: {key} is empty")),
             _ => {
-                if language.words.insert(key.into(), value.replace("\\n", "\n")).is_some() {
+                if language
+                    .words
+                    .insert(key.into(), value.replace("\\n", "\n").replace('|', "\u{200b}"))
+                    .is_some()
+                {
                     fail(&format!("{file}:{number}: {key} stands there twice"));
                 }
             }
@@ -202,7 +206,8 @@ fn slint(out: &Path, languages: &[Language]) {
         .flat_map(|language| language.words.values().chain([&language.name]))
         .flat_map(|text| text.chars())
         .chain(' '..='~')
-        .filter(|character| !character.is_control() && !matches!(character, '"' | '\\'))
+        .chain(['●'])
+        .filter(|character| !character.is_control() && *character != '\u{200b}' && !matches!(character, '"' | '\\'))
         .collect();
     characters.sort_unstable();
     characters.dedup();

@@ -63,8 +63,10 @@ pub enum Style {
     Key,
     /// Not drawn: the whole screen.
     Invisible,
-    /// A frame that is not touched.
+    /// A frame around what must not be overlooked; not touched.
     Alarm,
+    /// A frame around what is being typed; not touched.
+    Field,
 }
 
 /// A box.

@@ -62,6 +62,7 @@ pub const fn style(style: Style) -> i32 {
         Style::Key => 4,
         Style::Invisible => 5,
         Style::Alarm => 6,
+        Style::Field => 7,
     }
 }
 

@@ -83,80 +83,89 @@ fn place(before: char, after: char) -> u8 {
 }
 
 /// Breaks a text into lines of at most `max` pixels. A word that is wider than a line is broken where the line ends: nothing
-/// is cut, ever. A single character wider than `max` stands alone.
+/// is cut, ever. A single character wider than `max` stands alone. U+200B marks where a reader pauses; it is not drawn.
 #[must_use]
 pub fn lines(text: &str, em: i32, max: i32) -> Vec<String> {
-    text.split('\n')
-        .flat_map(|paragraph| break_paragraph(paragraph, em, max))
-        .collect()
+    broken(text, em, max).into_iter().map(|(line, _)| line).collect()
 }
 
 /// As [`lines`], with lines of about the same length: for titles, buttons and names.
 #[must_use]
 pub fn balanced(text: &str, em: i32, max: i32) -> Vec<String> {
-    let greedy = lines(text, em, max);
+    let greedy = broken(text, em, max);
+    let strip = |lines: Vec<(String, u8)>| lines.into_iter().map(|(line, _)| line).collect();
     if greedy.len() < 2 || text.contains('\n') {
-        return greedy;
+        return strip(greedy);
     }
-    // The narrowest width that needs no more lines.
+    // The narrowest width that needs no more lines and breaks in no worse places.
+    let good = |lines: &[(String, u8)]| {
+        lines.len() <= greedy.len() && worst(lines) >= worst(&greedy) && pauses(lines) >= pauses(&greedy)
+    };
     let (mut low, mut high) = (em, max);
     while low < high {
         let middle = low + (high - low) / 2;
-        if lines(text, em, middle).len() <= greedy.len() {
+        if good(&broken(text, em, middle)) {
             high = middle;
         } else {
             low = middle + 1;
         }
     }
-    let narrow = lines(text, em, high);
-    if narrow.len() <= greedy.len() && pauses(&narrow) >= pauses(&greedy) {
-        narrow
-    } else {
-        greedy
-    }
+    let narrow = broken(text, em, high);
+    strip(if good(&narrow) { narrow } else { greedy })
+}
+
+/// How bad the worst line end is; the last line's end is none.
+fn worst(lines: &[(String, u8)]) -> u8 {
+    lines.iter().rev().skip(1).map(|(_, place)| *place).min().unwrap_or(2)
 }
 
 /// At how many line ends a reader would pause.
-fn pauses(lines: &[String]) -> usize {
-    lines
-        .windows(2)
-        .filter(|pair| match pair {
-            [line, next] => match (line.chars().next_back(), next.chars().next()) {
-                (Some(before), Some(after)) => (!is_wide(before) && !is_wide(after)) || place(before, after) == 2,
-                _ => false,
-            },
-            _ => false,
-        })
-        .count()
+fn pauses(lines: &[(String, u8)]) -> usize {
+    lines.iter().filter(|(_, place)| *place == 2).count()
 }
 
-fn break_paragraph(text: &str, em: i32, max: i32) -> Vec<String> {
+/// Lines, each with how good a place its end is.
+fn broken(text: &str, em: i32, max: i32) -> Vec<(String, u8)> {
+    text.split('\n')
+        .flat_map(|paragraph| break_paragraph(paragraph, em, max))
+        .collect()
+}
+
+fn break_paragraph(text: &str, em: i32, max: i32) -> Vec<(String, u8)> {
     let characters: Vec<char> = text.chars().collect();
+    // A text with marks is broken at its marks; guesses are for texts without.
+    let marked = characters.contains(&'\u{200b}');
     let mut out = Vec::new();
     let mut start = 0;
     while start < characters.len() {
-        let end = line_end(characters.get(start..).unwrap_or_default(), em, max) + start;
-        let line: String = characters.get(start..end).unwrap_or_default().iter().collect();
-        out.push(line.trim_end().to_string());
+        let (length, place) = line_end(characters.get(start..).unwrap_or_default(), em, max, marked);
+        let end = length + start;
+        let line: String = characters
+            .get(start..end)
+            .unwrap_or_default()
+            .iter()
+            .filter(|character| **character != '\u{200b}')
+            .collect();
+        out.push((line.trim_end().to_string(), place));
         start = end;
         while characters.get(start) == Some(&' ') {
             start += 1;
         }
     }
     if out.is_empty() {
-        out.push(String::new());
+        out.push((String::new(), 2));
     }
     out
 }
 
-/// How many characters the first line takes; at least one.
-fn line_end(characters: &[char], em: i32, max: i32) -> usize {
+/// How many characters the first line takes, at least one, and how good a place its end is.
+fn line_end(characters: &[char], em: i32, max: i32, marked: bool) -> (usize, u8) {
     let (mut units, mut allowed, mut pause) = (0_u64, 0, 0);
     for (index, character) in characters.iter().enumerate() {
         if let Some(before) = index.checked_sub(1).and_then(|index| characters.get(index)) {
             match place(*before, *character) {
-                2 => (allowed, pause) = (index, index),
-                1 => allowed = index,
+                2 if !marked || matches!(before, '\u{200b}' | ' ' | '。' | '、') => (allowed, pause) = (index, index),
+                1 | 2 => allowed = index,
                 _ => {}
             }
         }
@@ -164,11 +173,15 @@ fn line_end(characters: &[char], em: i32, max: i32) -> usize {
         // Trailing spaces may hang over the edge: they are not drawn.
         if *character != ' ' && pixels(units, em) > max {
             // A pause not too far back beats a break inside a word.
-            let best = if pause * 2 > index { pause } else { allowed };
-            return if best > 0 { best } else { index.max(1) };
+            let back = if marked { 4 } else { 2 };
+            return match (pause, allowed) {
+                (pause, _) if pause * back > index => (pause, 2),
+                (_, allowed) if allowed > 0 => (allowed, 1),
+                _ => (index.max(1), 0),
+            };
         }
     }
-    characters.len()
+    (characters.len(), 2)
 }
 
 #[cfg(test)]

@@ -60,7 +60,7 @@ pub(super) fn voter(screen: &Screen<'_>) -> Scene {
         Screen::Done => notice(kind::DONE, "done", Word::DoneTitle)
             .text(Word::DoneBody)
             .text(Word::DoneCard),
-        Screen::Abandoned => Scene::new(kind::ABANDONED, "abandoned", Shape::Flow, Word::AbandonedTitle)
+        Screen::Abandoned => Scene::new(kind::ABANDONED, "abandoned", Shape::Notice, Word::AbandonedTitle)
             .text(Word::AbandonedBody)
             .touch(Part::Forward, Word::Ok, Touch::Confirm),
         Screen::StillThere => {
@@ -73,7 +73,7 @@ pub(super) fn voter(screen: &Screen<'_>) -> Scene {
             .text(Word::LockedBody)
             .block(Block::Small(Word::LockedStaff.into())),
         Screen::CallStaff => with_display(
-            Scene::new(kind::CALL_STAFF, "call-staff", Shape::Flow, Word::CalledTitle)
+            Scene::new(kind::CALL_STAFF, "call-staff", Shape::Notice, Word::CalledTitle)
                 .text(Word::CalledBody)
                 .touch(Part::Forward, Word::CalledBack, Touch::Back),
         ),
@@ -102,7 +102,7 @@ fn with_call(scene: Scene) -> Scene {
 }
 
 fn idle(election: Say, station: Say) -> Scene {
-    let mut scene = Scene::new(kind::IDLE, "idle", Shape::Flow, Word::IdleTitle)
+    let mut scene = Scene::new(kind::IDLE, "idle", Shape::Notice, Word::IdleTitle)
         .text(Word::IdleBody)
         .block(Block::Small(station))
         .button(Part::Always, Word::Display, Act::Settings)

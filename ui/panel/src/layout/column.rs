@@ -15,7 +15,7 @@ pub(super) fn width(scene: &Scene, context: &Context<'_>) -> i32 {
         return 0;
     }
     let metrics = context.metrics;
-    let wanted = context.kinds.body * 26 / 5 + 2 * context.pad;
+    let wanted = context.kinds.body * 31 / 5 + 2 * context.pad;
     wanted.max(metrics.px(30_000)).min(metrics.width * 2 / 5)
 }
 
@@ -50,11 +50,17 @@ fn buttons(scene: &Scene, page: usize, count: usize) -> (Vec<Button>, Vec<Button
     (part(Part::Always).collect(), bottom)
 }
 
-fn group_height(group: &[Button], context: &Context<'_>, width: i32) -> i32 {
+/// Height of a group with a gap under each button, and `apart` more under what stands aside of the way on: nobody should
+/// meet "end without a vote" by a finger's breadth.
+fn group_height(group: &[Button], context: &Context<'_>, width: i32, apart: i32) -> i32 {
     group
         .iter()
-        .map(|button| measure(&button.say, context, width).0 + context.metrics.gap)
+        .map(|button| measure(&button.say, context, width).0 + context.metrics.gap + below(button, apart))
         .sum()
+}
+
+fn below(button: &Button, apart: i32) -> i32 {
+    if button.part == Part::Aside { apart } else { 0 }
 }
 
 /// Draws the column of a page.
@@ -65,42 +71,47 @@ pub(super) fn lay(scene: &Scene, context: &Context<'_>, out: &mut Page) {
     }
     let metrics = context.metrics;
     let room = metrics.height - metrics.gap;
-    let other = |rest: &[Button]| Button {
-        say: Word::Other.into(),
-        act: if rest.is_empty() { Act::Close } else { Act::Other },
-        part: Part::Always,
-    };
-    let fits = |top: &[Button], bottom: &[Button]| {
-        group_height(top, context, width) + group_height(bottom, context, width) <= room
-    };
-    // The same decision on all pages, so that no button moves when a page is turned.
-    let tightest = (0..out.count)
-        .map(|page| buttons(scene, page, out.count))
-        .max_by_key(|(top, bottom)| group_height(top, context, width) + group_height(bottom, context, width));
-    let (mut top, mut bottom) = buttons(scene, out.index, out.count);
-    if let Some((all_top, all_bottom)) = tightest
-        && !fits(&all_top, &all_bottom)
-    {
-        // First what is always there moves behind "other" together, then the ways back, then the ways aside.
-        out.rest.append(&mut top);
-        top = alloc::vec![other(&out.rest)];
-        for part in [Part::Back, Part::Aside] {
-            if !fits(&top, &bottom) && bottom.len() > 1 {
-                let (moved, kept) = bottom.into_iter().partition(|button| button.part == part);
-                out.rest.splice(0..0, Vec::from_iter::<Vec<Button>>(moved));
-                bottom = kept;
-            }
+    // What moves behind "other" so that the rest fits, and how far apart the ways on stand: the same on all pages, so that no
+    // button moves when a page is turned.
+    let tries: [(&[Part], i32); 5] = [
+        (&[], metrics.gap * 3),
+        (&[], 0),
+        (&[Part::Always], metrics.gap * 3),
+        (&[Part::Always], 0),
+        (&[Part::Always, Part::Aside], 0),
+    ];
+    let split = |page: usize, moved: &[Part]| {
+        let (mut top, mut bottom) = buttons(scene, page, out.count);
+        let mut rest: Vec<Button> = bottom.extract_if(.., |button| moved.contains(&button.part)).collect();
+        if moved.contains(&Part::Always) {
+            rest.append(&mut top);
+            top.push(Button {
+                say: Word::Other.into(),
+                act: Act::Other,
+                part: Part::Always,
+            });
         }
-        out.overflow |= !fits(&top, &bottom);
-    }
+        (top, bottom, rest)
+    };
+    let fits = |moved: &[Part], apart: i32| {
+        (0..out.count).all(|page| {
+            let (top, bottom, _) = split(page, moved);
+            group_height(&top, context, width, 0) + group_height(&bottom, context, width, apart) <= room
+        })
+    };
+    let found = tries.into_iter().find(|(moved, apart)| fits(moved, *apart));
+    let (moved, apart) = found.unwrap_or((&[Part::Always, Part::Aside], 0));
+    let (top, bottom, rest) = split(out.index, moved);
+    out.overflow |= found.is_none();
+    out.rest = rest;
     let x = metrics.width - metrics.gap - width;
     let mut y = metrics.gap;
     for button in &top {
         y += place(button, (x, y), context, width, out) + metrics.gap;
     }
-    y = metrics.height - group_height(&bottom, context, width);
+    y = metrics.height - group_height(&bottom, context, width, apart);
     for button in &bottom {
-        y += place(button, (x, y), context, width, out) + metrics.gap;
+        y += place(button, (x, y), context, width, out) + metrics.gap + below(button, apart);
     }
 }
 

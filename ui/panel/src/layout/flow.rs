@@ -42,7 +42,9 @@ pub(super) fn lay(scene: &Scene, context: &Context<'_>, wanted: usize) -> Page {
         column_width + 2 * metrics.gap
     };
     let width = metrics.width - left - right;
-    let head = head(scene, context, (left, width));
+    let head = self::head(scene, context, (left, width), false);
+    // On further pages a long title takes less room; it only says where one is.
+    let later = self::head(scene, context, (left, width), true);
     let top = metrics.gap + head.height;
     let bottom = metrics.height - metrics.gap;
     let foot = line_height(context.kinds.small) + metrics.gap / 2;
@@ -56,8 +58,9 @@ pub(super) fn lay(scene: &Scene, context: &Context<'_>, wanted: usize) -> Page {
         }
         for with_foot in [scene.status.is_some(), true] {
             let room = bottom - top - if with_foot { foot } else { 0 };
+            let rest = room + head.height - later.height;
             let pieces = pieces(scene, context, width, columns, room, 0, head.title_flows);
-            let pages = pack(&pieces, room);
+            let pages = pack(&pieces, room, rest);
             if pages.len() == 1 || with_foot {
                 if best.as_ref().is_none_or(|(count, ..)| pages.len() < *count) {
                     best = Some((pages.len(), columns, pieces, pages, room));
@@ -80,15 +83,20 @@ pub(super) fn lay(scene: &Scene, context: &Context<'_>, wanted: usize) -> Page {
     {
         let extra = ((room - used(&pieces)) / rows).clamp(0, metrics.px(6_000));
         let grown = self::pieces(scene, context, width, columns, room, extra, head.title_flows);
-        let repacked = pack(&grown, room);
+        let repacked = pack(&grown, room, room);
         if repacked.len() == 1 {
             (pieces, pages) = (grown, repacked);
         }
     }
 
     let index = wanted.min(count.saturating_sub(1));
+    let (top, room) = if index == 0 {
+        (top, room)
+    } else {
+        (metrics.gap + later.height, room + head.height - later.height)
+    };
     let mut out = Page {
-        texts: head.texts,
+        texts: if index == 0 { head.texts } else { later.texts },
         index,
         count,
         ..Page::default()
@@ -117,7 +125,7 @@ fn used(pieces: &[Piece]) -> i32 {
     all - pieces.last().map_or(0, |piece| piece.after)
 }
 
-fn head(scene: &Scene, context: &Context<'_>, (x, width): (i32, i32)) -> Head {
+fn head(scene: &Scene, context: &Context<'_>, (x, width): (i32, i32), later: bool) -> Head {
     let metrics = context.metrics;
     let mut texts = Vec::new();
     let mut y = metrics.gap;
@@ -129,10 +137,14 @@ fn head(scene: &Scene, context: &Context<'_>, (x, width): (i32, i32)) -> Head {
         y += lines_height(lines.len(), em);
     }
     let says = scene.title.text(context.language);
-    let em = context.kinds.title;
-    let lines = text::balanced(&says, em, width);
+    let mut em = context.kinds.title;
+    let mut lines = text::balanced(&says, em, width);
+    let title_flows = lines_height(lines.len(), em) > metrics.height * 2 / 5;
+    if later && lines.len() > 1 {
+        em = context.kinds.small;
+        lines = text::lines(&says, em, width);
+    }
     let height = lines_height(lines.len(), em);
-    let title_flows = height > metrics.height * 2 / 5;
     if !title_flows && !says.is_empty() {
         texts.extend(stack(&lines, &says, em, (x, y), width, Align::Left, false));
         y += height + metrics.gap / 2;
@@ -175,11 +187,12 @@ fn number(index: usize) -> i64 {
 }
 
 /// Numbers of the pieces of each page; at least one page.
-fn pack(pieces: &[Piece], room: i32) -> Vec<Vec<usize>> {
+fn pack(pieces: &[Piece], first: i32, later: i32) -> Vec<Vec<usize>> {
     let mut pages: Vec<Vec<usize>> = Vec::new();
     let mut page: Vec<usize> = Vec::new();
     let mut y = 0;
     for (number, piece) in pieces.iter().enumerate() {
+        let room = if pages.is_empty() { first } else { later };
         if !page.is_empty() && y + piece.height > room {
             // What must not be the last of a page goes along; but a page is never left empty.
             let mut moved = Vec::new();
@@ -434,7 +447,7 @@ struct Cell {
 
 fn options(run: &[&Block], context: &Context<'_>, width: i32, columns: i32, extra: i32, out: &mut Vec<Piece>) {
     let (kinds, gap, pad) = (context.kinds, context.metrics.gap, context.pad);
-    let mark = context.metrics.px(8_500);
+    let mark = context.metrics.px(8_500).max(line_height(kinds.body) * 3 / 4);
     let cell_width = (width - (columns - 1) * gap) / columns;
     let text_x = context.metrics.stroke * 5 + mark + gap;
     let text_width = cell_width - text_x - pad;
@@ -459,11 +472,23 @@ fn options(run: &[&Block], context: &Context<'_>, width: i32, columns: i32, extr
             })
         })
         .collect();
+    // The party stands beside the name if that holds for every option of the contest, else under it.
+    let party = |cell: &Cell| {
+        cell.sub
+            .first()
+            .map_or(0, |sub| text::width(sub, kinds.small) + gap * 2)
+    };
+    let beside = cells.iter().all(|cell| {
+        let name = cell.name.first().map_or(0, |name| text::width(name, kinds.body));
+        cell.name.len() == 1 && cell.sub.len() <= 1 && name + party(cell) <= text_width
+    });
     let inner = |cell: &Cell| {
-        // A reading stands close over its name.
-        lines_height(cell.reading.len(), kinds.small)
-            + lines_height(cell.name.len(), kinds.body)
-            + lines_height(cell.sub.len(), kinds.small)
+        let sub = if beside {
+            0
+        } else {
+            lines_height(cell.sub.len(), kinds.small)
+        };
+        reading_height(cell.reading.len(), kinds.small) + lines_height(cell.name.len(), kinds.body) + sub
     };
     // A16: all options of a contest are equal in size, on all its pages.
     let height = cells
@@ -495,19 +520,39 @@ fn options(run: &[&Block], context: &Context<'_>, width: i32, columns: i32, extr
                 says: cell.says.clone(),
             });
             let mut y = (height - inner(cell)) / 2;
-            for (lines, em) in [
-                (&cell.reading, kinds.small),
-                (&cell.name, kinds.body),
-                (&cell.sub, kinds.small),
-            ] {
-                piece
-                    .captions
-                    .extend(stack(lines, "", em, (x + text_x, y), text_width, Align::Left, false));
-                y += lines_height(lines.len(), em);
+            let mut put = |lines: &[String], em, at: (i32, i32), room, align| {
+                piece.captions.extend(stack(lines, "", em, at, room, align, false));
+            };
+            // A reading stands close over its name.
+            let close = line_height(kinds.small) - reading_height(1, kinds.small);
+            for line in &cell.reading {
+                put(
+                    core::slice::from_ref(line),
+                    kinds.small,
+                    (x + text_x, y - close / 2),
+                    text_width,
+                    Align::Left,
+                );
+                y += reading_height(1, kinds.small);
+            }
+            let name_width = if beside { text_width - party(cell) } else { text_width };
+            put(&cell.name, kinds.body, (x + text_x, y), name_width, Align::Left);
+            if beside {
+                let down = (line_height(kinds.body) - line_height(kinds.small)) / 2;
+                let at = (x + text_x + name_width, y + down);
+                put(&cell.sub, kinds.small, at, text_width - name_width, Align::Right);
+            } else {
+                y += lines_height(cell.name.len(), kinds.body);
+                put(&cell.sub, kinds.small, (x + text_x, y), text_width, Align::Left);
             }
         }
         out.push(piece);
     }
+}
+
+/// Height of so many lines of a reading.
+fn reading_height(count: usize, em: i32) -> i32 {
+    i32::try_from(count).unwrap_or(0) * (em + em / 8)
 }
 
 fn pair(label: &Say, value: &Say, context: &Context<'_>, width: i32, out: &mut Vec<Piece>) {
@@ -561,7 +606,7 @@ fn qr(code: &crate::qr::Code, lines: &[Say], context: &Context<'_>, (width, room
     let modules = code.size() + 2 * crate::qr::QUIET;
     // 0.8 mm a module where there is room: what a telephone at arm's length reads; at most two thirds of the height.
     let side = (metrics.px(800) * modules)
-        .max(metrics.px(30_000))
+        .max(metrics.px(34_000))
         .min(room * 2 / 3)
         .min(width);
     let module = (side / modules).max(1);

@@ -1,8 +1,8 @@
-//! A few words in the middle of the screen, large: 完了, please wait, are you still there.
+//! A few words in the middle of the screen, large: insert your card, please wait, 完了.
 
 use alloc::vec::Vec;
 
-use super::{Align, Context, Line, Page, lines_height, stack};
+use super::{Align, Context, Line, Page, column, lines_height, stack};
 use crate::scene::{Block, Scene};
 use crate::text;
 
@@ -22,14 +22,24 @@ pub(super) fn lay(scene: &Scene, context: &Context<'_>) -> Page {
             break;
         }
     }
+    column::lay(scene, context, &mut out);
     out
 }
 
 fn at(scene: &Scene, context: &Context<'_>, em: i32) -> (Vec<Line>, i32) {
     let margin = context.metrics.gap * 3;
-    let width = context.metrics.width - 2 * margin;
+    let column = column::width(scene, context);
+    let width = context.metrics.width - 2 * margin - column;
     let space = context.kinds.body / 2;
     let mut parts = Vec::new();
+    if let Some(above) = &scene.above {
+        let says = above.text(context.language);
+        parts.push((
+            text::balanced(&says, context.kinds.body, width),
+            says,
+            context.kinds.body,
+        ));
+    }
     let says = scene.title.text(context.language);
     parts.push((text::balanced(&says, em, width), says, em));
     for block in &scene.body {

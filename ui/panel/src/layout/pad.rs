@@ -118,23 +118,18 @@ fn words(scene: &Scene, context: &Context<'_>, typed: u8, (x, top, width): (i32,
     }];
     let says = Say::with(Word::PinTyped, &[("n", i64::from(typed))]).text(context.language);
     let em = (context.kinds.body).min(width / 9);
-    out.texts
-        .extend(stack(&dots, &says, em, (x, y + gap / 2), width, Align::Left, false));
+    out.texts.extend(stack(
+        &dots,
+        &says,
+        em,
+        (x + gap, y + gap / 2),
+        width - 2 * gap,
+        Align::Centre,
+        false,
+    ));
     y += line_height(em) + gap / 2;
-    out.areas.insert(
-        0,
-        Area {
-            x: x - gap / 2,
-            y: y - line_height(em),
-            width: width + gap / 2,
-            height: line_height(em),
-            style: Style::Alarm,
-            act: None,
-            mark: 0,
-            chosen: false,
-            says: String::new(),
-        },
-    );
+    out.areas
+        .insert(0, frame((x, y - line_height(em), width, line_height(em)), Style::Field));
     y += gap;
     for block in &scene.body {
         let (say, em, framed) = match block {
@@ -143,20 +138,44 @@ fn words(scene: &Scene, context: &Context<'_>, typed: u8, (x, top, width): (i32,
             _ => continue,
         };
         let says = say.text(context.language);
-        let lines = text::lines(&says, em, width);
-        let height = lines_height(lines.len(), em);
+        let inset = if framed { 2 * context.pad } else { 0 };
+        let lines = text::lines(&says, em, width - 2 * inset);
+        let height = lines_height(lines.len(), em) + inset;
         // Help that has no room is the only thing that may be left out: it is not about this try.
         let help = matches!(say, Say::Word(Word::PinHelp, _));
         if help && y + height > foot {
             continue;
         }
         out.overflow |= y + height > foot;
-        out.texts
-            .extend(stack(&lines, &says, em, (x, y), width, Align::Left, false));
-        let _ = framed;
+        out.texts.extend(stack(
+            &lines,
+            &says,
+            em,
+            (x + inset, y + inset / 2),
+            width - 2 * inset,
+            Align::Left,
+            false,
+        ));
+        if framed {
+            out.areas.insert(0, frame((x, y, width, height), Style::Alarm));
+        }
         y += height + gap / 2;
     }
     out.overflow |= y - gap / 2 > foot;
+}
+
+fn frame((x, y, width, height): (i32, i32, i32, i32), style: Style) -> Area {
+    Area {
+        x,
+        y,
+        width,
+        height,
+        style,
+        act: None,
+        mark: 0,
+        chosen: false,
+        says: String::new(),
+    }
 }
 
 /// Gives the top of what is drawn.
