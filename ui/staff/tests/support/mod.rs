@@ -397,9 +397,9 @@ impl Town {
             pair: [kiosk as u8; 16],
             role,
             layout: MediumLayout {
-                sector: 512,
+                sector: 4096,
                 journal: 64,
-                slot: 64,
+                slot: 8,
                 cast: 64,
                 spoiled: 16,
             },
