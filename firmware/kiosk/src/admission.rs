@@ -2,7 +2,9 @@
 //!
 //! Nothing of the card, its certificate or its roll entry leaves this module; no log line, record or message is made here.
 
-use card::{CardError, CertificateError, CertificateVerifier, Date, KeyUse, MAX_OBJECT, Pin, Piv, Slot, Transmit, TransmitError};
+use card::{
+    CardError, CertificateError, CertificateVerifier, Date, KeyUse, MAX_OBJECT, Pin, Piv, Slot, Transmit, TransmitError,
+};
 use election::group::Point;
 use election::package::Package;
 use election::roll::{self, Delta};
@@ -115,10 +117,16 @@ async fn checked<T: Transmit, V: CertificateVerifier>(
     }
     piv.verify(pin).await.map_err(card)?;
     let mut buffer = Zeroizing::new([0; MAX_OBJECT]);
-    let certificate = piv.certificate(Slot::KeyManagement, buffer.as_mut()).await.map_err(card)?;
+    let certificate = piv
+        .certificate(Slot::KeyManagement, buffer.as_mut())
+        .await
+        .map_err(card)?;
     let key = certified(gate.certificates, gate.package, certificate, KeyUse::Agree)
         .map_err(|error| Refusal::Card(WrongCard::Certificate(error)))?;
-    let mut point = key.as_bytes().try_into().map_err(|_| Refusal::Card(WrongCard::Unsuitable))?;
+    let mut point = key
+        .as_bytes()
+        .try_into()
+        .map_err(|_| Refusal::Card(WrongCard::Unsuitable))?;
     let mut entry = roll::piv_entry(&point);
     point.zeroize();
     let style = roll::style(&gate.package.roll, gate.delta, &entry);

@@ -190,6 +190,24 @@ pub async fn accept<'p, S: Store>(
     Ok(Ok(package))
 }
 
+/// Forgets the keys of a closed kiosk, so that it can be registered anew for another epoch or election: a closing ends the row of
+/// its key on the ledger. Which package was accepted last is kept, so that an older one stays refused.
+///
+/// # Errors
+/// [`StoreError`]; called again it goes on.
+pub async fn retire<S: Store>(store: &mut S) -> Result<(), StoreError> {
+    for item in [
+        Item::Secret,
+        Item::Request,
+        Item::Registration,
+        Item::Progress,
+        Item::Identity,
+    ] {
+        store.erase(item).await?;
+    }
+    Ok(())
+}
+
 /// The stored registration's body.
 pub async fn registration<S: Store>(store: &mut S, buffer: &mut [u8; 512]) -> Result<Option<Registration>, StoreError> {
     let Some(length) = store.read(Item::Registration, buffer).await? else {

@@ -262,7 +262,8 @@ pub enum StaffScreen<'a> {
         /// What the box holds.
         counts: Counts,
     },
-    /// Closed: witnesses write the words down. [`Touch::Confirm`] ends the run.
+    /// Closed: witnesses write the words down. [`Touch::Confirm`] ends the run. When nothing is unsent or there is no network,
+    /// [`StaffTouch::Retire`] forgets the keys, so that the kiosk can be registered for the next epoch.
     Closed(ClosedScreen<'a>),
 }
 
@@ -425,6 +426,8 @@ pub enum StaffTouch {
     Close,
     /// Take over from another kiosk.
     TakeOver,
+    /// Make a closed kiosk ready for another epoch.
+    Retire,
     /// The epoch's number.
     Epoch(u8),
 }

@@ -113,7 +113,13 @@ impl<P: Platform> Desk<'_, P> {
     }
 
     /// One card; asked for again until one does or the act is called off.
-    async fn one(&mut self, package: &Package<'_>, act: &Act<'_>, number: u8, not: Option<&PublicKey>) -> Option<StaffSignature> {
+    async fn one(
+        &mut self,
+        package: &Package<'_>,
+        act: &Act<'_>,
+        number: u8,
+        not: Option<&PublicKey>,
+    ) -> Option<StaffSignature> {
         loop {
             let screen = Screen::Staff(StaffScreen::InsertCard {
                 action: act.action,
@@ -121,13 +127,7 @@ impl<P: Platform> Desk<'_, P> {
             });
             self.panel.show(&screen);
             loop {
-                match select3(
-                    self.reader.wait_insert(),
-                    self.panel.next(),
-                    self.clock.sleep(PATIENCE),
-                )
-                .await
-                {
+                match select3(self.reader.wait_insert(), self.panel.next(), self.clock.sleep(PATIENCE)).await {
                     Either3::First(Ok(())) => break,
                     // The reader may come back.
                     Either3::First(Err(_)) => self.clock.sleep(1_000).await,
@@ -208,7 +208,10 @@ impl<P: Platform> Desk<'_, P> {
     ) -> Result<StaffSignature, Option<WrongStaffCard>> {
         let key = certified(certificates, package, certificate, KeyUse::Sign)
             .map_err(|error| Some(WrongStaffCard::Certificate(error)))?;
-        let key: PublicKey = key.as_bytes().try_into().map_err(|_| Some(WrongStaffCard::Unreadable))?;
+        let key: PublicKey = key
+            .as_bytes()
+            .try_into()
+            .map_err(|_| Some(WrongStaffCard::Unreadable))?;
         let roster = package.genesis.card(&key).ok_or(Some(WrongStaffCard::NotStaff))?;
         if roster.roles & act.role() == 0 {
             return Err(Some(WrongStaffCard::NoRight));

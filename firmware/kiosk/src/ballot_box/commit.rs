@@ -36,7 +36,9 @@ impl Broken {
 
     fn write(fault: WriteFault, record: bool) -> Self {
         Self {
-            fault: fault.error.map_or(Fault::ReadBack(fault.role), |error| Fault::Medium(fault.role, error)),
+            fault: fault
+                .error
+                .map_or(Fault::ReadBack(fault.role), |error| Fault::Medium(fault.role, error)),
             recorded: match (record, fault.original_done) {
                 (true, true) => Recorded::Yes,
                 // What a medium that failed holds is known after a restart.
@@ -83,7 +85,8 @@ impl<M: Medium, L: Leaves> BallotBox<'_, M, L> {
             1 if self.log.is_open() => self.append(&Event::Interrupted).await?,
             _ => return Err(Broken::no(Fault::Deficit { missing })),
         }
-        if self.log.is_open() {
+        // A kiosk that starts again and again must not fill the journal that its closing needs.
+        if self.log.is_open() && self.free() > 0 {
             self.append(&Event::Started).await?;
         }
         Ok(())
@@ -135,8 +138,12 @@ impl<M: Medium, L: Leaves> BallotBox<'_, M, L> {
         let bytes = bytes.ok_or(Broken::no(Fault::Buffers))?;
         let sectors = bytes.len() / layout.sector_len().max(1);
         let place = self.log.end;
-        let end = u32::try_from(sectors).ok().and_then(|sectors| place.checked_add(sectors));
-        let end = end.filter(|end| *end <= layout.journal).ok_or(Broken::no(Fault::NoRoom))?;
+        let end = u32::try_from(sectors)
+            .ok()
+            .and_then(|sectors| place.checked_add(sectors));
+        let end = end
+            .filter(|end| *end <= layout.journal)
+            .ok_or(Broken::no(Fault::NoRoom))?;
         self.broken = true;
         self.media
             .write_both(layout.journal_offset(place), bytes)
@@ -144,7 +151,9 @@ impl<M: Medium, L: Leaves> BallotBox<'_, M, L> {
             .map_err(|fault| Broken::write(fault, false))?;
         self.broken = false;
         self.log.end = end;
-        let payload = bytes.get(ENTRY_HEADER..ENTRY_HEADER.saturating_add(length)).unwrap_or(&[]);
+        let payload = bytes
+            .get(ENTRY_HEADER..ENTRY_HEADER.saturating_add(length))
+            .unwrap_or(&[]);
         if self.log.take(kind, payload) {
             Ok(place)
         } else {
@@ -175,7 +184,10 @@ impl<M: Medium, L: Leaves> BallotBox<'_, M, L> {
         if kind == Kind::Cast && self.index.has_tag(tag) {
             return Err(Broken::no(Fault::Defect));
         }
-        let place = self.index.draw(layout.range(kind), rng).ok_or(Broken::no(Fault::NoRoom))?;
+        let place = self
+            .index
+            .draw(layout.range(kind), rng)
+            .ok_or(Broken::no(Fault::NoRoom))?;
         let bytes = record::seal(slot, layout.sector_len(), &self.label.election, kind, tag, length)
             .filter(|bytes| bytes.len() <= layout.slot_len())
             .ok_or(Broken::no(Fault::Buffers))?;

@@ -49,7 +49,11 @@ impl<T> Found<T> {
 
 /// Reads a big-endian `u32` at `at`.
 pub fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
-    bytes.get(at..at.checked_add(4)?)?.try_into().ok().map(u32::from_be_bytes)
+    bytes
+        .get(at..at.checked_add(4)?)?
+        .try_into()
+        .ok()
+        .map(u32::from_be_bytes)
 }
 
 /// Copies `from` to `to[at..]`; false if it does not fit.

@@ -78,7 +78,8 @@ impl Label {
         let Ok(length) = u16::try_from(payload.len()) else {
             return false;
         };
-        let good = put(header, 0, &MAGIC) && put(header, 8, &VERSION.to_be_bytes()) && put(header, 10, &length.to_be_bytes());
+        let good =
+            put(header, 0, &MAGIC) && put(header, 8, &VERSION.to_be_bytes()) && put(header, 10, &length.to_be_bytes());
         let crc = frame::checksum(&[0; 32], header.get(..24).unwrap_or(&[]), payload);
         good && put(header, 24, &crc)
     }

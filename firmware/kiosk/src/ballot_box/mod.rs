@@ -26,8 +26,6 @@ pub use commit::Broken;
 pub use durable::Durable;
 #[cfg(test)]
 pub(crate) use durable::proof_for_tests;
-#[cfg(test)]
-pub(crate) use tests::media as media_for_tests;
 pub use election::batch::Kind;
 pub use fault::{MediaFault, Role};
 pub use index::Row;
@@ -40,6 +38,8 @@ pub use reader::{Item, Reader, ReaderError, SlotState, format};
 pub use record::Record;
 pub use scan::{LastVoter, Log};
 pub use takeover::{Proposal, propose, rebind};
+#[cfg(test)]
+pub(crate) use tests::media as media_for_tests;
 
 use election::batch;
 use election::hash::Digest;
@@ -114,7 +114,9 @@ impl Memory<'_> {
 /// Entries of the largest batch.
 #[must_use]
 pub fn entries_len(layout: &Layout, k: usize) -> usize {
-    usize::try_from(layout.spoiled).unwrap_or(usize::MAX).saturating_add(k.saturating_mul(2))
+    usize::try_from(layout.spoiled)
+        .unwrap_or(usize::MAX)
+        .saturating_add(k.saturating_mul(2))
 }
 
 /// Bytes of a buffer that holds any slot and any journal entry.
@@ -128,6 +130,9 @@ pub fn buffer_len(layout: &Layout, k: usize) -> usize {
     layout.slot_len().max(entry.div_ceil(sector).saturating_mul(sector))
 }
 
+/// Journal sectors that voters leave free: for staff, starts and repairs.
+const SPARE: u32 = 32;
+
 /// The mounted box.
 pub struct BallotBox<'b, M, L> {
     media: Pair<M>,
@@ -138,6 +143,8 @@ pub struct BallotBox<'b, M, L> {
     entries: &'b mut [batch::Entry],
     log: Log,
     void: u32,
+    /// Votes of a batch.
+    batch: usize,
     /// After a failed write nothing more is written: only a restart finds out what stands.
     broken: bool,
 }
@@ -183,10 +190,29 @@ impl<M, L> BallotBox<'_, M, L> {
     /// Votes that still fit: slots, and the log's room.
     #[must_use]
     pub fn free(&self) -> u32 {
-        let slots = self.index.free(self.label.layout.range(Kind::Cast));
-        let reserve = 16 + u32::try_from(self.scratch.len()).unwrap_or(0) / self.label.layout.sector.max(1) * 2;
-        let journal = self.label.layout.journal.saturating_sub(self.log.end).saturating_sub(reserve) / 3;
-        slots.min(journal)
+        let layout = &self.label.layout;
+        let slots = self.index.free(layout.range(Kind::Cast));
+        let sectors = |bytes: usize| {
+            let bytes = bytes.saturating_add(journal::ENTRY_HEADER);
+            u32::try_from(bytes.div_ceil(layout.sector_len().max(1))).unwrap_or(u32::MAX)
+        };
+        let proof = sectors(election::ledger::MAX_PROOF.saturating_add(32));
+        // What must still fit after the last voter: closing, the last batch, and a proof of everything that waits for one.
+        let reserve = sectors(batch::max_len(self.entries.len()))
+            .saturating_add(SPARE)
+            .saturating_add(proof.saturating_mul(self.log.pending().saturating_add(1)));
+        let k = u32::try_from(self.batch).unwrap_or(u32::MAX).max(1);
+        // Two events, and a share of a batch and its proof.
+        let vote = sectors(batch::max_len(self.batch))
+            .saturating_add(proof)
+            .div_ceil(k)
+            .saturating_add(2);
+        slots.min(self.room().saturating_sub(reserve) / vote)
+    }
+
+    /// Free sectors of the journal.
+    pub(super) const fn room(&self) -> u32 {
+        self.label.layout.journal.saturating_sub(self.log.end)
     }
 
     /// Challenges that still fit.

@@ -68,7 +68,9 @@ pub async fn label_of<M: Medium + ?Sized>(medium: &mut M, role: Role) -> Result<
             return Err(MediaFault::TooSmall(role));
         }
         for index in 1..LABELS {
-            read_tolerant(medium, layout.label_offset(index), &mut bytes).await.map_err(device)?;
+            read_tolerant(medium, layout.label_offset(index), &mut bytes)
+                .await
+                .map_err(device)?;
             match Label::read(&bytes) {
                 Found::Whole(Ok(label)) => newest = Some(label),
                 Found::Whole(Err(_)) => return Err(MediaFault::Version(role)),
@@ -169,7 +171,8 @@ impl<'b, M: Medium, L: Leaves> BallotBox<'b, M, L> {
         let label = label_of(&mut original, Role::Original).await?;
         let other = label_of(&mut duplicate, Role::Duplicate).await?;
         expected.pair(&label, &other)?;
-        if !memory.fits(&label.layout, expected.batch) || spare.len() < super::buffer_len(&label.layout, expected.batch) {
+        if !memory.fits(&label.layout, expected.batch) || spare.len() < super::buffer_len(&label.layout, expected.batch)
+        {
             return Err(MediaFault::Sizes);
         }
         let slots = usize::try_from(label.layout.slots()).unwrap_or(usize::MAX);
@@ -196,7 +199,9 @@ impl<'b, M: Medium, L: Leaves> BallotBox<'b, M, L> {
         mount.repair_journal().await?;
         mount.repair_slots(rng).await?;
         let (layout, election, kiosk) = (mount.label.layout, mount.label.election, mount.label.kiosk);
-        let Mount { media, index, log, a, .. } = &mut mount;
+        let Mount {
+            media, index, log, a, ..
+        } = &mut mount;
         scan::outbox(media, &layout, &election, &kiosk, log, index, a).await?;
         let found = mount.found;
         Ok((
@@ -209,6 +214,7 @@ impl<'b, M: Medium, L: Leaves> BallotBox<'b, M, L> {
                 entries: mount.entries,
                 log: mount.log,
                 void: mount.void,
+                batch: expected.batch,
                 broken: false,
             },
             found,
@@ -329,7 +335,11 @@ impl<M: Medium, L: Leaves> Mount<'_, '_, M, L> {
                     .retain(|(number, _, lacks)| *number != head.sequence || holder.is_some_and(|has| has != *lacks));
                 continue;
             }
-            let bytes = if holder == Some(Role::Duplicate) { &*self.b } else { &*self.a };
+            let bytes = if holder == Some(Role::Duplicate) {
+                &*self.b
+            } else {
+                &*self.a
+            };
             let payload = scan::payload(bytes, &head);
             if !self.log.take(head.kind, payload) {
                 return Err(MediaFault::Log);
@@ -340,7 +350,10 @@ impl<M: Medium, L: Leaves> Mount<'_, '_, M, L> {
                 let offset = layout.journal_offset(at);
                 if self.media.is_free(lacks, offset, padded).await.map_err(device(lacks))? {
                     let bytes = bytes.get(..padded).ok_or(MediaFault::Sizes)?;
-                    self.media.write_one(lacks, offset, bytes).await.map_err(written(lacks))?;
+                    self.media
+                        .write_one(lacks, offset, bytes)
+                        .await
+                        .map_err(written(lacks))?;
                     self.found.copied += 1;
                 } else if self.singles.push((head.sequence, at, lacks)).is_err() {
                     self.found.single += 1;
@@ -368,7 +381,10 @@ impl<M: Medium, L: Leaves> Mount<'_, '_, M, L> {
             let padded = head.padded(layout.sector_len()).ok_or(MediaFault::Log)?;
             let bytes = self.a.get(..padded).ok_or(MediaFault::Sizes)?;
             let offset = layout.journal_offset(self.log.end);
-            self.media.write_one(lacks, offset, bytes).await.map_err(written(lacks))?;
+            self.media
+                .write_one(lacks, offset, bytes)
+                .await
+                .map_err(written(lacks))?;
             self.log.end = next;
             self.found.copied += 1;
         }
@@ -382,7 +398,10 @@ impl<M: Medium, L: Leaves> Mount<'_, '_, M, L> {
             let Some(row) = self.index.rows().get(at).copied() else {
                 continue;
             };
-            let Some(lacks) = [Role::Original, Role::Duplicate].into_iter().find(|role| !row.on(*role)) else {
+            let Some(lacks) = [Role::Original, Role::Duplicate]
+                .into_iter()
+                .find(|role| !row.on(*role))
+            else {
                 continue;
             };
             let has = lacks.other();

@@ -43,6 +43,8 @@ pub enum Unproven {
     Form,
     /// It does not hold.
     Proof(election::ledger::ProofError),
+    /// It holds, but the journal has no room for it: what waits leaves on the medium.
+    NoRoom,
     /// It holds, but could not be written.
     Broken(Broken),
 }
@@ -53,6 +55,7 @@ impl fmt::Display for Unproven {
             Self::NotAwaited => f.write_str("a proof of something this kiosk does not wait for"),
             Self::Form => f.write_str("not a commit proof"),
             Self::Proof(error) => error.fmt(f),
+            Self::NoRoom => f.write_str("the journal is full: what has not left leaves on the medium"),
             Self::Broken(_) => f.write_str("the proof holds, but the media failed"),
         }
     }
@@ -85,14 +88,21 @@ impl<M: Medium, L: Leaves> BallotBox<'_, M, L> {
     ///
     /// # Errors
     /// [`Broken`].
-    pub async fn write_batch<R: Uniform + ?Sized>(&mut self, k: usize, signer: &Signer, rng: &mut R) -> Result<(), Broken> {
+    pub async fn write_batch<R: Uniform + ?Sized>(
+        &mut self,
+        k: usize,
+        signer: &Signer,
+        rng: &mut R,
+    ) -> Result<(), Broken> {
         let mut left = u32::try_from(self.index.unsent()).map_err(|_| defect())?;
         let mut wanted = u32::try_from(k).map_err(|_| defect())?;
         let ordinal = self.log.outbox.batches.saturating_add(1);
         let mut count = 0;
         // Selection sampling (Knuth, TAOCP 2, 3.4.2, algorithm S): every k of the unsent with the same probability.
         for at in 0..self.index.rows().len() {
-            let Some(row) = self.index.rows().get(at).copied() else { continue };
+            let Some(row) = self.index.rows().get(at).copied() else {
+                continue;
+            };
             if row.kind != Kind::Cast || row.batch != 0 || wanted == 0 {
                 continue;
             }
@@ -146,7 +156,13 @@ impl<M: Medium, L: Leaves> BallotBox<'_, M, L> {
     }
 
     /// Signs and writes a batch of the first `count` entries, and marks their rows.
-    async fn sign_batch(&mut self, count: usize, ordinal: u32, closing: Option<Digest>, signer: &Signer) -> Result<(), Broken> {
+    async fn sign_batch(
+        &mut self,
+        count: usize,
+        ordinal: u32,
+        closing: Option<Digest>,
+        signer: &Signer,
+    ) -> Result<(), Broken> {
         let entries = self.entries.get_mut(..count).ok_or_else(buffers)?;
         entries.sort_unstable_by_key(|entry| entry.code);
         let draft = Draft {
@@ -312,6 +328,14 @@ impl<M: Medium, L: Leaves> BallotBox<'_, M, L> {
             _ => None,
         };
         let length = proof.len().saturating_add(hash.len());
+        let sector = self.label.layout.sector_len().max(1);
+        let needed = length.saturating_add(ENTRY_HEADER).div_ceil(sector);
+        let needed = u32::try_from(needed).unwrap_or(u32::MAX);
+        // While polls are open, what the closing needs comes first.
+        let kept = if self.log.is_closed() { 0 } else { super::SPARE };
+        if needed.saturating_add(kept) > self.room() {
+            return Err(Unproven::NoRoom);
+        }
         let body = self.scratch.get_mut(ENTRY_HEADER..).unwrap_or_default();
         if !super::frame::put(body, 0, &hash) || !super::frame::put(body, hash.len(), proof) {
             return Err(Unproven::Broken(buffers()));
@@ -323,7 +347,10 @@ impl<M: Medium, L: Leaves> BallotBox<'_, M, L> {
         }
         self.log.outbox.pending = self.log.outbox.pending.saturating_sub(1);
         self.log.outbox.first = None;
-        let mut walk = Walk::from(place.saturating_add(sectors(&head, &layout)), head.sequence.saturating_add(1));
+        let mut walk = Walk::from(
+            place.saturating_add(sectors(&head, &layout)),
+            head.sequence.saturating_add(1),
+        );
         while self.log.outbox.pending > 0 {
             let next = walk
                 .next(&mut self.media, &layout, &election, end, self.scratch)
@@ -361,7 +388,9 @@ impl<M: Medium, L: Leaves> BallotBox<'_, M, L> {
         if !self.log.outbox.ended {
             let mut count = 0;
             for at in 0..self.index.rows().len() {
-                let Some(row) = self.index.rows().get(at).copied() else { continue };
+                let Some(row) = self.index.rows().get(at).copied() else {
+                    continue;
+                };
                 if row.kind == Kind::Spoiled || row.batch == 0 {
                     self.entry_of(at, count).await?;
                     count += 1;

@@ -57,7 +57,9 @@ pub async fn format<M: Medium + ?Sized>(medium: &mut M, label: &Label, sector: &
     if !layout.valid() || geometry.size < layout.size() || !layout.sector.is_multiple_of(geometry.sector.max(1)) {
         return Err(MediaFault::TooSmall(role));
     }
-    let sector = sector.get_mut(..layout.sector_len()).ok_or(MediaFault::TooSmall(role))?;
+    let sector = sector
+        .get_mut(..layout.sector_len())
+        .ok_or(MediaFault::TooSmall(role))?;
     let count = u32::try_from(layout.size() / u64::from(layout.sector)).map_err(|_| MediaFault::TooSmall(role))?;
     for place in 0..count {
         medium
@@ -138,7 +140,9 @@ impl<M: Medium> Reader<M> {
     /// # Errors
     /// [`ReaderError`].
     pub async fn open(mut medium: M) -> Result<Self, ReaderError> {
-        let label = label_of(&mut medium, Role::Original).await.map_err(ReaderError::Media)?;
+        let label = label_of(&mut medium, Role::Original)
+            .await
+            .map_err(ReaderError::Media)?;
         Ok(Self {
             media: Pair {
                 original: NoSecond::Medium(medium),
@@ -256,7 +260,11 @@ impl<M: Medium> Reader<M> {
         }
         let election: Digest = self.label.election;
         let bytes = buffer.get_mut(..layout.slot_len()).ok_or(ReaderError::Buffer)?;
-        if !self.media.read(Role::Original, layout.slot_offset(index), bytes).await? {
+        if !self
+            .media
+            .read(Role::Original, layout.slot_offset(index), bytes)
+            .await?
+        {
             return Ok(SlotState::Void);
         }
         Ok(match record::read(bytes, &election) {

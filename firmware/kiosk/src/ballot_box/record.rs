@@ -23,7 +23,14 @@ pub struct Record<'b> {
 
 /// Completes a slot whose ballot of `length` bytes already lies behind the header: writes the header, zeros what is left of the last
 /// sector, and gives the bytes to be written (whole sectors). `None` if it does not fit.
-pub fn seal<'s>(slot: &'s mut [u8], sector: usize, election: &Digest, kind: Kind, tag: &[u8; 32], length: usize) -> Option<&'s [u8]> {
+pub fn seal<'s>(
+    slot: &'s mut [u8],
+    sector: usize,
+    election: &Digest,
+    kind: Kind,
+    tag: &[u8; 32],
+    length: usize,
+) -> Option<&'s [u8]> {
     let end = RECORD_HEADER.checked_add(length)?;
     let padded = end.checked_next_multiple_of(sector)?;
     let slot = slot.get_mut(..padded)?;

@@ -319,7 +319,11 @@ pub async fn outbox<M: Medium>(
     let device = |error| MediaFault::Device(Role::Original, error);
     let mut walk = Walk::new();
     let mut out = Outbox::default();
-    while let Some((at, head)) = walk.next(media, layout, election, log.end, buffer).await.map_err(device)? {
+    while let Some((at, head)) = walk
+        .next(media, layout, election, log.end, buffer)
+        .await
+        .map_err(device)?
+    {
         if head.kind != EntryKind::Transaction {
             continue;
         }
@@ -341,7 +345,12 @@ pub async fn outbox<M: Medium>(
                 let this = batch.header.hash();
                 out.batches += 1;
                 let (ordinal, kind) = (out.batches, election::batch::Kind::Cast);
-                for entry in batch.entries.iter().map_while(Result::ok).filter(|entry| entry.kind == kind) {
+                for entry in batch
+                    .entries
+                    .iter()
+                    .map_while(Result::ok)
+                    .filter(|entry| entry.kind == kind)
+                {
                     if let Some(row) = index.find_leaf(&entry.leaf) {
                         row.batch = ordinal;
                     }

@@ -63,7 +63,11 @@ pub async fn propose<M: Medium, L: Leaves>(
         (false, true) => (Role::Original, Role::Duplicate),
         _ => return Err(MediaFault::NotAPair),
     };
-    let (old, new) = if surviving == Role::Original { (one, two) } else { (two, one) };
+    let (old, new) = if surviving == Role::Original {
+        (one, two)
+    } else {
+        (two, one)
+    };
     expected.check(new, fresh)?;
     // The same rules for the surviving medium, but for whose it is.
     Expected {
@@ -88,7 +92,12 @@ pub async fn propose<M: Medium, L: Leaves>(
         Role::Original => (original, duplicate),
         Role::Duplicate => (duplicate, original),
     };
-    empty(Reader::open(to).await.map_err(reader_fault(fresh))?, fresh, memory.scratch).await?;
+    empty(
+        Reader::open(to).await.map_err(reader_fault(fresh))?,
+        fresh,
+        memory.scratch,
+    )
+    .await?;
     let mut reader = Reader::open(from).await.map_err(reader_fault(surviving))?;
     let count = votes(&mut reader, surviving, leaves, memory).await?;
     let predecessor = predecessor(&mut reader, surviving, &old_label, memory.scratch).await?;
@@ -114,7 +123,10 @@ async fn empty<M: Medium>(mut reader: Reader<M>, role: Role, buffer: &mut [u8]) 
         return Err(MediaFault::NotAPair);
     }
     for slot in 0..reader.slots() {
-        if !matches!(reader.slot(slot, buffer).await.map_err(reader_fault(role))?, SlotState::Free) {
+        if !matches!(
+            reader.slot(slot, buffer).await.map_err(reader_fault(role))?,
+            SlotState::Free
+        ) {
             return Err(MediaFault::NotAPair);
         }
     }
@@ -214,7 +226,12 @@ impl Proposal {
 ///
 /// # Errors
 /// [`MediaFault`]; [`MediaFault::Label`] if there is no free label place.
-pub async fn rebind<M: Medium>(medium: &mut M, proposal: &Proposal, taken: &TakenOver, buffer: &mut [u8]) -> Result<(), MediaFault> {
+pub async fn rebind<M: Medium>(
+    medium: &mut M,
+    proposal: &Proposal,
+    taken: &TakenOver,
+    buffer: &mut [u8],
+) -> Result<(), MediaFault> {
     let role = proposal.surviving;
     let device = |error| MediaFault::Device(role, error);
     let label = Label {
@@ -225,7 +242,10 @@ pub async fn rebind<M: Medium>(medium: &mut M, proposal: &Proposal, taken: &Take
     let sector = buffer.get_mut(..layout.sector_len()).ok_or(MediaFault::Sizes)?;
     for index in 1..LABELS {
         let mut place = [0; MAX_LABEL];
-        medium.read(layout.label_offset(index), &mut place).await.map_err(device)?;
+        medium
+            .read(layout.label_offset(index), &mut place)
+            .await
+            .map_err(device)?;
         if !matches!(Label::read(&place), Found::Free) {
             continue;
         }

@@ -10,7 +10,7 @@ use embassy_sync::mutex::Mutex;
 use super::Stop;
 use super::vault::Vault;
 use crate::ports::{Clock, Lamp, Panel, Platform, Signals};
-use crate::screen::{ClosedScreen, Screen, StaffScreen, Touch};
+use crate::screen::{ClosedScreen, Screen, StaffScreen, StaffTouch, Touch};
 use crate::staff::Desk;
 
 /// How often the number of unsent transactions on the screen is looked at.
@@ -21,7 +21,6 @@ pub(crate) async fn closed<P: Platform>(
     vault: &Mutex<NoopRawMutex, Vault<'_, &mut P::Medium, P::Store>>,
     package: &Package<'_>,
     signer: &Signer,
-    _epoch: u8,
 ) -> Result<Stop, Stop> {
     desk.signals.lamp(Lamp::Off);
     let hash = {
@@ -49,8 +48,17 @@ pub(crate) async fn closed<P: Platform>(
                 unsent,
             })));
         }
-        if let Either::First(Touch::Confirm) = select(desk.panel.next(), desk.clock.sleep(LOOK)).await {
-            return Ok(Stop::Closed { hash, unsent });
+        match select(desk.panel.next(), desk.clock.sleep(LOOK)).await {
+            Either::First(Touch::Confirm) => return Ok(Stop::Closed { hash, unsent }),
+            Either::First(Touch::Staff(StaffTouch::Retire)) => {
+                let mut vault = vault.lock().await;
+                // With a network the keys are kept until everything has left: only they say whose it is.
+                if unsent == 0 || vault.online.is_none() {
+                    crate::identity::retire(vault.store).await?;
+                    return Ok(Stop::Restart);
+                }
+            }
+            _ => {}
         }
     }
 }

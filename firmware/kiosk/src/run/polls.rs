@@ -23,7 +23,9 @@ use crate::ballot_box::{Counts, RECORD_HEADER};
 use crate::form::Form;
 use crate::ports::{CardReader, Clock, Lamp, Panel, Platform, ReaderError, Signals};
 use crate::random::Random;
-use crate::screen::{Fault, Phase as KioskPhase, Recorded, Screen, StaffAction, StaffScreen, StaffTouch, Touch, ZeroReport};
+use crate::screen::{
+    Fault, Phase as KioskPhase, Recorded, Screen, StaffAction, StaffScreen, StaffTouch, Touch, ZeroReport,
+};
 use crate::session::{CHALLENGES, Effect, Input, MAX_CONTESTS, Phase, Place, Record, Selected, State, Tag, WrongCard};
 use crate::staff::{Act, Desk};
 
@@ -315,7 +317,10 @@ impl<P: Platform> Polls<'_, '_, '_, P> {
         choices.extend(voting.selected().iter().copied().map(Selected::bits));
         let end = RECORD_HEADER.saturating_add(layout.ballot_len());
         let out = self.slot.get_mut(RECORD_HEADER..end).ok_or(during(Fault::Buffers))?;
-        let secrets = self.secrets.get_mut(..layout.selections()).ok_or(during(Fault::Buffers))?;
+        let secrets = self
+            .secrets
+            .get_mut(..layout.selections())
+            .ok_or(during(Fault::Buffers))?;
         let encrypted = ballot::encrypt(
             self.election,
             self.config.station,
@@ -357,7 +362,10 @@ impl<P: Platform> Polls<'_, '_, '_, P> {
             .get(usize::from(page))
             .map(election::manifest::ContestShape::selections)
             .ok_or(Fault::Defect)?;
-        let secrets = self.secrets.get(first..first.saturating_add(count)).ok_or(Fault::Buffers)?;
+        let secrets = self
+            .secrets
+            .get(first..first.saturating_add(count))
+            .ok_or(Fault::Buffers)?;
         self.opening.zeroize();
         let out = self
             .opening

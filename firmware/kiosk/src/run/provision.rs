@@ -40,7 +40,10 @@ pub(crate) async fn register<P: Platform>(
     store.write(Item::Request, body).await?;
     let kiosk = identity.kiosk();
     loop {
-        let screen = Screen::Staff(StaffScreen::Provision { kiosk: &kiosk, software });
+        let screen = Screen::Staff(StaffScreen::Provision {
+            kiosk: &kiosk,
+            software,
+        });
         desk.wait_for(&screen, &[Touch::Confirm]).await;
         let act = Act {
             action: StaffAction::Provision,
@@ -56,7 +59,9 @@ pub(crate) async fn register<P: Platform>(
             staff: staff_pair(pair, &mut staff),
         };
         let length = wire::encode(&transaction, out).map_err(|_| Fault::Defect)?.len();
-        store.write(Item::Registration, out.get(..length).unwrap_or(&[])).await?;
+        store
+            .write(Item::Registration, out.get(..length).unwrap_or(&[]))
+            .await?;
         return Ok(length);
     }
 }

@@ -41,7 +41,15 @@ async fn inner<P: Platform>(ports: &mut Ports<P>, config: &Config<'_>, buffers: 
     }
     let identity = Identity::load(rest.store, &mut random).await.map_err(Fault::Identity)?;
     let mut registration = [0; 512];
-    let length = provision::register(&mut desk, rest.store, &package, &identity, config.software, &mut registration).await?;
+    let length = provision::register(
+        &mut desk,
+        rest.store,
+        &package,
+        &identity,
+        config.software,
+        &mut registration,
+    )
+    .await?;
     let registration = registration.get(..length).unwrap_or(&[]);
 
     // The media.
@@ -163,7 +171,7 @@ async fn inner<P: Platform>(ports: &mut Ports<P>, config: &Config<'_>, buffers: 
             .day()
             .await?;
         }
-        closing::closed(&mut desk, &vault, &package, signer, epoch).await
+        closing::closed(&mut desk, &vault, &package, signer).await
     };
     match rest.uplink {
         None => polls.await,
@@ -205,9 +213,10 @@ async fn progressed<S: Store, M, L>(store: &mut S, ballot_box: &BallotBox<'_, M,
         return Ok(());
     };
     let label = ballot_box.label();
-    if progress.election != label.election || progress.epoch != label.epoch {
+    if progress.election != label.election {
         return Ok(());
     }
+    // One set of keys, one pair, one epoch: a second pair would begin a second row of batches under the same key.
     if progress.pair != label.pair {
         return Err(Fault::Media(MediaFault::OtherPair).into());
     }

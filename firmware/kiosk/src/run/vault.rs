@@ -58,7 +58,10 @@ impl<M: Medium, S: Store> Vault<'_, M, S> {
         let mut written = false;
         // Each batch takes k votes: the loop ends.
         while self.ballot_box.batch_due(k) {
-            self.ballot_box.write_batch(k, signer, random).await.map_err(housekeeping)?;
+            self.ballot_box
+                .write_batch(k, signer, random)
+                .await
+                .map_err(housekeeping)?;
             written = true;
         }
         if written { self.remember().await } else { Ok(()) }

@@ -84,7 +84,9 @@ pub enum WrongCard {
 impl fmt::Display for WrongCard {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Mute => f.write_str("what is in the slot does not answer: take it out and check which way round it is"),
+            Self::Mute => {
+                f.write_str("what is in the slot does not answer: take it out and check which way round it is")
+            }
             Self::ReaderGone => f.write_str("the card reader does not work: call staff"),
             Self::Unsuitable => f.write_str("this card is not one for voting"),
             Self::Unreadable => f.write_str("the card cannot be read: insert it again, else call staff"),

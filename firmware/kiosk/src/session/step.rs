@@ -60,7 +60,9 @@ impl State {
             (Phase::Probing | Phase::Refused(_) | Phase::Pin(_) | Phase::Admitting, Input::Removed) => {
                 out.then(Phase::Idle, [Effect::Forget, Effect::Lamp(Lamp::Ready)])
             }
-            (Phase::Refused(WrongCard::ReaderGone), Input::Timeout) => out.then(Phase::Idle, [Effect::Lamp(Lamp::Ready)]),
+            (Phase::Refused(WrongCard::ReaderGone), Input::Timeout) => {
+                out.then(Phase::Idle, [Effect::Lamp(Lamp::Ready)])
+            }
             (Phase::Refused(why), Input::Timeout) => out.then(Phase::Refused(why), [Effect::Lamp(Lamp::Call)]),
             (Phase::Refused(why), Input::Touch(Touch::CallStaff)) => out.then(
                 Phase::Refused(why),
@@ -69,7 +71,9 @@ impl State {
 
             (Phase::Done, Input::Removed) => Phase::Blank,
             // The card lies there: whoever comes next must not take it for theirs.
-            (Phase::Done, Input::Timeout) => out.then(Phase::Done, [Effect::Lamp(Lamp::Call), Effect::Sound(Sound::Call)]),
+            (Phase::Done, Input::Timeout) => {
+                out.then(Phase::Done, [Effect::Lamp(Lamp::Call), Effect::Sound(Sound::Call)])
+            }
             (Phase::Blank, Input::Timeout) | (Phase::Abandoned, Input::Timeout | Input::Touch(Touch::Confirm)) => {
                 out.then(Phase::Idle, [Effect::Lamp(Lamp::Ready)])
             }

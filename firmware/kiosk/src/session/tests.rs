@@ -362,7 +362,10 @@ fn u1_u2_u5_the_whole_path() {
     let (state, seen) = walk(&path, |_, _, _, _| {});
     assert!(matches!(state.phase(), Phase::Done));
     assert_eq!((seen.cast, seen.spoiled, seen.admitted), (1, 1, 1));
-    let (state, _) = walk(&path.into_iter().chain([Do::Removed, Do::Timeout]).collect::<Vec<_>>(), |_, _, _, _| {});
+    let (state, _) = walk(
+        &path.into_iter().chain([Do::Removed, Do::Timeout]).collect::<Vec<_>>(),
+        |_, _, _, _| {},
+    );
     assert!(matches!(state.phase(), Phase::Idle));
 }
 

@@ -214,7 +214,9 @@ fn a4_done_only_after_both_media_are_durable_and_a9_original_then_duplicate() {
     let mut voters = Voters::default();
     for voter in 1..5 {
         power.borrow_mut().trace.clear();
-        play(&mut ballot_box, voter, Act::Vote, &mut voters, &mut rng).unwrap().unwrap();
+        play(&mut ballot_box, voter, Act::Vote, &mut voters, &mut rng)
+            .unwrap()
+            .unwrap();
         // The admission and the vote: each original written and synced, then the duplicate, nothing between.
         let one = [(0, 'w'), (0, 's'), (1, 'w'), (1, 's')];
         assert_eq!(power.borrow().trace, [one, one].concat());
@@ -235,7 +237,9 @@ fn f3_a_failing_medium_halts_and_says_what_is_recorded() {
         let (mut ballot_box, _) = start(&original, &duplicate, 1, &mut lent, &mut rng).unwrap().unwrap();
         open_polls(&mut ballot_box).unwrap().unwrap();
         let mut voters = Voters::default();
-        play(&mut ballot_box, 1, Act::Vote, &mut voters, &mut rng).unwrap().unwrap();
+        play(&mut ballot_box, 1, Act::Vote, &mut voters, &mut rng)
+            .unwrap()
+            .unwrap();
         // Dies after the next admission is written: four steps of it, then the vote.
         let medium = if dead == Role::Original { &original } else { &duplicate };
         let switch = medium.dead.clone();
@@ -245,7 +249,10 @@ fn f3_a_failing_medium_halts_and_says_what_is_recorded() {
             let mut result = None;
             for input in admitted_inputs(2) {
                 let outcome = state.step(input);
-                state = run(ballot_box.commit(outcome, &mut slot, 0, &mut rng)).unwrap().unwrap().state;
+                state = run(ballot_box.commit(outcome, &mut slot, 0, &mut rng))
+                    .unwrap()
+                    .unwrap()
+                    .state;
             }
             *switch.borrow_mut() = true;
             let bytes = ballot(2, 0, 0);
@@ -260,9 +267,16 @@ fn f3_a_failing_medium_halts_and_says_what_is_recorded() {
         assert_eq!(broken.recorded, recorded);
         // Nothing more is taken, whoever comes.
         let outcome = crate::session::State::new().step(crate::session::Input::Inserted);
-        assert!(run(ballot_box.commit(outcome, &mut [], 0, &mut rng)).unwrap().is_ok(), "a card may still be looked at");
+        assert!(
+            run(ballot_box.commit(outcome, &mut [], 0, &mut rng)).unwrap().is_ok(),
+            "a card may still be looked at"
+        );
         let mut next = Voters::default();
-        assert!(play(&mut ballot_box, 3, Act::Vote, &mut next, &mut rng).unwrap().is_err());
+        assert!(
+            play(&mut ballot_box, 3, Act::Vote, &mut next, &mut rng)
+                .unwrap()
+                .is_err()
+        );
         assert!(next.done.is_empty());
         // The media come back to life: the restart says which.
         *switch.borrow_mut() = false;
@@ -272,7 +286,11 @@ fn f3_a_failing_medium_halts_and_says_what_is_recorded() {
         let mut lent = Lent::new();
         let (ballot_box, _) = start(&original, &duplicate, 1, &mut lent, &mut rng).unwrap().unwrap();
         assert_eq!(ballot_box.has_voted(&tag(2)), recorded == Recorded::Yes);
-        let says = if recorded == Recorded::Yes { Recorded::Yes } else { Recorded::No };
+        let says = if recorded == Recorded::Yes {
+            Recorded::Yes
+        } else {
+            Recorded::No
+        };
         assert_eq!(ballot_box.last_voter(), Some(says));
         judge(&original, &voters_with(&voters, 2, recorded), "after the restart");
     }
@@ -323,7 +341,9 @@ fn v9_a_duplicate_that_lies_about_sync_costs_no_vote() {
             let (mut ballot_box, _) = start(&original, &duplicate, 1, &mut lent, &mut rng).unwrap().unwrap();
             open_polls(&mut ballot_box).unwrap().unwrap();
             for voter in 1..5 {
-                play(&mut ballot_box, voter, Act::Vote, &mut voters, &mut rng).unwrap().unwrap();
+                play(&mut ballot_box, voter, Act::Vote, &mut voters, &mut rng)
+                    .unwrap()
+                    .unwrap();
             }
         }
         // Everything since formatting was never durable on the duplicate.
@@ -351,7 +371,9 @@ fn a1_a_second_vote_is_refused_also_after_a_restart() {
         let mut lent = Lent::new();
         let (mut ballot_box, _) = start(&original, &duplicate, 1, &mut lent, &mut rng).unwrap().unwrap();
         open_polls(&mut ballot_box).unwrap().unwrap();
-        play(&mut ballot_box, 1, Act::Vote, &mut voters, &mut rng).unwrap().unwrap();
+        play(&mut ballot_box, 1, Act::Vote, &mut voters, &mut rng)
+            .unwrap()
+            .unwrap();
         assert!(ballot_box.has_voted(&tag(1)));
     }
     let mut lent = Lent::new();
@@ -363,12 +385,19 @@ fn a1_a_second_vote_is_refused_also_after_a_restart() {
     let mut state = crate::session::State::new();
     for input in admitted_inputs(1) {
         let outcome = state.step(input);
-        state = run(ballot_box.commit(outcome, &mut slot, 0, &mut rng)).unwrap().unwrap().state;
+        state = run(ballot_box.commit(outcome, &mut slot, 0, &mut rng))
+            .unwrap()
+            .unwrap()
+            .state;
     }
     let bytes = ballot(1, 9, 0);
     slot[RECORD_HEADER..RECORD_HEADER + bytes.len()].copy_from_slice(&bytes);
     let outcome = state.step(crate::session::Input::Touch(crate::screen::Touch::Cast));
-    assert!(run(ballot_box.commit(outcome, &mut slot, bytes.len(), &mut rng)).unwrap().is_err());
+    assert!(
+        run(ballot_box.commit(outcome, &mut slot, bytes.len(), &mut rng))
+            .unwrap()
+            .is_err()
+    );
     judge(&original, &voters, "original");
 }
 
@@ -389,7 +418,11 @@ fn a11_closed_stays_closed_also_after_a_restart() {
         let (mut ballot_box, _) = start(&original, &duplicate, 1, &mut lent, &mut rng).unwrap().unwrap();
         assert!(ballot_box.log().is_closed() && !ballot_box.log().is_open());
         let mut late = Voters::default();
-        assert!(play(&mut ballot_box, 11, Act::Vote, &mut late, &mut rng).unwrap().is_err());
+        assert!(
+            play(&mut ballot_box, 11, Act::Vote, &mut late, &mut rng)
+                .unwrap()
+                .is_err()
+        );
         assert!(late.done.is_empty());
         let hash = run(ballot_box.finish(&[2; 32], &signer(1))).unwrap().unwrap();
         assert_eq!(hash, run(ballot_box.finish(&[2; 32], &signer(1))).unwrap().unwrap());
@@ -412,7 +445,9 @@ fn a2_v12_storage_order_is_random_and_nothing_else_tells_it() {
         open_polls(&mut ballot_box).unwrap().unwrap();
         let mut voters = Voters::default();
         for voter in 1..4 {
-            play(&mut ballot_box, voter, Act::Vote, &mut voters, &mut rng).unwrap().unwrap();
+            play(&mut ballot_box, voter, Act::Vote, &mut voters, &mut rng)
+                .unwrap()
+                .unwrap();
         }
         let mut reader = run(Reader::open(original.clone())).unwrap().unwrap();
         let mut buffer = vec![0; buffer_len(&LAYOUT, K)];
@@ -436,7 +471,9 @@ fn a2_v12_storage_order_is_random_and_nothing_else_tells_it() {
         let (mut ballot_box, _) = start(&original, &duplicate, 1, &mut lent, &mut rng).unwrap().unwrap();
         open_polls(&mut ballot_box).unwrap().unwrap();
         for voter in order {
-            play(&mut ballot_box, voter, Act::Vote, &mut Voters::default(), &mut rng).unwrap().unwrap();
+            play(&mut ballot_box, voter, Act::Vote, &mut Voters::default(), &mut rng)
+                .unwrap()
+                .unwrap();
         }
         let end = usize::try_from(LAYOUT.slot_offset(0)).unwrap();
         original.disk.borrow().live[..end].to_vec()

@@ -50,7 +50,10 @@ impl Power {
     }
 
     fn next(&mut self) -> u64 {
-        self.chance = self.chance.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        self.chance = self
+            .chance
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
         self.chance >> 33
     }
 }
@@ -59,8 +62,13 @@ impl Power {
 pub struct Lcg(pub u64);
 impl Uniform for Lcg {
     fn below(&mut self, bound: u32) -> Option<u32> {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        u32::try_from((self.0 >> 33) % u64::from(bound.max(1))).ok().filter(|_| bound > 0)
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        u32::try_from((self.0 >> 33) % u64::from(bound.max(1)))
+            .ok()
+            .filter(|_| bound > 0)
     }
 }
 
@@ -172,20 +180,29 @@ impl Medium for Faulty {
     async fn read(&mut self, offset: u64, buffer: &mut [u8]) -> Result<(), MediumError> {
         let disk = self.disk.borrow();
         let offset = usize::try_from(offset).unwrap();
-        let bytes = disk.live.get(offset..offset + buffer.len()).ok_or(MediumError::Bounds)?;
+        let bytes = disk
+            .live
+            .get(offset..offset + buffer.len())
+            .ok_or(MediumError::Bounds)?;
         buffer.copy_from_slice(bytes);
         Ok(())
     }
 
     async fn write(&mut self, offset: u64, data: &[u8]) -> Result<(), MediumError> {
-        assert!(offset.is_multiple_of(512) && data.len().is_multiple_of(512), "whole sectors only");
+        assert!(
+            offset.is_multiple_of(512) && data.len().is_multiple_of(512),
+            "whole sectors only"
+        );
         if *self.dead.borrow() {
             return Err(MediumError::Write);
         }
         let offset = usize::try_from(offset).unwrap();
         {
             let mut disk = self.disk.borrow_mut();
-            let place = disk.live.get_mut(offset..offset + data.len()).ok_or(MediumError::Bounds)?;
+            let place = disk
+                .live
+                .get_mut(offset..offset + data.len())
+                .ok_or(MediumError::Bounds)?;
             assert!(place.iter().all(|byte| *byte == 0xFF), "a cell is written once");
             place.copy_from_slice(data);
             disk.unsynced.push((offset, data.to_vec()));

@@ -44,11 +44,19 @@ fn f6_stray_foreign_swapped_and_doubled_media_are_refused_by_name() {
         refused(&original, &with(|label| label.epoch = 1)),
         MediaFault::OtherEpoch(Role::Duplicate)
     );
-    assert_eq!(refused(&original, &with(|label| label.pair = [1; 16])), MediaFault::NotAPair);
-    assert_eq!(refused(&original, &with(|label| label.layout.cast = 11)), MediaFault::Sizes);
+    assert_eq!(
+        refused(&original, &with(|label| label.pair = [1; 16])),
+        MediaFault::NotAPair
+    );
+    assert_eq!(
+        refused(&original, &with(|label| label.layout.cast = 11)),
+        MediaFault::Sizes
+    );
     // A label with a flipped bit anywhere is never taken for a whole one.
     let mut encoded = [0; 512];
-    let length = election::wire::encode(&label(1, Role::Duplicate, 9), &mut encoded).unwrap().len();
+    let length = election::wire::encode(&label(1, Role::Duplicate, 9), &mut encoded)
+        .unwrap()
+        .len();
     for at in 0..32 + length {
         let damaged = duplicate.image();
         damaged.disk.borrow_mut().live[at] ^= 4;
@@ -56,7 +64,9 @@ fn f6_stray_foreign_swapped_and_doubled_media_are_refused_by_name() {
         assert!(
             matches!(
                 fault,
-                MediaFault::Label(Role::Duplicate) | MediaFault::Stray(Role::Duplicate) | MediaFault::Version(Role::Duplicate)
+                MediaFault::Label(Role::Duplicate)
+                    | MediaFault::Stray(Role::Duplicate)
+                    | MediaFault::Version(Role::Duplicate)
             ),
             "{at} {fault:?}"
         );
@@ -73,7 +83,9 @@ fn f6_two_media_that_say_different_things_are_refused() {
         let mut lent = Lent::new();
         let (mut ballot_box, _) = start(original, duplicate, 1, &mut lent, rng).unwrap().unwrap();
         open_polls(&mut ballot_box).unwrap().unwrap();
-        play(&mut ballot_box, voter, Act::Vote, &mut Voters::default(), rng).unwrap().unwrap();
+        play(&mut ballot_box, voter, Act::Vote, &mut Voters::default(), rng)
+            .unwrap()
+            .unwrap();
     };
     let (a, b) = (original.image(), duplicate.image());
     day(&a, &b, 1, &mut rng);
@@ -98,7 +110,9 @@ fn hostile_bytes_on_a_medium_never_panic() {
         let (mut ballot_box, _) = start(&original, &duplicate, 1, &mut lent, &mut rng).unwrap().unwrap();
         open_polls(&mut ballot_box).unwrap().unwrap();
         for voter in 1..4 {
-            play(&mut ballot_box, voter, Act::Vote, &mut Voters::default(), &mut rng).unwrap().unwrap();
+            play(&mut ballot_box, voter, Act::Vote, &mut Voters::default(), &mut rng)
+                .unwrap()
+                .unwrap();
         }
     }
     use crate::random::Uniform;
@@ -151,9 +165,13 @@ fn f4_a_spare_takes_over_with_the_surviving_medium_and_nothing_is_lost() {
             let mut lent = Lent::new();
             let (mut ballot_box, _) = start(&media[0], &media[1], 1, &mut lent, &mut rng).unwrap().unwrap();
             open_polls(&mut ballot_box).unwrap().unwrap();
-            run(ballot_box.announce(&super::cuts::registration(1))).unwrap().unwrap();
+            run(ballot_box.announce(&super::cuts::registration(1)))
+                .unwrap()
+                .unwrap();
             for voter in 1..6 {
-                play(&mut ballot_box, voter, Act::Vote, &mut voters, &mut rng).unwrap().unwrap();
+                play(&mut ballot_box, voter, Act::Vote, &mut voters, &mut rng)
+                    .unwrap()
+                    .unwrap();
                 while ballot_box.batch_due(K) {
                     run(ballot_box.write_batch(K, &signer(1), &mut rng)).unwrap().unwrap();
                 }
@@ -167,10 +185,19 @@ fn f4_a_spare_takes_over_with_the_surviving_medium_and_nothing_is_lost() {
         };
         let mut lent = Lent::new();
         let mut memory = lent.memory();
-        let proposal = run(propose(&mut original, &mut duplicate, &expected(2), &TestLeaves, &mut memory))
-            .unwrap()
-            .unwrap();
-        assert_eq!((proposal.old, proposal.count, proposal.surviving), (kiosk_id(1), 5, survivor));
+        let proposal = run(propose(
+            &mut original,
+            &mut duplicate,
+            &expected(2),
+            &TestLeaves,
+            &mut memory,
+        ))
+        .unwrap()
+        .unwrap();
+        assert_eq!(
+            (proposal.old, proposal.count, proposal.surviving),
+            (kiosk_id(1), 5, survivor)
+        );
         assert_eq!(proposal.predecessor, [0; 32], "no proof ever came");
         let taken = TakenOver {
             old: proposal.old,
@@ -184,18 +211,28 @@ fn f4_a_spare_takes_over_with_the_surviving_medium_and_nothing_is_lost() {
             start(&original, &duplicate, 2, &mut Lent::new(), &mut rng),
             Err(MediaFault::OtherKiosk(_))
         ));
-        let target = if survivor == Role::Original { &mut original } else { &mut duplicate };
-        run(rebind(target, &proposal, &taken, &mut vec![0; 4096])).unwrap().unwrap();
+        let target = if survivor == Role::Original {
+            &mut original
+        } else {
+            &mut duplicate
+        };
+        run(rebind(target, &proposal, &taken, &mut vec![0; 4096]))
+            .unwrap()
+            .unwrap();
         let mut lent = Lent::new();
         let (mut ballot_box, found) = start(&original, &duplicate, 2, &mut lent, &mut rng).unwrap().unwrap();
         assert!(found.copied >= 10, "{found:?}");
-        run(ballot_box.announce(&super::cuts::registration(2))).unwrap().unwrap();
+        run(ballot_box.announce(&super::cuts::registration(2)))
+            .unwrap()
+            .unwrap();
         assert!(ballot_box.has_voted(&tag(1)));
         assert_eq!(ballot_box.counts().recorded, 5);
         // Nothing of the old kiosk's batches was proven: all five leave again under the new key.
         assert!(ballot_box.batch_due(K));
         assert_eq!(ballot_box.log().pending(), 2, "registration and takeover come first");
-        play(&mut ballot_box, 7, Act::Vote, &mut voters, &mut rng).unwrap().unwrap();
+        play(&mut ballot_box, 7, Act::Vote, &mut voters, &mut rng)
+            .unwrap()
+            .unwrap();
         while ballot_box.batch_due(K) {
             run(ballot_box.write_batch(K, &signer(2), &mut rng)).unwrap().unwrap();
         }

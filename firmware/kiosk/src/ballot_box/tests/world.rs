@@ -182,7 +182,10 @@ pub fn tag(voter: u8) -> Tag {
 pub fn ballot(voter: u8, attempt: u8, session: u32) -> Vec<u8> {
     let mut ballot = vec![b'B', voter, attempt];
     ballot.extend(session.to_be_bytes());
-    ballot.resize(BALLOT - usize::from(voter % 5), voter.wrapping_mul(31).wrapping_add(attempt));
+    ballot.resize(
+        BALLOT - usize::from(voter % 5),
+        voter.wrapping_mul(31).wrapping_add(attempt),
+    );
     ballot
 }
 
@@ -204,10 +207,7 @@ pub fn play(
     let commit = |ballot_box: &mut TestBox<'_>, outcome: Outcome, slot: &mut [u8], length: usize, rng: &mut Lcg| {
         run(ballot_box.commit(outcome, slot, length, rng))
     };
-    let mut inputs = vec![
-        Input::Inserted,
-        Input::Ready { tries_left: 3 },
-    ];
+    let mut inputs = vec![Input::Inserted, Input::Ready { tries_left: 3 }];
     for _ in 0..4 {
         inputs.push(Input::Touch(Touch::Digit(1)));
     }
@@ -333,4 +333,3 @@ pub fn judge(medium: &Faulty, voters: &Voters, context: &str) {
         assert!(done || standing, "a vote nobody cast ({context})");
     }
 }
-

@@ -82,7 +82,11 @@ impl Card {
                 }
             }
             [0x00, 0xCB, 0x3F, 0xFF, ..] => {
-                let key = if data.get(4) == Some(&0x05) { self.sign_key() } else { self.agree_key() };
+                let key = if data.get(4) == Some(&0x05) {
+                    self.sign_key()
+                } else {
+                    self.agree_key()
+                };
                 // The "certificate" of these tests is the key alone; X.509 is the card room's.
                 let mut object = vec![0x53, 35, 0x70, 33];
                 object.extend(key);

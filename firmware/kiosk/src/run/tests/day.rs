@@ -88,7 +88,13 @@ fn kiosk(mode: Mode, seed: u8) -> Machine {
         })
     );
     machine.world.people.borrow_mut().faults.clear();
-    let request = machine.world.items.borrow().get(&(Item::Request as u8)).cloned().unwrap();
+    let request = machine
+        .world
+        .items
+        .borrow()
+        .get(&(Item::Request as u8))
+        .cloned()
+        .unwrap();
     let request: crate::identity::Request = election::wire::decode(&request).unwrap();
     for (role, medium) in [Role::Original, Role::Duplicate].into_iter().zip(&machine.media) {
         let label = Label {
@@ -101,7 +107,9 @@ fn kiosk(mode: Mode, seed: u8) -> Machine {
             layout,
             takeover: None::<TakenOver>,
         };
-        media::run(format(&mut medium.clone(), &label, &mut vec![0; 512])).unwrap().unwrap();
+        media::run(format(&mut medium.clone(), &label, &mut vec![0; 512]))
+            .unwrap()
+            .unwrap();
     }
     machine.media[0].power.borrow_mut().steps = 0;
     machine
@@ -109,7 +117,9 @@ fn kiosk(mode: Mode, seed: u8) -> Machine {
 
 /// What stands on a medium: tag -> choice, opened with the trustees' key.
 fn votes(machine: &Machine, medium: usize, mode: Mode) -> BTreeMap<[u8; 32], Vec<u64>> {
-    let mut reader = media::run(Reader::open(machine.media[medium].clone())).unwrap().unwrap();
+    let mut reader = media::run(Reader::open(machine.media[medium].clone()))
+        .unwrap()
+        .unwrap();
     let mut buffer = vec![0; buffer_len(&machine.layout, 2)];
     let mut found = BTreeMap::new();
     for slot in 0..reader.slots() {
@@ -139,10 +149,19 @@ fn judge(machine: &Machine, mode: Mode) {
     for medium in 0..2 {
         let found = votes(machine, medium, mode);
         for (voter, choice) in &done {
-            assert_eq!(found.get(&tag(machine, *voter)), Some(&choice.to_vec()), "no_ballot_lost: {voter}");
+            assert_eq!(
+                found.get(&tag(machine, *voter)),
+                Some(&choice.to_vec()),
+                "no_ballot_lost: {voter}"
+            );
         }
         let casting = machine.world.people.borrow().casting;
-        let known: Vec<[u8; 32]> = done.keys().copied().chain(casting).map(|voter| tag(machine, voter)).collect();
+        let known: Vec<[u8; 32]> = done
+            .keys()
+            .copied()
+            .chain(casting)
+            .map(|voter| tag(machine, voter))
+            .collect();
         assert!(found.keys().all(|tag| known.contains(tag)), "a vote nobody cast");
     }
 }
@@ -220,10 +239,62 @@ fn a11_closed_stays_closed_through_the_whole_kiosk() {
     machine.world.people.borrow_mut().visits.extend(visits());
     let first = machine.run();
     let sent = machine.world.ledger.borrow().len();
-    machine.world.people.borrow_mut().visits.push_back(voter(6, [1, 1], How::Cast));
+    machine
+        .world
+        .people
+        .borrow_mut()
+        .visits
+        .push_back(voter(6, [1, 1], How::Cast));
     assert_eq!(machine.run(), first, "the same closing again");
     assert_eq!(machine.world.ledger.borrow().len(), sent);
     assert!(!machine.world.people.borrow().done.contains_key(&6));
+    // Nor with a fresh pair of media for the same key.
+    let other = relabelled(&machine);
+    assert_eq!(
+        other.run(),
+        Ran::Ended(Exit::Fault {
+            fault: Fault::Media(MediaFault::OtherPair),
+            recorded: None
+        })
+    );
+}
+
+/// The same kiosk with a freshly formatted pair of another name.
+fn relabelled(machine: &Machine) -> Machine {
+    let package = election::package::Package::open(&machine.package, &desk::authority().public_key()).unwrap();
+    let request = machine
+        .world
+        .items
+        .borrow()
+        .get(&(Item::Request as u8))
+        .cloned()
+        .unwrap();
+    let request: crate::identity::Request = election::wire::decode(&request).unwrap();
+    let power = media::Power::new();
+    let media = [Role::Original, Role::Duplicate].map(|role| {
+        let mut medium = media::Faulty::new(machine.layout.size(), role as u8, &power);
+        let label = Label {
+            election: *package.election(),
+            kiosk: election::ledger::kiosk_id(&request.kiosk.0),
+            station: desk::STATION,
+            epoch: 0,
+            pair: [77; 16],
+            role: role as u8,
+            layout: machine.layout,
+            takeover: None,
+        };
+        media::run(format(&mut medium, &label, &mut vec![0; 512]))
+            .unwrap()
+            .unwrap();
+        medium
+    });
+    Machine {
+        media,
+        world: machine.world.clone(),
+        package: machine.package.clone(),
+        with_uplink: machine.with_uplink,
+        layout: machine.layout,
+    }
 }
 
 #[test]
@@ -232,8 +303,7 @@ fn f2_the_power_may_go_at_every_write_of_a_day() {
         let machine = machine(Mode::Consultation);
         machine.world.people.borrow_mut().visits.extend(visits());
         machine.run();
-        let steps = machine.media[0].power.borrow().steps;
-        steps
+        machine.media[0].power.borrow().steps
     };
     assert!(steps > 100);
     // Every third boundary here, with all ways of tearing in turn; the box alone goes through all of them.
@@ -250,7 +320,10 @@ fn f2_the_power_may_go_at_every_write_of_a_day() {
         let standing = machine.world.people.borrow().casting;
         machine.power_cycle();
         let ended = machine.run();
-        assert!(matches!(ended, Ran::Ended(Exit::Closed { unsent: 0, .. })), "{cut}: {ended:?}");
+        assert!(
+            matches!(ended, Ran::Ended(Exit::Closed { unsent: 0, .. })),
+            "{cut}: {ended:?}"
+        );
         let mut people = machine.world.people.borrow_mut();
         // Whoever was casting either has a vote, was told so by staff and is refused a second one; or voted after the restart.
         if let Some(voter) = standing
@@ -328,7 +401,11 @@ fn a_wrong_pin_costs_two_tries_and_the_last_is_warned_of() {
     assert!(matches!(machine.run(), Ran::Ended(Exit::Closed { .. })));
     let people = machine.world.people.borrow();
     assert_eq!(people.last_tries, 1);
-    assert_eq!(machine.world.cards.borrow()[&0].tries, 1, "the last try is the voter's own");
+    assert_eq!(
+        machine.world.cards.borrow()[&0].tries,
+        1,
+        "the last try is the voter's own"
+    );
     assert_eq!(people.done.keys().copied().collect::<Vec<_>>(), [1]);
     // 3, 2 for this voter; everybody else saw 3.
     assert_eq!(people.tries.iter().filter(|tries| **tries == 2).count(), 1);
@@ -340,26 +417,44 @@ fn a7_v11_two_different_staff_cards_with_the_right_are_needed() {
     {
         let mut people = machine.world.people.borrow_mut();
         // Opening: a voter's card, a helper's card, a staff card twice, then the second one.
-        people.staff.extend([0, desk::HELPER, desk::STAFF[0], desk::STAFF[0], desk::STAFF[1]]);
+        people
+            .staff
+            .extend([0, desk::HELPER, desk::STAFF[0], desk::STAFF[0], desk::STAFF[1]]);
         people.visits.push_back(Visit::Close);
     }
     assert!(matches!(machine.run(), Ran::Ended(Exit::Closed { .. })));
     assert_eq!(
         machine.world.people.borrow().staff_refused,
-        [WrongStaffCard::NotStaff, WrongStaffCard::NoRight, WrongStaffCard::SameCard]
+        [
+            WrongStaffCard::NotStaff,
+            WrongStaffCard::NoRight,
+            WrongStaffCard::SameCard
+        ]
     );
 }
 
 #[test]
 fn f3_a_dead_duplicate_halts_the_kiosk_and_the_restart_says_what_stands() {
     let machine = machine(Mode::Consultation);
-    machine.world.people.borrow_mut().visits.push_back(voter(0, [1, 1], How::Cast));
+    machine
+        .world
+        .people
+        .borrow_mut()
+        .visits
+        .push_back(voter(0, [1, 1], How::Cast));
     assert_eq!(machine.run(), Ran::Waiting, "open, idle");
     machine.power_cycle();
     *machine.media[1].dead.borrow_mut() = true;
-    machine.world.people.borrow_mut().visits.push_back(voter(1, [1, 1], How::Cast));
+    machine
+        .world
+        .people
+        .borrow_mut()
+        .visits
+        .push_back(voter(1, [1, 1], How::Cast));
     // The start itself writes to the log.
-    let Ran::Ended(Exit::Fault { fault, .. }) = machine.run() else { panic!() };
+    let Ran::Ended(Exit::Fault { fault, .. }) = machine.run() else {
+        panic!()
+    };
     assert!(matches!(fault, Fault::Medium(Role::Duplicate, _)), "{fault:?}");
     *machine.media[1].dead.borrow_mut() = false;
     machine.power_cycle();
@@ -461,7 +556,11 @@ fn f4_a_spare_goes_on_with_the_surviving_medium() {
         // The surviving medium hangs on the spare's power now.
         media[survivor].power = media[1 - survivor].power.clone();
         let spare = Machine { media, ..spare };
-        spare.world.ledger.borrow_mut().extend(first.world.ledger.borrow().iter().cloned());
+        spare
+            .world
+            .ledger
+            .borrow_mut()
+            .extend(first.world.ledger.borrow().iter().cloned());
         {
             let mut people = spare.world.people.borrow_mut();
             people.done = first.world.people.borrow().done.clone();
@@ -469,7 +568,11 @@ fn f4_a_spare_goes_on_with_the_surviving_medium() {
             people.visits.push_back(voter(6, [0b001, 0], How::Cast));
             people.visits.push_back(Visit::Close);
         }
-        assert_eq!(spare.run(), Ran::Ended(Exit::Restart), "the takeover is signed and written");
+        assert_eq!(
+            spare.run(),
+            Ran::Ended(Exit::Restart),
+            "the takeover is signed and written"
+        );
         let ended = spare.run();
         assert!(matches!(ended, Ran::Ended(Exit::Closed { unsent: 0, .. })), "{ended:?}");
         {
@@ -490,7 +593,12 @@ fn f4_a_spare_goes_on_with_the_surviving_medium() {
                         assert_eq!(Some(batch.header.previous), taken);
                     }
                     newest = batch.header.hash();
-                    for entry in batch.entries.iter().map(Result::unwrap).filter(|entry| entry.kind == Kind::Cast) {
+                    for entry in batch
+                        .entries
+                        .iter()
+                        .map(Result::unwrap)
+                        .filter(|entry| entry.kind == Kind::Cast)
+                    {
                         assert!(leaves.insert(entry.leaf), "what was proven does not leave again");
                     }
                 }

@@ -125,7 +125,9 @@ pub fn manifest(mode: Mode) -> Vec<u8> {
 }
 
 pub fn joint() -> [u8; 33] {
-    Point::from_projective(&(ProjectivePoint::GENERATOR * trustees())).unwrap().to_bytes()
+    Point::from_projective(&(ProjectivePoint::GENERATOR * trustees()))
+        .unwrap()
+        .to_bytes()
 }
 
 /// A package for station [`STATION`] with all voters but the last on the roll.
@@ -230,7 +232,10 @@ pub fn open(mode: Mode, ballot: &[u8]) -> Vec<u64> {
                 let alpha = Point::from_bytes(selection.alpha).unwrap().projective();
                 let beta = Point::from_bytes(selection.beta).unwrap().projective();
                 let message = beta - alpha * trustees();
-                assert!(message == one || message == ProjectivePoint::IDENTITY, "a vote of 0 or 1");
+                assert!(
+                    message == one || message == ProjectivePoint::IDENTITY,
+                    "a vote of 0 or 1"
+                );
                 if message == one && index < usize::from(shape.options) {
                     bits |= 1 << index;
                 }

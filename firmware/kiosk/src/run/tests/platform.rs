@@ -9,9 +9,7 @@ use std::vec::Vec;
 
 use election::hash::{Digest, sha256};
 use election::ledger::frame::{Reply, Request, read_request, write_reply};
-use election::ledger::{
-    BlockHeader, CommitProof, CommitSignature, Genesis, Transaction, precommit, transaction_hash,
-};
+use election::ledger::{BlockHeader, CommitProof, CommitSignature, Genesis, Transaction, precommit, transaction_hash};
 use election::package::Package;
 use election::wire::{Bytes, Seq, SeqWriter};
 
@@ -112,7 +110,12 @@ impl World {
 
     pub fn insert(&self, number: u8) {
         assert!(self.inside.get().is_none(), "one card at a time");
-        let card = self.cards.borrow().get(&number).cloned().unwrap_or_else(|| Card::new(number));
+        let card = self
+            .cards
+            .borrow()
+            .get(&number)
+            .cloned()
+            .unwrap_or_else(|| Card::new(number));
         *self.slot.borrow_mut() = Some(card);
         self.inside.set(Some(number));
     }
@@ -268,7 +271,10 @@ impl World {
             }
             StaffScreen::ChooseEpoch { .. } => self.touch(Touch::Staff(StaffTouch::Epoch(0))),
             StaffScreen::InsertCard { number, .. } => {
-                let card = people.staff.pop_front().unwrap_or(desk::STAFF[usize::from(*number - 1)]);
+                let card = people
+                    .staff
+                    .pop_front()
+                    .unwrap_or(desk::STAFF[usize::from(*number - 1)]);
                 self.insert(card);
             }
             StaffScreen::CardRefused { why } => {
@@ -311,7 +317,9 @@ impl World {
                 if !ledger.iter().any(|known| known == transaction.0) {
                     ledger.push(transaction.0.to_vec());
                 }
-                write_reply(&Reply::Accepted(transaction_hash(transaction.0)), reply).unwrap().len()
+                write_reply(&Reply::Accepted(transaction_hash(transaction.0)), reply)
+                    .unwrap()
+                    .len()
             }
             Request::Proof(hash) => {
                 let ledger = self.ledger.borrow();
@@ -359,11 +367,15 @@ impl World {
 
 fn discriminant(screen: &Screen<'_>) -> u32 {
     let (outer, inner) = match screen {
-        Screen::Staff(staff) => (std::mem::discriminant(screen), std::format!("{:?}", std::mem::discriminant(staff))),
+        Screen::Staff(staff) => (
+            std::mem::discriminant(screen),
+            std::format!("{:?}", std::mem::discriminant(staff)),
+        ),
         _ => (std::mem::discriminant(screen), String::new()),
     };
     let text = std::format!("{outer:?}{inner}");
-    text.bytes().fold(7, |hash, byte| hash.wrapping_mul(31).wrapping_add(u32::from(byte)))
+    text.bytes()
+        .fold(7, |hash, byte| hash.wrapping_mul(31).wrapping_add(u32::from(byte)))
 }
 
 /// A port onto the world.
@@ -395,7 +407,12 @@ impl Entropy for Port {
     fn fill(&mut self, bytes: &mut [u8]) -> Result<(), EntropyError> {
         for byte in bytes {
             if !self.0.stuck.get() {
-                let next = self.0.entropy.get().wrapping_mul(6_364_136_223_846_793_005).wrapping_add(99);
+                let next = self
+                    .0
+                    .entropy
+                    .get()
+                    .wrapping_mul(6_364_136_223_846_793_005)
+                    .wrapping_add(99);
                 self.0.entropy.set(next);
             }
             *byte = self.0.entropy.get().to_be_bytes()[0];
@@ -458,7 +475,9 @@ impl CardReader for Reader {
 impl Store for Port {
     async fn read(&mut self, item: Item, buffer: &mut [u8]) -> Result<Option<usize>, StoreError> {
         let items = self.0.items.borrow();
-        let Some(bytes) = items.get(&(item as u8)) else { return Ok(None) };
+        let Some(bytes) = items.get(&(item as u8)) else {
+            return Ok(None);
+        };
         buffer
             .get_mut(..bytes.len())
             .ok_or(StoreError::TooLong)?
