@@ -24,11 +24,13 @@ pub const MAX_LINKS: usize = 16;
 /// A command: header, data, and whether an answer with data is expected.
 #[derive(Clone, Copy)] // No Debug: the data may be a PIN.
 pub struct Command<'a> {
+    class: u8,
     instruction: u8,
     p1: u8,
     p2: u8,
     data: &'a [u8],
-    expects_data: bool,
+    /// Le.
+    expected: Option<u8>,
 }
 
 impl<'a> Command<'a> {
@@ -36,11 +38,12 @@ impl<'a> Command<'a> {
     #[must_use]
     pub const fn new(instruction: u8, p1: u8, p2: u8) -> Self {
         Self {
+            class: 0x00,
             instruction,
             p1,
             p2,
             data: &[],
-            expects_data: false,
+            expected: None,
         }
     }
 
@@ -53,10 +56,22 @@ impl<'a> Command<'a> {
     /// The same command, expecting data in the answer (Le = 00: as much as there is).
     #[must_use]
     pub const fn expecting_data(self) -> Self {
+        self.expecting(0)
+    }
+
+    /// The same command, expecting so many bytes in the answer; 0 stands for 256 or as much as there is.
+    #[must_use]
+    pub const fn expecting(self, bytes: u8) -> Self {
         Self {
-            expects_data: true,
+            expected: Some(bytes),
             ..self
         }
+    }
+
+    /// The same command in another class: 0x80 is the proprietary one.
+    #[must_use]
+    pub const fn in_class(self, class: u8) -> Self {
+        Self { class, ..self }
     }
 }
 
@@ -146,21 +161,21 @@ pub async fn exchange<T: Transmit>(card: &mut T, command: &Command<'_>, out: &mu
         return Err(CardError::TooLong);
     }
     for link in links {
-        wire.build(0x10, command, link, None);
+        wire.build(command.class | 0x10, command, link, None);
         let (_, status) = wire.send(card).await?;
         if status != Status::Success {
             return Ok(Answer { length: 0, status });
         }
     }
 
-    let mut expected = command.expects_data.then_some(0);
+    let mut expected = command.expected;
     let mut header = *command;
     let mut retried = false;
     let mut parts = 0;
     let mut length = 0;
     // At most MAX_PARTS + 2 rounds: every round but the first is a GET RESPONSE or the one retry.
     loop {
-        wire.build(0x00, &header, last, expected);
+        wire.build(header.class, &header, last, expected);
         let (data, status) = wire.send(card).await?;
         match status {
             Status::WrongLength(le) if expected.is_some() && !retried => {

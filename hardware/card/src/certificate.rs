@@ -53,7 +53,7 @@ impl fmt::Display for Date {
 /// What the certified key must be allowed to do (keyUsage, RFC 5280 section 4.2.1.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeyUse {
-    /// digitalSignature: slot 9A.
+    /// digitalSignature: slot 9A, and My Number cards.
     Sign,
     /// keyAgreement: slot 9D.
     Agree,
@@ -79,6 +79,13 @@ pub trait CertificateVerifier {
         usage: KeyUse,
         at: Date,
     ) -> Result<CardPublicKey, CertificateError>;
+
+    /// Whether `signature` is `key`'s over the SHA-256 `hash` (RSASSA-PKCS1-v1_5, RFC 8017 section 8.2.2). False for keys that are
+    /// not RSA, and always, unless a platform brings RSA: whoever cannot check a signature must not believe it.
+    fn verify_rsa(&self, key: &CardPublicKey, hash: &[u8; 32], signature: &[u8; 256]) -> bool {
+        let _ = (key, hash, signature);
+        false
+    }
 }
 
 /// Why a certificate was refused.
@@ -101,9 +108,9 @@ pub enum CertificateError {
     WrongUsage,
     /// It demands something that is not understood here (a critical extension), so it must be refused.
     UnknownCriticalExtension,
-    /// The key is not P-256.
+    /// The key is of a kind that is not understood here.
     UnsupportedKey,
-    /// The signature is not ECDSA on P-256 with SHA-256.
+    /// The signature is of a kind that is not understood here.
     UnsupportedSignature,
     /// Longer than [`MAX_CERTIFICATE`].
     TooLong,
@@ -124,8 +131,8 @@ impl fmt::Display for CertificateError {
             Self::NotAnAuthority => "what signed this certificate is no certificate authority",
             Self::WrongUsage => "the certificate is not for this use of its key",
             Self::UnknownCriticalExtension => "the certificate has a critical extension that is not understood",
-            Self::UnsupportedKey => "the certificate's key is not P-256",
-            Self::UnsupportedSignature => "the certificate is not signed with ECDSA P-256 SHA-256",
+            Self::UnsupportedKey => "the certificate's key is of a kind that is not admitted here",
+            Self::UnsupportedSignature => "the certificate is signed in a way that is not admitted here",
             Self::TooLong => "the certificate is longer than 4096 bytes",
             Self::TooManyAuthorities => "more authorities than can be tried",
             Self::Malformed => "not a certificate, or a damaged one",

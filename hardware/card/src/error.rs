@@ -11,8 +11,13 @@ use crate::transmit::TransmitError;
 pub enum CardError {
     /// No answer came.
     Transmit(TransmitError),
-    /// The card has no PIV application: another kind of card, or the wrong one.
+    /// The card has no application that is understood: another kind of card, or the wrong one.
     NoApplication,
+    /// This kind of card has a PIN of so many digits; nothing was sent to it, and no try is lost.
+    PinLength {
+        /// Digits.
+        digits: u8,
+    },
     /// The PIN is wrong; so many tries are left, never 0 (that is [`CardError::Blocked`]).
     WrongPin {
         /// Tries left before the card blocks the PIN.
@@ -73,7 +78,8 @@ impl fmt::Display for CardError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Transmit(error) => error.fmt(f),
-            Self::NoApplication => f.write_str("not a PIV card: use the card issued for this"),
+            Self::NoApplication => f.write_str("not a card that is understood here: use the card issued for this"),
+            Self::PinLength { digits } => write!(f, "this card's PIN has {digits} digits"),
             Self::WrongPin { tries_left } => write!(f, "wrong PIN, {tries_left} tries left"),
             Self::Blocked => f.write_str("the PIN is blocked: only the issuer can unblock it"),
             Self::PinRequired => f.write_str("the card wants its PIN first"),

@@ -7,7 +7,7 @@ use zeroize::{Zeroize, ZeroizeOnDrop};
 /// A PIN of 4 to 8 decimal digits.
 ///
 /// No `Debug`, no `Clone`, no way to read the digits back: the only thing that can be done with it is
-/// to hand it to [`crate::Piv::verify`]. Wiped when dropped.
+/// to hand it to a card ([`crate::Piv::verify`], [`crate::Jpki::verify`]). Wiped when dropped.
 #[derive(Zeroize, ZeroizeOnDrop)]
 pub struct Pin {
     /// ASCII digits, padded with FF to 8 bytes (NIST SP 800-73-4 Part 2 section 2.4.3).
@@ -45,6 +45,12 @@ impl Pin {
             *to = *from;
         }
         Ok(pin)
+    }
+
+    /// The digits without padding, as My Number cards want them.
+    pub(crate) fn digits(&self) -> &[u8] {
+        let length = self.padded.iter().take_while(|byte| byte.is_ascii_digit()).count();
+        self.padded.get(..length).unwrap_or_default()
     }
 
     pub(crate) const fn padded(&self) -> &[u8; 8] {

@@ -76,9 +76,16 @@ impl<'a, T: Transmit> Piv<'a, T> {
     /// # Errors
     /// [`CardError::NoApplication`] if this is no PIV card.
     pub async fn select(card: &'a mut T) -> Result<Self, CardError> {
-        let mut piv = Self { card };
-        piv.select_application().await?;
-        Ok(piv)
+        Self::enter(card).await?;
+        Ok(Self { card })
+    }
+
+    pub(crate) const fn entered(card: &'a mut T) -> Self {
+        Self { card }
+    }
+
+    pub(crate) async fn enter(card: &mut T) -> Result<(), CardError> {
+        Piv { card }.select_application().await
     }
 
     async fn select_application(&mut self) -> Result<(), CardError> {

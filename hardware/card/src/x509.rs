@@ -1,6 +1,6 @@
 //! X.509 certificates (RFC 5280) of one level: an authority signs a card's certificate.
 //!
-//! Narrow on purpose. ECDSA on P-256 with SHA-256 and nothing else; the authorities are trusted because
+//! Narrow on purpose. ECDSA on P-256 with SHA-256, with feature `jpki` RSA-2048 (PKCS#1 v1.5, SHA-256) too, and nothing else; the authorities are trusted because
 //! the caller says so, so their own signatures are not looked at; no intermediate authorities, no
 //! revocation lists (withdrawn cards are the caller's business). What is critical and not understood is
 //! refused. Allocates in proportion to two certificates of at most [`MAX_CERTIFICATE`] bytes each.
@@ -9,6 +9,8 @@ use der::asn1::{BitStringRef, ObjectIdentifier, OctetString};
 use der::{Decode, Reader, SliceReader};
 use p256::ecdsa::VerifyingKey;
 use p256::ecdsa::signature::Verifier;
+#[cfg(feature = "jpki")]
+use sha2::{Digest as _, Sha256};
 use x509_cert::TbsCertificate;
 use x509_cert::certificate::Version;
 use x509_cert::ext::Extension;
@@ -23,6 +25,8 @@ use crate::piv::signature_from_der;
 const ECDSA_WITH_SHA256: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.4.3.2");
 const EC_PUBLIC_KEY: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
 const P256: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.3.1.7");
+const SHA256_WITH_RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.11");
+const RSA_ENCRYPTION: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
 
 const BASIC_CONSTRAINTS: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.19");
 const KEY_USAGE: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.15");
@@ -46,6 +50,26 @@ impl CertificateVerifier for X509 {
         subject.judge_holder(usage, at)?;
         card_key(subject.tbs.subject_public_key_info())
     }
+
+    #[cfg(feature = "jpki")]
+    fn verify_rsa(&self, key: &CardPublicKey, hash: &[u8; 32], signature: &[u8; 256]) -> bool {
+        rsa_verifies(key, hash, signature)
+    }
+}
+
+/// RSASSA-PKCS1-v1_5 over a SHA-256 hash.
+#[cfg(feature = "jpki")]
+fn rsa_verifies(key: &CardPublicKey, hash: &[u8; 32], signature: &[u8]) -> bool {
+    use rsa::pkcs1::DecodeRsaPublicKey as _;
+    let CardPublicKey::Rsa2048(der) = key else { return false };
+    // Its own form first (odd, 2,048 bits): the arithmetic is not for other numbers.
+    let Ok(CardPublicKey::Rsa2048(der)) = CardPublicKey::rsa2048(der) else {
+        return false;
+    };
+    let Ok(key) = rsa::RsaPublicKey::from_pkcs1_der(&der) else {
+        return false;
+    };
+    key.verify(rsa::Pkcs1v15Sign::new::<Sha256>(), hash, signature).is_ok()
 }
 
 /// The authority whose name and signature `subject` carries.
@@ -97,7 +121,13 @@ impl<'a> Parsed<'a> {
         if *tbs.signature() != algorithm {
             return Err(CertificateError::Malformed);
         }
-        if algorithm.oid != ECDSA_WITH_SHA256 || algorithm.parameters.is_some() {
+        let parameters = algorithm.parameters.as_ref();
+        let ecdsa = algorithm.oid == ECDSA_WITH_SHA256 && parameters.is_none();
+        // RFC 4055 section 5: NULL, and absent has to be accepted.
+        let rsa = cfg!(feature = "jpki")
+            && algorithm.oid == SHA256_WITH_RSA
+            && parameters.is_none_or(x509_cert::der::Any::is_null);
+        if !ecdsa && !rsa {
             return Err(CertificateError::UnsupportedSignature);
         }
         let signature = signature.as_bytes().ok_or(CertificateError::Malformed)?;
@@ -154,7 +184,14 @@ impl<'a> Parsed<'a> {
 
     fn signed_by(&self, authority: &Parsed<'_>) -> Result<(), CertificateError> {
         let key = card_key(authority.tbs.subject_public_key_info())?;
-        let key = key.to_p256().map_err(|_| CertificateError::UnsupportedKey)?;
+        if self.tbs.signature().oid == SHA256_WITH_RSA {
+            #[cfg(feature = "jpki")]
+            if rsa_verifies(&key, &Sha256::digest(self.signed).into(), self.signature) {
+                return Ok(());
+            }
+            return Err(CertificateError::BadSignature);
+        }
+        let key = key.to_p256().map_err(|_| CertificateError::BadSignature)?;
         let signature = signature_from_der(self.signature).ok_or(CertificateError::BadSignature)?;
         VerifyingKey::from(&key)
             .verify(self.signed, &signature)
@@ -224,6 +261,19 @@ fn split(bytes: &[u8]) -> Result<(&[u8], AlgorithmIdentifierOwned, BitStringRef<
 }
 
 fn card_key(info: &SubjectPublicKeyInfoOwned) -> Result<CardPublicKey, CertificateError> {
+    if cfg!(feature = "jpki") && info.algorithm.oid == RSA_ENCRYPTION {
+        // RFC 3279 section 2.3.1: the parameters must be NULL.
+        if !info
+            .algorithm
+            .parameters
+            .as_ref()
+            .is_some_and(x509_cert::der::Any::is_null)
+        {
+            return Err(CertificateError::Malformed);
+        }
+        let key = info.subject_public_key.as_bytes().ok_or(CertificateError::Malformed)?;
+        return CardPublicKey::rsa2048(key).map_err(|_| CertificateError::UnsupportedKey);
+    }
     let curve = info.algorithm.parameters.as_ref();
     let curve = curve.and_then(|any| any.decode_as::<ObjectIdentifier>().ok());
     if info.algorithm.oid != EC_PUBLIC_KEY || curve != Some(P256) {
