@@ -26,6 +26,7 @@ pub mod admission;
 pub mod audit;
 pub mod ballot_box;
 pub mod form;
+pub mod health;
 pub mod identity;
 pub mod ports;
 pub mod random;

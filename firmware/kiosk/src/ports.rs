@@ -74,6 +74,16 @@ pub trait Entropy {
     /// # Errors
     /// [`EntropyError`]: the kiosk then encrypts nothing and calls staff. A source that repeats itself is noticed above.
     fn fill(&mut self, bytes: &mut [u8]) -> Result<(), EntropyError>;
+
+    /// The same from a second source that fails apart from the first (a TPM beside the processor, a second oscillator), and
+    /// `true`; `false` where there is none. Both are tested and mixed.
+    ///
+    /// # Errors
+    /// As [`Entropy::fill`]: a source that is there has to work.
+    fn fill_second(&mut self, bytes: &mut [u8]) -> Result<bool, EntropyError> {
+        let _ = bytes;
+        Ok(false)
+    }
 }
 
 /// The randomness source does not work.

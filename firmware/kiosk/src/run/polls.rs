@@ -2,6 +2,7 @@
 
 use election::ballot::{self, Election, Layout, Secret};
 use election::closing::{LABEL_STAFF_CLOSE, LABEL_STAFF_OPEN, staff_close_message, staff_open_message};
+use election::hash::Digest;
 use election::opening;
 use election::package::Package;
 use election::roll::Delta;
@@ -247,7 +248,9 @@ impl<P: Platform> Polls<'_, '_, '_, P> {
             Effect::Encrypt => {
                 self.desk.panel.show(&Screen::Encrypting);
                 yield_now().await;
-                return self.encrypt(state).map(Some);
+                // The log has grown since whatever was encrypted before, also before a restart.
+                let head = *self.vault.lock().await.ballot_box.log().head();
+                return self.encrypt(state, &head).map(Some);
             }
             Effect::Wipe => self.wipe(),
             Effect::CountChallenge(tag) => self.count_challenge(tag),
@@ -307,10 +310,11 @@ impl<P: Platform> Polls<'_, '_, '_, P> {
         let _ = self.challenged.push_back((tag, 1));
     }
 
-    fn encrypt(&mut self, state: &State) -> Result<Input, Stop> {
+    fn encrypt(&mut self, state: &State, head: &Digest) -> Result<Input, Stop> {
         let during = |fault| Stop::Fault(fault, Some(Recorded::No));
         let voting = state.voting().ok_or(Fault::Defect)?;
         self.random.reseed(self.entropy).map_err(|_| during(Fault::Entropy))?;
+        self.random.bind(head);
         let shapes = shapes(&self.package.manifest, voting.style()).ok_or(during(Fault::Defect))?;
         let layout = Layout::new(voting.style(), &shapes).map_err(|_| during(Fault::Defect))?;
         let mut choices = heapless::Vec::<u64, MAX_CONTESTS>::new();

@@ -627,3 +627,27 @@ fn f4_a_spare_goes_on_with_the_surviving_medium() {
         );
     }
 }
+
+#[test]
+fn a_closed_kiosk_is_made_ready_for_another_epoch_with_new_keys() {
+    let machine = machine(Mode::Consultation);
+    let request = |machine: &Machine| -> crate::identity::Request {
+        election::wire::decode(&machine.world.items.borrow()[&(Item::Request as u8)]).unwrap()
+    };
+    let before = request(&machine);
+    machine.world.people.borrow_mut().visits.extend(visits());
+    machine.world.people.borrow_mut().retire = true;
+    assert_eq!(machine.run(), Ran::Ended(Exit::Restart));
+    let items: Vec<u8> = machine.world.items.borrow().keys().copied().collect();
+    assert_eq!(items, [Item::Accepted as u8], "only which package was accepted is kept");
+    // Registered anew; the closed media are another kiosk's now.
+    assert_eq!(
+        machine.run(),
+        Ran::Ended(Exit::Fault {
+            fault: Fault::Media(MediaFault::OtherKiosk(Role::Original)),
+            recorded: None
+        })
+    );
+    let after = request(&machine);
+    assert_ne!((before.kiosk, before.sealing), (after.kiosk, after.sealing));
+}

@@ -61,6 +61,8 @@ pub struct People {
     pub zero_reports: u32,
     pub closed: Option<(Digest, Vec<&'static str>)>,
     pub codes: Vec<Digest>,
+    /// Staff make the closed kiosk ready for another epoch.
+    pub retire: bool,
     pub faults: Vec<(Fault, Option<Recorded>)>,
     /// The voter whose vote was being cast when the power went.
     pub casting: Option<u8>,
@@ -300,6 +302,10 @@ impl World {
                     people.visits.pop_front();
                 }
                 people.closed = Some((*closed.hash, closed.words.to_vec()));
+                if closed.unsent == 0 && core::mem::take(&mut people.retire) {
+                    self.touch(Touch::Staff(StaffTouch::Retire));
+                    return;
+                }
                 // Staff wait for the network where there is one.
                 if closed.unsent == 0 || !self.online.get() {
                     self.touch(Touch::Confirm);
