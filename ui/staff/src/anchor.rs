@@ -81,7 +81,8 @@ impl Tcp {
 
 impl Gateway for Tcp {
     fn exchange(&mut self, request: &[u8]) -> Outcome<Vec<u8>> {
-        self.try_exchange(request).map_err(|error| unreachable_gateway(&self.address, &error))
+        self.try_exchange(request)
+            .map_err(|error| unreachable_gateway(&self.address, &error))
     }
 }
 
@@ -134,7 +135,11 @@ pub fn anchor(
     let at = format!("medium of kiosk {}", hex::encode(kiosk));
     let roster = Genesis::read(genesis).map_err(|error| Problem::new(Kind::Malformed, "genesis.bin", error))?;
     if roster.election != content.label.election {
-        return Err(Problem::new(Kind::Refused, at, "this medium is of another election than genesis.bin"));
+        return Err(Problem::new(
+            Kind::Refused,
+            at,
+            "this medium is of another election than genesis.bin",
+        ));
     }
     let chain = hash("ippyo/1/genesis", &[genesis]);
     let mut report = AnchorReport {
@@ -166,7 +171,9 @@ pub fn anchor(
     let counter = Counter::new("anchoring", all.len(), progress);
     for (number, bytes) in all.iter().enumerate() {
         let height = submit(bytes, &chain, &roster, gateway).map_err(|mut problem| {
-            problem.at = format!("{at}, transaction {number}: {}", problem.at).trim_end_matches(": ").to_owned();
+            problem.at = format!("{at}, transaction {number}: {}", problem.at)
+                .trim_end_matches(": ")
+                .to_owned();
             problem
         })?;
         report.anchored.push(Anchored {
@@ -193,12 +200,16 @@ fn submit(bytes: &[u8], chain: &Digest, genesis: &Genesis<'_>, gateway: &mut dyn
                 .advice("keep the medium; what was accepted before stays on the chain, run anchor again after the cause is mended"));
         }
         Reply::Unavailable => {
-            return Err(Problem::new(Kind::Files, "", "the gateway cannot take it now").advice("run anchor again later"));
+            return Err(
+                Problem::new(Kind::Files, "", "the gateway cannot take it now").advice("run anchor again later")
+            );
         }
         _ => return Err(wrong("the gateway gives the wrong kind of answer".into())),
     }
     let mut small = [0; 64];
-    let request = write_request(&Request::Proof(id), &mut small).map_err(|error| wrong(error.to_string()))?.to_vec();
+    let request = write_request(&Request::Proof(id), &mut small)
+        .map_err(|error| wrong(error.to_string()))?
+        .to_vec();
     for _ in 0..TRIES {
         let reply = gateway.exchange(&request)?;
         match read_reply(&reply).map_err(|error| wrong(format!("the gateway answers nonsense ({error})")))? {
@@ -212,5 +223,8 @@ fn submit(bytes: &[u8], chain: &Digest, genesis: &Genesis<'_>, gateway: &mut dyn
             _ => return Err(wrong("the gateway gives the wrong kind of answer".into())),
         }
     }
-    Err(Problem::new(Kind::Files, "", "the chain gives no proof that it has the transaction").advice("ask the validators, then run anchor again"))
+    Err(
+        Problem::new(Kind::Files, "", "the chain gives no proof that it has the transaction")
+            .advice("ask the validators, then run anchor again"),
+    )
 }

@@ -42,7 +42,10 @@ impl Crypto {
             hash,
             g: Box::new(Table8::new(&Point::GENERATOR)),
             k: Box::new(Table8::new(&joint)),
-            shapes: manifest.styles().map(|style| manifest.shapes(&style).collect()).collect(),
+            shapes: manifest
+                .styles()
+                .map(|style| manifest.shapes(&style).collect())
+                .collect(),
         };
         crypto.election()?;
         for style in 0..crypto.shapes.len() {
@@ -56,7 +59,13 @@ impl Crypto {
     /// # Errors
     /// As [`Crypto::new`].
     pub fn election(&self) -> Outcome<Election<'_>> {
-        let broken = || Problem::new(Kind::Refused, "keys.bin", "the joint key is not one that a ceremony gives");
+        let broken = || {
+            Problem::new(
+                Kind::Refused,
+                "keys.bin",
+                "the joint key is not one that a ceremony gives",
+            )
+        };
         let (g, k) = (self.g.get().ok_or_else(broken)?, self.k.get().ok_or_else(broken)?);
         Election::new(self.hash, g, k).map_err(|_| broken())
     }
@@ -137,13 +146,21 @@ pub struct Judged {
 ///
 /// # Errors
 /// A ballot whose layout does not hold, or of a kiosk that is not registered.
-pub fn look(kind: EntryKind, file: &str, items: &[Item<'_>], crypto: &Crypto, ledger: &LedgerView) -> Outcome<Vec<Judged>> {
+pub fn look(
+    kind: EntryKind,
+    file: &str,
+    items: &[Item<'_>],
+    crypto: &Crypto,
+    ledger: &LedgerView,
+) -> Outcome<Vec<Judged>> {
     items
         .par_iter()
         .enumerate()
         .map(|(index, item)| {
             let at = || format!("{file}, ballot {index}");
-            let view = crypto.view(item.ballot).map_err(|problem| Problem::new(Kind::Refused, at(), problem.what))?;
+            let view = crypto
+                .view(item.ballot)
+                .map_err(|problem| Problem::new(Kind::Refused, at(), problem.what))?;
             let row = ledger
                 .kiosks
                 .get(&item.kiosk)
@@ -180,7 +197,13 @@ pub fn check_proofs(file: &str, items: &[Item<'_>], crypto: &Crypto, progress: P
     let election = crypto.election()?;
     let counter = Counter::new("checking the proofs of ballots", items.len(), progress);
     // Chunks of about one sum's terms each, so that both cores have work and every sum is full.
-    let largest = crypto.shapes.iter().map(|shapes| terms(shapes)).max().unwrap_or(1).max(1);
+    let largest = crypto
+        .shapes
+        .iter()
+        .map(|shapes| terms(shapes))
+        .max()
+        .unwrap_or(1)
+        .max(1);
     let chunk = (TERMS / largest).clamp(1, items.len().div_ceil(2 * rayon::current_num_threads()).max(1));
     let failure = items
         .par_chunks(chunk)
@@ -201,7 +224,9 @@ pub fn check_proofs(file: &str, items: &[Item<'_>], crypto: &Crypto, progress: P
             }
             match result {
                 Ok(()) => None,
-                Err(election::ballot::BatchError::Ballot { index, error }) => Some((number * chunk + index, error.to_string())),
+                Err(election::ballot::BatchError::Ballot { index, error }) => {
+                    Some((number * chunk + index, error.to_string()))
+                }
                 Err(error) => Some((number * chunk, error.to_string())),
             }
         })
@@ -235,7 +260,10 @@ pub fn decide(cast: &mut [Judged], policy: Policy) {
             })
             .or_insert(index);
     }
-    let winners: HashMap<Digest, (usize, u8)> = best.iter().map(|(tag, index)| (*tag, (*index, cast[*index].epoch))).collect();
+    let winners: HashMap<Digest, (usize, u8)> = best
+        .iter()
+        .map(|(tag, index)| (*tag, (*index, cast[*index].epoch)))
+        .collect();
     for (index, judged) in cast.iter_mut().enumerate() {
         judged.fate = match winners.get(&judged.tag) {
             Some((winner, _)) if *winner == index => Fate::Counted,
@@ -271,7 +299,13 @@ impl Sums {
 ///
 /// # Errors
 /// A point that cannot be read; not after [`check_proofs`].
-pub fn sums(items: &[Item<'_>], judged: &[Judged], contests: usize, crypto: &Crypto, progress: Progress<'_>) -> Outcome<Vec<Sums>> {
+pub fn sums(
+    items: &[Item<'_>],
+    judged: &[Judged],
+    contests: usize,
+    crypto: &Crypto,
+    progress: Progress<'_>,
+) -> Outcome<Vec<Sums>> {
     let counted: Vec<&Item<'_>> = items
         .iter()
         .zip(judged)
@@ -279,7 +313,9 @@ pub fn sums(items: &[Item<'_>], judged: &[Judged], contests: usize, crypto: &Cry
         .map(|(item, _)| item)
         .collect();
     let counter = Counter::new("adding ballots up", counted.len(), progress);
-    let merge = |left: Vec<Sums>, right: Vec<Sums>| -> Vec<Sums> { left.into_iter().zip(right).map(|(l, r)| l.merge(r)).collect() };
+    let merge = |left: Vec<Sums>, right: Vec<Sums>| -> Vec<Sums> {
+        left.into_iter().zip(right).map(|(l, r)| l.merge(r)).collect()
+    };
     counted
         .par_iter()
         .try_fold(
@@ -293,7 +329,8 @@ pub fn sums(items: &[Item<'_>], judged: &[Judged], contests: usize, crypto: &Cry
                     if sum.selections.is_empty() {
                         sum.selections = vec![SelectionSum::EMPTY; contest.shape.selections()];
                     }
-                    add_contest(&mut sum.selections, &contest).map_err(|error| Problem::new(Kind::Refused, "", error))?;
+                    add_contest(&mut sum.selections, &contest)
+                        .map_err(|error| Problem::new(Kind::Refused, "", error))?;
                     sum.ballots += 1;
                 }
                 counter.step();

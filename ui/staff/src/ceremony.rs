@@ -10,24 +10,29 @@
 //! private: signing.key  sealing.key  definition.bin (what this trustee agreed to)  polynomial.secret  share.secret
 //! ```
 
+mod folder;
+mod memory;
+
 use std::path::{Path, PathBuf};
 
+pub use self::memory::{InMemory, in_memory};
+
+use self::folder::{
+    Me, Messages, check_complaints, check_sender, collect, complain, decode_signed, destroy_polynomial, encode, named,
+    own_keys, pinned, put, read_message, words,
+};
 use election::ceremony::{
-    self as rounds, Accept, Ceremony, CeremonyError, Commit, Commits, Dealer, MAX_SIGNED_LEN, Outcome as Agreed, Reason, Reveal, Reveals, Setup, Share, Transcript,
-    Trustee, check_accepts, own_share,
+    Ceremony, CeremonyError, Commits, Dealer, MAX_SIGNED_LEN, Outcome as Agreed, Reason, Setup, Share, Trustee,
+    check_accepts, own_share,
 };
 use election::keys::{MAX_NAME, MAX_TRUSTEES};
 use election::seal::SealingSecret;
-use election::sign::Signer;
-use election::signed::Signed;
 use election::tally::TrusteeSecret;
 use election::wire::{self, Bytes, Seq};
-use election::words::ClosingWords;
 use rand_core::CryptoRng;
 use serde::{Deserialize, Serialize};
-use zeroize::Zeroizing;
 
-use crate::encode::{seq_of, to_bytes};
+use crate::encode::to_bytes;
 use crate::problem::{Kind, Outcome, Problem};
 use crate::{files, keyfile};
 
@@ -71,19 +76,34 @@ struct Join<'b> {
 ///
 /// # Errors
 /// A bad name or number; a number that another trustee took.
-pub fn join<R: CryptoRng + ?Sized>(shared: &Path, private: &Path, number: u8, name: &str, rng: &mut R) -> Outcome<StepReport> {
+pub fn join<R: CryptoRng + ?Sized>(
+    shared: &Path,
+    private: &Path,
+    number: u8,
+    name: &str,
+    rng: &mut R,
+) -> Outcome<StepReport> {
     if !(1..=9).contains(&number) {
-        return Err(Problem::new(Kind::Usage, "--number", "trustees are numbered from 1 to 9"));
+        return Err(Problem::new(
+            Kind::Usage,
+            "--number",
+            "trustees are numbered from 1 to 9",
+        ));
     }
     if name.is_empty() || name.len() > MAX_NAME {
-        return Err(Problem::new(Kind::Usage, "--name", format!("a name has 1 to {MAX_NAME} bytes")));
+        return Err(Problem::new(
+            Kind::Usage,
+            "--name",
+            format!("a name has 1 to {MAX_NAME} bytes"),
+        ));
     }
     files::folder(shared)?;
     files::private_folder(private)?;
     let (signer, sealing) = if private.join(SIGNING).exists() {
         own_keys(private)?
     } else {
-        let sealing = SealingSecret::generate(rng).map_err(|error| Problem::new(Kind::Refused, private.display(), error))?;
+        let sealing =
+            SealingSecret::generate(rng).map_err(|error| Problem::new(Kind::Refused, private.display(), error))?;
         if !private.join(SEALING).exists() {
             keyfile::write_secret(&private.join(SEALING), &sealing.to_bytes())?;
         }
@@ -96,7 +116,13 @@ pub fn join<R: CryptoRng + ?Sized>(shared: &Path, private: &Path, number: u8, na
         sealing: Bytes(sealing.public_key()),
     })?;
     let written = put(&shared.join(format!("join-{number}.bin")), &bytes)?;
-    Ok(report("join", Some(number), written, None, "when all have joined, one of you runs `ceremony new`"))
+    Ok(report(
+        "join",
+        Some(number),
+        written,
+        None,
+        "when all have joined, one of you runs `ceremony new`",
+    ))
 }
 
 /// Defines the ceremony from those who joined: trustees 1 to n, k of whom decrypt.
@@ -108,7 +134,9 @@ pub fn new<R: CryptoRng + ?Sized>(shared: &Path, trustees: u8, threshold: u8, rn
         return Err(Problem::new(
             Kind::Usage,
             "--threshold",
-            format!("{threshold} of {trustees} is no threshold: 1 to {MAX_TRUSTEES} trustees, and not more needed than there are"),
+            format!(
+                "{threshold} of {trustees} is no threshold: 1 to {MAX_TRUSTEES} trustees, and not more needed than there are"
+            ),
         ));
     }
     let path = shared.join(DEFINITION);
@@ -121,8 +149,9 @@ pub fn new<R: CryptoRng + ?Sized>(shared: &Path, trustees: u8, threshold: u8, rn
         }
         let mut list = Vec::new();
         for (number, bytes) in (1..).zip(&joins) {
-            let join: Join<'_> = wire::decode(bytes)
-                .map_err(|error| Problem::new(Kind::Malformed, format!("join-{number}.bin, trustee {number}"), error))?;
+            let join: Join<'_> = wire::decode(bytes).map_err(|error| {
+                Problem::new(Kind::Malformed, format!("join-{number}.bin, trustee {number}"), error)
+            })?;
             list.extend(to_bytes(&Trustee {
                 name: join.name,
                 signing: join.signing,
@@ -147,7 +176,11 @@ pub fn new<R: CryptoRng + ?Sized>(shared: &Path, trustees: u8, threshold: u8, rn
         return Err(Problem::new(
             Kind::Refused,
             path.display(),
-            format!("is there already, for {} of {} trustees", setup.threshold(), setup.count()),
+            format!(
+                "is there already, for {} of {} trustees",
+                setup.threshold(),
+                setup.count()
+            ),
         )
         .advice("begin a new ceremony in a new folder"));
     }
@@ -181,7 +214,9 @@ pub fn commit<R: CryptoRng + ?Sized>(shared: &Path, private: &Path, rng: &mut R)
     } else {
         let dealer = me.dealer(&setup)?;
         let mut out = [0; MAX_SIGNED_LEN];
-        let message = dealer.commit(&setup, &me.signer, &mut out).map_err(|error| named(error, Some(&setup), "commit"))?;
+        let message = dealer
+            .commit(&setup, &me.signer, &mut out)
+            .map_err(|error| named(error, Some(&setup), "commit"))?;
         put(&shared.join(name), message)?
     };
     Ok(report(
@@ -215,7 +250,13 @@ pub fn reveal(shared: &Path, private: &Path) -> Outcome<StepReport> {
             .to_vec();
         put(&shared.join(name), &message)?
     };
-    Ok(report("reveal", Some(me.number), written, None, "when all have revealed, run `ceremony share`"))
+    Ok(report(
+        "reveal",
+        Some(me.number),
+        written,
+        None,
+        "when all have revealed, run `ceremony share`",
+    ))
 }
 
 /// Round 3: seals a share to every other trustee, once all have revealed.
@@ -226,7 +267,10 @@ pub fn share<R: CryptoRng + ?Sized>(shared: &Path, private: &Path, rng: &mut R) 
     let bytes = pinned(shared, private)?;
     let setup = Setup::read(&bytes).map_err(|error| named(error, None, DEFINITION))?;
     let me = Me::find(private, &setup)?;
-    let (commits, reveals) = (Messages::read(shared, "commit", &setup)?, Messages::read(shared, "reveal", &setup)?);
+    let (commits, reveals) = (
+        Messages::read(shared, "commit", &setup)?,
+        Messages::read(shared, "reveal", &setup)?,
+    );
     let (_, reveals) = collect(&setup, &commits, &reveals)?;
     let mut written = false;
     for to in (1..=setup.count()).filter(|to| *to != me.number) {
@@ -243,7 +287,13 @@ pub fn share<R: CryptoRng + ?Sized>(shared: &Path, private: &Path, rng: &mut R) 
             .to_vec();
         written |= put(&path, &message)?;
     }
-    Ok(report("share", Some(me.number), written, None, "when all have shared, run `ceremony accept`"))
+    Ok(report(
+        "share",
+        Some(me.number),
+        written,
+        None,
+        "when all have shared, run `ceremony accept`",
+    ))
 }
 
 /// Round 4: opens and checks all shares, keeps the trustee's part of the key, accepts, and destroys the polynomial. A share that
@@ -259,9 +309,18 @@ pub fn accept(shared: &Path, private: &Path) -> Outcome<StepReport> {
     let name = shared.join(format!("accept-{}.bin", me.number));
     if name.exists() && private.join(SHARE).exists() {
         destroy_polynomial(private)?;
-        return Ok(report("accept", Some(me.number), false, None, "when all have accepted, run `ceremony finish`"));
+        return Ok(report(
+            "accept",
+            Some(me.number),
+            false,
+            None,
+            "when all have accepted, run `ceremony finish`",
+        ));
     }
-    let (commits, reveals) = (Messages::read(shared, "commit", &setup)?, Messages::read(shared, "reveal", &setup)?);
+    let (commits, reveals) = (
+        Messages::read(shared, "commit", &setup)?,
+        Messages::read(shared, "reveal", &setup)?,
+    );
     let (commits, reveals) = collect(&setup, &commits, &reveals)?;
     let outcome = Agreed::new(&setup, &commits, &reveals).map_err(|error| named(error, Some(&setup), "reveal"))?;
     let dealer = me.dealer(&setup)?;
@@ -271,12 +330,14 @@ pub fn accept(shared: &Path, private: &Path) -> Outcome<StepReport> {
         let bytes = read_message(shared, &file, Some(from))?;
         let signed = decode_signed(&bytes, &file, from)?;
         check_sender(&signed, &file, from)?;
-        let share = Share::open(&setup, &reveals, me.number, &me.sealing, &signed).map_err(|error| match error.reason {
-            // Signed by the trustee, and wrong: that ends the ceremony.
-            Reason::Sealed | Reason::Share => complain(shared, &me, &setup, &dealer, error),
-            // Not the trustee's message at all: whoever carries the folder may have damaged it.
-            _ => named(CeremonyError { trustee: from, ..error }, Some(&setup), &file).advice("ask this trustee to put the file there again"),
-        });
+        let share =
+            Share::open(&setup, &reveals, me.number, &me.sealing, &signed).map_err(|error| match error.reason {
+                // Signed by the trustee, and wrong: that ends the ceremony.
+                Reason::Sealed | Reason::Share => complain(shared, &me, &setup, &dealer, error),
+                // Not the trustee's message at all: whoever carries the folder may have damaged it.
+                _ => named(CeremonyError { trustee: from, ..error }, Some(&setup), &file)
+                    .advice("ask this trustee to put the file there again"),
+            });
         shares.push(share?);
     }
     let secret = own_share(&setup, &outcome, &dealer, &shares).map_err(|error| named(error, Some(&setup), "share"))?;
@@ -288,15 +349,23 @@ pub fn accept(shared: &Path, private: &Path) -> Outcome<StepReport> {
     // The part is durable before anybody hears of it; else a key could stand that nobody can use.
     if private.join(SHARE).exists() {
         if *keyfile::read_secret(&private.join(SHARE))? != *secret.to_bytes() {
-            return Err(Problem::new(Kind::Refused, private.display(), "holds the share of another key")
-                .advice("use a private folder of its own for every ceremony"));
+            return Err(
+                Problem::new(Kind::Refused, private.display(), "holds the share of another key")
+                    .advice("use a private folder of its own for every ceremony"),
+            );
         }
     } else {
         keyfile::write_secret(&private.join(SHARE), &secret.to_bytes())?;
     }
     put(&name, &message)?;
     destroy_polynomial(private)?;
-    Ok(report("accept", Some(me.number), true, None, "when all have accepted, run `ceremony finish`"))
+    Ok(report(
+        "accept",
+        Some(me.number),
+        true,
+        None,
+        "when all have accepted, run `ceremony finish`",
+    ))
 }
 
 /// Ends the ceremony: checks everything once more and writes `keys.bin` and `ceremony.bin` into the shared folder.
@@ -315,16 +384,29 @@ pub fn finish(shared: &Path) -> Outcome<StepReport> {
     let (keys, transcript) = encode(&setup, &outcome, &commits, &reveals, &accepts)?;
     let mut written = put(&shared.join(KEYS), &keys)?;
     written |= put(&shared.join(TRANSCRIPT), &transcript)?;
-    Ok(report("finish", None, written, Some(words(&setup)), "the key stands: use keys.bin and ceremony.bin"))
+    Ok(report(
+        "finish",
+        None,
+        written,
+        Some(words(&setup)),
+        "the key stands: use keys.bin and ceremony.bin",
+    ))
 }
 
 /// A whole ceremony on one machine, over the same files and steps: for developers. Real trustees never share a machine.
 ///
 /// # Errors
 /// As the steps.
-pub fn local<R: CryptoRng + ?Sized>(folder: &Path, trustees: u8, threshold: u8, rng: &mut R) -> Outcome<Vec<StepReport>> {
+pub fn local<R: CryptoRng + ?Sized>(
+    folder: &Path,
+    trustees: u8,
+    threshold: u8,
+    rng: &mut R,
+) -> Outcome<Vec<StepReport>> {
     let shared = folder.join("shared");
-    let private: Vec<PathBuf> = (1..=trustees).map(|number| folder.join(format!("trustee-{number}"))).collect();
+    let private: Vec<PathBuf> = (1..=trustees)
+        .map(|number| folder.join(format!("trustee-{number}")))
+        .collect();
     let mut reports = Vec::new();
     for (number, private) in (1..).zip(&private) {
         reports.push(join(&shared, private, number, &format!("Trustee {number}"), rng)?);
@@ -346,78 +428,6 @@ pub fn local<R: CryptoRng + ?Sized>(folder: &Path, trustees: u8, threshold: u8, 
     Ok(reports)
 }
 
-/// The outcome of a ceremony in memory.
-pub struct InMemory {
-    /// keys.bin.
-    pub keys: Vec<u8>,
-    /// ceremony.bin.
-    pub transcript: Vec<u8>,
-    /// The trustees' parts.
-    pub secrets: Vec<TrusteeSecret>,
-}
-
-/// A whole ceremony in memory, with the same messages: for the simulator.
-///
-/// # Errors
-/// A name or a threshold that does not hold.
-pub fn in_memory<R: CryptoRng + ?Sized>(names: &[&str], threshold: u8, rng: &mut R) -> Outcome<InMemory> {
-    let plain = |error: CeremonyError| named(error, None, "ceremony");
-    let signers: Vec<Signer> = names.iter().map(|_| Signer::generate(rng)).collect();
-    let sealing = names
-        .iter()
-        .map(|_| SealingSecret::generate(rng).map_err(|error| Problem::new(Kind::Refused, "ceremony", error)))
-        .collect::<Outcome<Vec<_>>>()?;
-    let list = seq_of(names.iter().zip(signers.iter().zip(&sealing)).map(|(name, (signer, sealing))| Trustee {
-        name,
-        signing: Bytes(signer.public_key()),
-        sealing: Bytes(sealing.public_key()),
-    }))?;
-    let mut id = [0; 32];
-    rng.fill_bytes(&mut id);
-    let definition = to_bytes(&Ceremony {
-        version: 1,
-        id,
-        threshold,
-        trustees: Seq::from_bytes(&list),
-    })?;
-    let setup = Setup::read(&definition).map_err(plain)?;
-    let dealers = (1..=setup.count())
-        .map(|me| Dealer::generate(&setup, me, rng).map_err(plain))
-        .collect::<Outcome<Vec<_>>>()?;
-    let mut out = [0; MAX_SIGNED_LEN];
-    let mut commits = Messages::default();
-    for (dealer, signer) in dealers.iter().zip(&signers) {
-        commits.0.push(dealer.commit(&setup, signer, &mut out).map_err(plain)?.to_vec());
-    }
-    let first = Commits::collect(&setup, commits.signed()?).map_err(plain)?;
-    let mut reveals = Messages::default();
-    for (dealer, signer) in dealers.iter().zip(&signers) {
-        reveals.0.push(dealer.reveal(&setup, &first, signer, &mut out).map_err(plain)?.to_vec());
-    }
-    let second = Reveals::collect(&setup, &first, reveals.signed()?).map_err(plain)?;
-    let outcome = Agreed::new(&setup, &first, &second).map_err(plain)?;
-    let mut accepts = Messages::default();
-    let mut secrets = Vec::new();
-    for (me, (dealer, (signer, sealing))) in (1u8..).zip(dealers.iter().zip(signers.iter().zip(&sealing))) {
-        let mut shares = Vec::new();
-        for (sender, signer) in dealers.iter().zip(&signers).filter(|(sender, _)| sender.trustee() != me) {
-            let message = sender.share(&setup, &second, me, signer, rng, &mut out).map_err(plain)?.to_vec();
-            let signed = decode_signed(&message, "share", sender.trustee())?;
-            shares.push(Share::open(&setup, &second, me, sealing, &signed).map_err(plain)?);
-        }
-        let secret = own_share(&setup, &outcome, dealer, &shares).map_err(plain)?;
-        accepts.0.push(dealer.accept(&setup, &outcome, &secret, signer, &mut out).map_err(plain)?.to_vec());
-        secrets.push(secret);
-    }
-    check_accepts(&setup, &outcome, accepts.signed()?).map_err(plain)?;
-    let (keys, transcript) = encode(&setup, &outcome, &commits, &reveals, &accepts)?;
-    Ok(InMemory {
-        keys,
-        transcript,
-        secrets,
-    })
-}
-
 /// Reads a trustee's part from a private folder and finds its number by the public keys.
 ///
 /// # Errors
@@ -426,219 +436,22 @@ pub fn read_share(private: &Path, keys: &election::keys::Keys<'_>) -> Outcome<Tr
     let path = private.join(SHARE);
     let bytes = keyfile::read_secret(&path)?;
     for number in 1..=keys.trustee_count() {
-        let secret = TrusteeSecret::from_bytes(number, &bytes).map_err(|error| Problem::new(Kind::Malformed, path.display(), error))?;
-        let public = secret.public().map_err(|error| Problem::new(Kind::Malformed, path.display(), error))?;
-        if keys.trustee(number).is_some_and(|trustee| trustee.share.0 == public.to_bytes()) {
+        let secret = TrusteeSecret::from_bytes(number, &bytes)
+            .map_err(|error| Problem::new(Kind::Malformed, path.display(), error))?;
+        let public = secret
+            .public()
+            .map_err(|error| Problem::new(Kind::Malformed, path.display(), error))?;
+        if keys
+            .trustee(number)
+            .is_some_and(|trustee| trustee.share.0 == public.to_bytes())
+        {
             return Ok(secret);
         }
     }
-    Err(Problem::new(Kind::Refused, path.display(), "is not a part of this election's key").advice("bring the folder of this election's ceremony"))
-}
-
-/// A trustee at its own machine.
-struct Me {
-    number: u8,
-    signer: Signer,
-    sealing: SealingSecret,
-    private: PathBuf,
-}
-
-impl Me {
-    fn find(private: &Path, setup: &Setup<'_>) -> Outcome<Self> {
-        let (signer, sealing) = own_keys(private)?;
-        let place = setup
-            .trustees()
-            .iter()
-            .position(|trustee| trustee.signing.0 == signer.public_key() && trustee.sealing.0 == sealing.public_key());
-        let number = place.and_then(|place| u8::try_from(place + 1).ok()).ok_or_else(|| {
-            Problem::new(Kind::Refused, private.display(), "its keys are not in the definition of this ceremony")
-                .advice("somebody changed the shared folder, or this is the folder of another ceremony: begin again together")
-        })?;
-        Ok(Self {
-            number,
-            signer,
-            sealing,
-            private: private.to_path_buf(),
-        })
-    }
-
-    fn dealer(&self, setup: &Setup<'_>) -> Outcome<Dealer> {
-        let bytes = Zeroizing::new(files::read(&self.private.join(POLYNOMIAL), LONGEST)?);
-        Dealer::from_bytes(setup, self.number, &bytes).map_err(|error| named(error, Some(setup), POLYNOMIAL))
-    }
-}
-
-fn own_keys(private: &Path) -> Outcome<(Signer, SealingSecret)> {
-    let signer = keyfile::read_signer(&private.join(SIGNING))?;
-    let path = private.join(SEALING);
-    let sealing = SealingSecret::from_bytes(&*keyfile::read_secret(&path)?).map_err(|error| Problem::new(Kind::Malformed, path.display(), error))?;
-    Ok((signer, sealing))
-}
-
-/// The definition this trustee agreed to; the shared one must still be it.
-fn pinned(shared: &Path, private: &Path) -> Outcome<Vec<u8>> {
-    let ours = private.join(DEFINITION);
-    if !ours.exists() {
-        return Err(Problem::new(Kind::Refused, private.display(), "has not committed yet").advice("run `ceremony commit` first"));
-    }
-    let ours = files::read(&ours, LONGEST)?;
-    if files::read(&shared.join(DEFINITION), LONGEST)? != ours {
-        return Err(Problem::new(
-            Kind::Refused,
-            shared.join(DEFINITION).display(),
-            "is not the definition this trustee committed to",
-        )
-        .advice("somebody changed it: begin a new ceremony together"));
-    }
-    Ok(ours)
-}
-
-/// Messages of one kind from trustees 1 to n.
-#[derive(Default)]
-struct Messages(Vec<Vec<u8>>);
-
-impl Messages {
-    fn read(shared: &Path, kind: &str, setup: &Setup<'_>) -> Outcome<Self> {
-        let mut list = Vec::new();
-        for number in 1..=setup.count() {
-            let file = format!("{kind}-{number}.bin");
-            let bytes = read_message(shared, &file, Some(number))?;
-            let signed = decode_signed(&bytes, &file, number)?;
-            check_sender(&signed, &file, number)?;
-            check_body(&signed, kind, &file, number)?;
-            list.push(bytes);
-        }
-        Ok(Self(list))
-    }
-
-    fn signed(&self) -> Outcome<Vec<Signed<'_>>> {
-        (1..).zip(&self.0).map(|(number, bytes)| decode_signed(bytes, "message", number)).collect()
-    }
-}
-
-fn collect<'b>(setup: &Setup<'_>, commits: &'b Messages, reveals: &'b Messages) -> Outcome<(Commits<'b>, Reveals<'b>)> {
-    let first = Commits::collect(setup, commits.signed()?).map_err(|error| named(error, Some(setup), "commit"))?;
-    let second = Reveals::collect(setup, &first, reveals.signed()?).map_err(|error| named(error, Some(setup), "reveal"))?;
-    Ok((first, second))
-}
-
-/// keys.bin and ceremony.bin, read back as an auditor would.
-fn encode(setup: &Setup<'_>, outcome: &Agreed, commits: &Messages, reveals: &Messages, accepts: &Messages) -> Outcome<(Vec<u8>, Vec<u8>)> {
-    let mut buffer = [0; 2048];
-    let keys = rounds::keys(setup, outcome, &mut buffer).map_err(|error| named(error, Some(setup), "keys"))?;
-    let keys = to_bytes(&keys)?;
-    let [commits, reveals, accepts] = [commits, reveals, accepts].map(|messages| messages.0.concat());
-    let transcript = to_bytes(&Transcript {
-        ceremony: setup.bytes(),
-        commits: Seq::from_bytes(&commits),
-        reveals: Seq::from_bytes(&reveals),
-        accepts: Seq::from_bytes(&accepts),
-    })?;
-    rounds::verify_transcript(&transcript, &keys).map_err(|error| named(error, Some(setup), "transcript"))?;
-    Ok((keys, transcript))
-}
-
-fn read_message(shared: &Path, file: &str, trustee: Option<u8>) -> Outcome<Vec<u8>> {
-    let path = shared.join(file);
-    if !path.exists() {
-        let who = trustee.map_or_else(String::new, |number| format!("trustee {number}, "));
-        return Err(Problem::new(Kind::Refused, format!("{who}{file}"), "is not there yet").advice("wait for this trustee, then run the step again"));
-    }
-    files::read(&path, LONGEST)
-}
-
-/// Whether a body decodes: a list of all trustees' messages could not say whose does not.
-fn check_body(signed: &Signed<'_>, kind: &str, file: &str, trustee: u8) -> Outcome<()> {
-    match kind {
-        "commit" => wire::decode::<Commit>(signed.body).map(|_| ()),
-        "reveal" => wire::decode::<Reveal<'_>>(signed.body).and_then(|reveal| reveal.coefficients.check()).map(|_| ()),
-        _ => wire::decode::<Accept>(signed.body).map(|_| ()),
-    }
-    .map_err(|error| {
-        Problem::new(Kind::Refused, format!("trustee {trustee}, {file}"), error).advice("ask this trustee to put the file there again")
-    })
-}
-
-/// Every body begins with the ceremony's hash and its sender, who must be the one in the file's name.
-fn check_sender(signed: &Signed<'_>, file: &str, trustee: u8) -> Outcome<()> {
-    if signed.body.get(32) == Some(&trustee) {
-        Ok(())
-    } else {
-        Err(Problem::new(Kind::Refused, format!("trustee {trustee}, {file}"), "holds a message of somebody else")
-            .advice("ask this trustee to put the file there again"))
-    }
-}
-
-fn decode_signed<'b>(bytes: &'b [u8], file: &str, trustee: u8) -> Outcome<Signed<'b>> {
-    wire::decode(bytes).map_err(|error| {
-        Problem::new(Kind::Refused, format!("trustee {trustee}, {file}"), format!("is not a message ({error})"))
-            .advice("ask this trustee to send it again")
-    })
-}
-
-/// Writes a complaint, so that the others learn of it, and gives the problem.
-fn complain(shared: &Path, me: &Me, setup: &Setup<'_>, dealer: &Dealer, error: CeremonyError) -> Problem {
-    let mut out = [0; MAX_SIGNED_LEN];
-    let problem = named(error, Some(setup), "share")
-        .advice("the ceremony ends here: find out what happened at this trustee, then begin a new one together");
-    let written = dealer
-        .complain(setup, &error, &me.signer, &mut out)
-        .map_err(|error| named(error, Some(setup), "complaint"))
-        .and_then(|message| put(&shared.join(format!("complaint-{}.bin", me.number)), message));
-    match written {
-        Ok(_) => problem,
-        Err(second) => Problem::new(problem.kind, &problem.at, format!("{} (and the complaint: {second})", problem.what)),
-    }
-}
-
-fn check_complaints(shared: &Path, setup: &Setup<'_>) -> Outcome<()> {
-    for number in 1..=setup.count() {
-        let file = format!("complaint-{number}.bin");
-        if !shared.join(&file).exists() {
-            continue;
-        }
-        let bytes = files::read(&shared.join(&file), LONGEST)?;
-        let complaint = rounds::read_complaint(setup, &decode_signed(&bytes, &file, number)?).map_err(|error| named(error, Some(setup), "complaint"))?;
-        return Err(Problem::new(
-            Kind::Refused,
-            format!("trustee {}", complaint.against),
-            format!("trustee {} complains about a share that does not hold", complaint.trustee),
-        )
-        .advice("the ceremony has ended: find out what happened, then begin a new one together"));
-    }
-    Ok(())
-}
-
-fn destroy_polynomial(private: &Path) -> Outcome<()> {
-    let path = private.join(POLYNOMIAL);
-    if path.exists() { files::destroy(&path) } else { Ok(()) }
-}
-
-/// Writes a file; one that is there must already be the same.
-fn put(path: &Path, bytes: &[u8]) -> Outcome<bool> {
-    if path.exists() {
-        if files::read(path, LONGEST)? == bytes {
-            return Ok(false);
-        }
-        return Err(Problem::new(Kind::Refused, path.display(), "is there already and says something else")
-            .advice("somebody else uses this number or this folder: agree, and begin again where needed"));
-    }
-    files::write_new(path, bytes)?;
-    Ok(true)
-}
-
-fn named(error: CeremonyError, setup: Option<&Setup<'_>>, message: &str) -> Problem {
-    if error.trustee == 0 {
-        return Problem::new(Kind::Refused, message, error);
-    }
-    let name = setup
-        .and_then(|setup| setup.trustee(error.trustee))
-        .map_or_else(String::new, |trustee| format!(" ({})", trustee.name));
-    Problem::new(Kind::Refused, format!("{message} of trustee {}{name}", error.trustee), error)
-}
-
-fn words(setup: &Setup<'_>) -> String {
-    ClosingWords::of(setup.hash()).to_string()
+    Err(
+        Problem::new(Kind::Refused, path.display(), "is not a part of this election's key")
+            .advice("bring the folder of this election's ceremony"),
+    )
 }
 
 fn report(step: &'static str, trustee: Option<u8>, written: bool, words: Option<String>, next: &str) -> StepReport {

@@ -43,11 +43,11 @@ pub struct Read<'v> {
     /// Text below it.
     pub text: ByLanguage,
     /// Options in the order of the ballot.
-    pub options: Vec<Option_<'v>>,
+    pub options: Vec<ReadOption<'v>>,
 }
 
 /// An option as read.
-pub struct Option_<'v> {
+pub struct ReadOption<'v> {
     /// NIST's id.
     pub id: &'v str,
     /// Where it is.
@@ -98,12 +98,15 @@ pub fn read<'v>(node: &Node<'v>, context: &Context<'_, 'v>, notes: &mut Vec<Stri
     };
     check_variation(node, id)?;
     let nodes = in_sequence(node.items("ContestOption"));
-    let mut options: Vec<Option_<'v>> = Vec::new();
+    let mut options: Vec<ReadOption<'v>> = Vec::new();
     for option in &nodes {
         let read = read_option(option, node, id, kind, context, notes)?;
         if options.iter().any(|other| other.id == read.id) {
             return Err(option
-                .problem(Kind::Reference, format!("contest {id}: the option id {:?} is there twice", read.id))
+                .problem(
+                    Kind::Reference,
+                    format!("contest {id}: the option id {:?} is there twice", read.id),
+                )
                 .advice("give each option an id of its own"));
         }
         options.push(read);
@@ -111,7 +114,10 @@ pub fn read<'v>(node: &Node<'v>, context: &Context<'_, 'v>, notes: &mut Vec<Stri
     if options.is_empty() || options.len() > MOST_OPTIONS {
         return Err(node.problem(
             Kind::Limit,
-            format!("contest {id} has {} options; 1 to {MOST_OPTIONS} can be shown", options.len()),
+            format!(
+                "contest {id} has {} options; 1 to {MOST_OPTIONS} can be shown",
+                options.len()
+            ),
         ));
     }
     let votes = votes(node, id, kind, options.len(), notes)?;
@@ -140,7 +146,10 @@ pub fn read<'v>(node: &Node<'v>, context: &Context<'_, 'v>, notes: &mut Vec<Stri
 pub fn check_id(id: &str, node: &Node<'_>) -> Outcome<()> {
     if id.is_empty() || id.len() > LONGEST_ID || id.chars().any(|c| c.is_control() || c.is_whitespace()) {
         return Err(node
-            .problem(Kind::Limit, format!("the id {id:?} is empty, longer than {LONGEST_ID} bytes or has blanks"))
+            .problem(
+                Kind::Limit,
+                format!("the id {id:?} is empty, longer than {LONGEST_ID} bytes or has blanks"),
+            )
             .advice("give it a short id"));
     }
     Ok(())
@@ -148,8 +157,11 @@ pub fn check_id(id: &str, node: &Node<'_>) -> Outcome<()> {
 
 /// A refusal that names the contest.
 pub fn unsupported(node: &Node<'_>, contest: &str, what: &str, advice: &str) -> Problem {
-    node.problem(Kind::Unsupported, format!("contest {contest} {what}, which is not supported"))
-        .advice(advice)
+    node.problem(
+        Kind::Unsupported,
+        format!("contest {contest} {what}, which is not supported"),
+    )
+    .advice(advice)
 }
 
 fn class_advice(class: &str) -> &'static str {
@@ -179,7 +191,12 @@ fn check_variation(node: &Node<'_>, id: &str) -> Outcome<()> {
     if let Some(ranks) = node.get("RanksAllowed")
         && ranks.value().as_i64() != Some(0)
     {
-        return Err(unsupported(&ranks, id, "has ranks (RanksAllowed)", "state it without ranks"));
+        return Err(unsupported(
+            &ranks,
+            id,
+            "has ranks (RanksAllowed)",
+            "state it without ranks",
+        ));
     }
     Ok(())
 }
@@ -188,10 +205,17 @@ fn votes(node: &Node<'_>, id: &str, kind: ContestKind, options: usize, notes: &m
     if kind == ContestKind::Measure {
         return Ok(1);
     }
-    let value = node.value().get("VotesAllowed").and_then(serde_json::Value::as_i64).unwrap_or(0);
+    let value = node
+        .value()
+        .get("VotesAllowed")
+        .and_then(serde_json::Value::as_i64)
+        .unwrap_or(0);
     let stated = usize::try_from(value).unwrap_or(0);
     if stated == 0 {
-        return Err(node.problem(Kind::Limit, format!("contest {id} allows {value} votes; at least 1 is needed")));
+        return Err(node.problem(
+            Kind::Limit,
+            format!("contest {id} allows {value} votes; at least 1 is needed"),
+        ));
     }
     let votes = stated.min(options);
     if votes < stated {
@@ -217,12 +241,12 @@ fn read_option<'v>(
     kind: ContestKind,
     context: &Context<'_, 'v>,
     notes: &mut Vec<String>,
-) -> Outcome<Option_<'v>> {
+) -> Outcome<ReadOption<'v>> {
     let id = option.need("@id")?;
     check_id(id, option)?;
     let path = option.path().to_owned();
     match (kind, option.class()) {
-        (ContestKind::Measure, "BallotMeasureOption") => Ok(Option_ {
+        (ContestKind::Measure, "BallotMeasureOption") => Ok(ReadOption {
             id,
             path,
             name: optional_text(option, "Selection")?,
@@ -238,7 +262,7 @@ fn read_option<'v>(
                 ));
             }
             let (name, party) = candidates(option, contest_id, id, context, notes)?;
-            Ok(Option_ { id, path, name, party })
+            Ok(ReadOption { id, path, name, party })
         }
         (_, other) => Err(unsupported(
             option,
@@ -287,14 +311,20 @@ fn candidates<'v>(
     }
     if names.is_empty() {
         return Err(option
-            .problem(Kind::Reference, format!("contest {contest_id}: option {id} names no candidate"))
+            .problem(
+                Kind::Reference,
+                format!("contest {contest_id}: option {id} names no candidate"),
+            )
             .advice("give it CandidateIds; empty lines for writing a name in are not supported"));
     }
     let mut parties = Vec::new();
     for (party, at) in party_ids {
         let party = context.parties.get(party).ok_or_else(|| {
-            at.problem(Kind::Reference, format!("contest {contest_id}: there is no party {party:?}"))
-                .advice("add the Party or correct the id")
+            at.problem(
+                Kind::Reference,
+                format!("contest {contest_id}: there is no party {party:?}"),
+            )
+            .advice("add the Party or correct the id")
         })?;
         parties.push(optional_text(party, "Name")?);
     }
@@ -311,14 +341,19 @@ fn body(node: &Node<'_>, id: &str, notes: &mut Vec<String>) -> Outcome<ByLanguag
         (false, true, _, _) => full,
         (_, _, false, true) => {
             if !full.is_empty() {
-                notes.push(format!("contest {id}: FullText is too long for a screen, SummaryText is shown"));
+                notes.push(format!(
+                    "contest {id}: FullText is too long for a screen, SummaryText is shown"
+                ));
             }
             summary
         }
         (true, _, true, _) => ByLanguage::new(),
         _ => {
             return Err(node
-                .problem(Kind::Limit, format!("contest {id}: the text is longer than {LONGEST_TEXT} bytes"))
+                .problem(
+                    Kind::Limit,
+                    format!("contest {id}: the text is longer than {LONGEST_TEXT} bytes"),
+                )
                 .advice("give a SummaryText that fits on a screen; the whole text belongs on paper at the station"));
         }
     };
@@ -328,7 +363,9 @@ fn body(node: &Node<'_>, id: &str, notes: &mut Vec<String>) -> Outcome<ByLanguag
         }
     }
     if node.value().get("HasRotation") == Some(&serde_json::Value::Bool(true)) {
-        notes.push(format!("contest {id}: the order of options is the one each ballot style states"));
+        notes.push(format!(
+            "contest {id}: the order of options is the one each ballot style states"
+        ));
     }
     if subtitle.is_empty() {
         return Ok(text);
@@ -345,7 +382,10 @@ fn body(node: &Node<'_>, id: &str, notes: &mut Vec<String>) -> Outcome<ByLanguag
 }
 
 fn optional_text(node: &Node<'_>, name: &str) -> Outcome<ByLanguage> {
-    node.get(name).map(|text| texts::read(&text)).transpose().map(Option::unwrap_or_default)
+    node.get(name)
+        .map(|text| texts::read(&text))
+        .transpose()
+        .map(Option::unwrap_or_default)
 }
 
 /// By SequenceOrder where every option has one, else as in the file.

@@ -105,7 +105,8 @@ impl Definition {
                 (Some(outer), None) => outer.to_owned(),
                 _ => self.id.clone(),
             };
-            Problem::new(Kind::Limit, at, error).advice("change the definition so that it stays within SPEC.md, section 2")
+            Problem::new(Kind::Limit, at, error)
+                .advice("change the definition so that it stays within SPEC.md, section 2")
         })?;
         Ok(bytes)
     }
@@ -116,12 +117,17 @@ impl Definition {
         let mut epochs = Vec::new();
         for epoch in &self.epochs {
             let name = texts(epoch)?;
-            epochs.extend(to_bytes(&w::Epoch { name: Seq::from_bytes(&name) })?);
+            epochs.extend(to_bytes(&w::Epoch {
+                name: Seq::from_bytes(&name),
+            })?);
         }
         let mut units = Vec::new();
         for unit in &self.units {
             let name = texts(&unit.name)?;
-            units.extend(to_bytes(&w::Unit { id: &unit.id, name: Seq::from_bytes(&name) })?);
+            units.extend(to_bytes(&w::Unit {
+                id: &unit.id,
+                name: Seq::from_bytes(&name),
+            })?);
         }
         let mut contests = Vec::new();
         for contest in &self.contests {
@@ -132,7 +138,10 @@ impl Definition {
             let units = seq_of(&style.units)?;
             let mut list = Vec::new();
             for (contest, order) in &style.contests {
-                list.extend(to_bytes(&w::StyleContest { contest: *contest, order })?);
+                list.extend(to_bytes(&w::StyleContest {
+                    contest: *contest,
+                    order,
+                })?);
             }
             styles.extend(to_bytes(&w::Style {
                 id: &style.id,

@@ -26,7 +26,8 @@ pub fn read_manifest(path: &Path) -> Outcome<Vec<u8>> {
 /// The first rule that does not hold, with the file's name.
 pub fn parse_manifest<'b>(bytes: &'b [u8], path: &Path) -> Outcome<CheckedManifest<'b>> {
     Manifest::parse(bytes).map_err(|error| {
-        Problem::new(Kind::Malformed, path.display(), error).advice("import the definition again, or copy the file again")
+        Problem::new(Kind::Malformed, path.display(), error)
+            .advice("import the definition again, or copy the file again")
     })
 }
 
@@ -53,6 +54,7 @@ pub fn read_keys(path: &Path) -> Outcome<Vec<u8>> {
 /// What does not hold.
 pub fn parse_keys<'b>(bytes: &'b [u8], path: &Path) -> Outcome<Keys<'b>> {
     Keys::read(bytes).map_err(|error| {
-        Problem::new(Kind::Malformed, path.display(), error).advice("use the keys.bin that the ceremony wrote, copied whole")
+        Problem::new(Kind::Malformed, path.display(), error)
+            .advice("use the keys.bin that the ceremony wrote, copied whole")
     })
 }

@@ -11,7 +11,8 @@ use crate::problem::{Kind, Outcome, Problem};
 /// # Errors
 /// A value that postcard cannot hold; none of ours.
 pub fn to_bytes<T: Serialize + ?Sized>(value: &T) -> Outcome<Vec<u8>> {
-    postcard::to_stdvec(value).map_err(|error| Problem::new(Kind::Limit, "", format!("a value cannot be encoded ({error})")))
+    postcard::to_stdvec(value)
+        .map_err(|error| Problem::new(Kind::Limit, "", format!("a value cannot be encoded ({error})")))
 }
 
 /// The content of a `Seq`: items one after the other.

@@ -35,8 +35,12 @@ pub fn read(path: &Path, limit: u64) -> Outcome<Vec<u8>> {
 pub fn read_exact<const N: usize>(path: &Path, what: &str) -> Outcome<[u8; N]> {
     let bytes = read(path, N as u64)?;
     bytes.try_into().map_err(|_| {
-        Problem::new(Kind::Malformed, path.display(), format!("is not {what}: it must have {N} bytes"))
-            .advice("check that this is the right file, and that it was copied whole")
+        Problem::new(
+            Kind::Malformed,
+            path.display(),
+            format!("is not {what}: it must have {N} bytes"),
+        )
+        .advice("check that this is the right file, and that it was copied whole")
     })
 }
 
@@ -66,8 +70,10 @@ pub fn write_secret(path: &Path, bytes: &[u8]) -> Outcome<()> {
 
 fn write_with(path: &Path, bytes: &[u8], mode: u32, replace: bool) -> Outcome<()> {
     if !replace && path.exists() {
-        return Err(Problem::new(Kind::Files, path.display(), "is already there and is not overwritten")
-            .advice("move it away, or choose another name"));
+        return Err(
+            Problem::new(Kind::Files, path.display(), "is already there and is not overwritten")
+                .advice("move it away, or choose another name"),
+        );
     }
     let folder = folder_of(path);
     let name = path

@@ -46,7 +46,8 @@ pub fn build(election: &Digest, staff: &[Staff], validators: &[PublicKey]) -> Ou
         validators: Validators::from_bytes(&validator_bytes),
     })?;
     Genesis::read(&bytes).map_err(|error| {
-        Problem::new(Kind::Reference, "genesis", error).advice("correct the table of staff cards or the list of validators")
+        Problem::new(Kind::Reference, "genesis", error)
+            .advice("correct the table of staff cards or the list of validators")
     })?;
     Ok(bytes)
 }
@@ -78,10 +79,12 @@ fn parse_staff(bytes: &[u8], folder: &Path) -> Outcome<Vec<Staff>> {
             continue;
         }
         let Key::P256(key) = keyfile::parse_cell(key, folder, &at)? else {
-            return Err(Problem::new(Kind::Unsupported, at, "is not a P-256 key").advice("staff cards are PIV cards with P-256 keys"));
+            return Err(Problem::new(Kind::Unsupported, at, "is not a P-256 key")
+                .advice("staff cards are PIV cards with P-256 keys"));
         };
         let roles = parse_roles(roles).ok_or_else(|| {
-            Problem::new(Kind::Reference, &at, format!("{roles:?} is no role")).advice("write polls, provision, or polls+provision")
+            Problem::new(Kind::Reference, &at, format!("{roles:?} is no role"))
+                .advice("write polls, provision, or polls+provision")
         })?;
         staff.push(Staff {
             key,

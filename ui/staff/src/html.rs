@@ -90,8 +90,20 @@ fn contest_table(out: &mut String, contest: &ContestReport) {
             option.total
         );
     }
-    row(out, "", "投票しない(使われなかった票)", "No vote (votes not used)", contest.no_votes);
-    row(out, "sum", "この項目のある投票用紙", "Ballots with this contest", u64::from(contest.ballots));
+    row(
+        out,
+        "",
+        "投票しない(使われなかった票)",
+        "No vote (votes not used)",
+        contest.no_votes,
+    );
+    row(
+        out,
+        "sum",
+        "この項目のある投票用紙",
+        "Ballots with this contest",
+        u64::from(contest.ballots),
+    );
     out.push_str("</table>\n");
 }
 
@@ -135,13 +147,19 @@ fn summary(out: &mut String, report: &Report) {
         ("確認のために開いた(無効)", "Spoiled: opened for checking", b.spoiled),
         ("読めなかった記録欄", "Void: slots that could not be read", b.void),
         ("二重投票(数えない)", "Duplicates, not counted", b.duplicates),
-        ("後の投票で置き換え(数えない)", "Overwritten by a later vote, not counted", b.overwritten),
+        (
+            "後の投票で置き換え(数えない)",
+            "Overwritten by a later vote, not counted",
+            b.overwritten,
+        ),
         ("締切の記録にない(数えない)", "In no closing set, not counted", b.late),
     ] {
         row(out, "", ja, en, u64::from(value));
     }
     row(out, "sum", "数えた投票", "Counted ballots", u64::from(b.counted));
-    let reissued = report.reissued.map_or_else(|| "—".to_owned(), |count| count.to_string());
+    let reissued = report
+        .reissued
+        .map_or_else(|| "—".to_owned(), |count| count.to_string());
     let _ = writeln!(
         out,
         "<tr><td>再発行カードによる受付<span class=\"en\">Admissions with a reissued card</span></td><td class=\"n\">{reissued}</td></tr>\n</table>"
@@ -159,7 +177,11 @@ fn kiosks(out: &mut String, report: &Report) {
          <th class=\"n\">複製から<span class=\"en\">From duplicate</span></th></tr>\n",
     );
     for kiosk in &report.kiosks {
-        let epoch = report.epochs.get(usize::from(kiosk.epoch)).map(both).unwrap_or_default();
+        let epoch = report
+            .epochs
+            .get(usize::from(kiosk.epoch))
+            .map(both)
+            .unwrap_or_default();
         let _ = write!(
             out,
             "<tr><td>{}</td><td class=\"words\">{}</td><td>{epoch}</td>",
@@ -234,7 +256,10 @@ fn provenance(out: &mut String, report: &Report) {
         (
             "チェーン",
             "Chain",
-            format!("{} blocks, {} batches, {} validators", report.chain_height, report.batches, report.validators),
+            format!(
+                "{} blocks, {} batches, {} validators",
+                report.chain_height, report.batches, report.validators
+            ),
         ),
         (
             "復号した鍵の保持者",
@@ -270,7 +295,11 @@ fn row(out: &mut String, class: &str, ja: &str, en: &str, value: u64) {
 /// First and second language.
 fn both(texts: &Texts) -> String {
     match second_text(texts) {
-        Some(second) => format!("{}<span class=\"en\">{}</span>", escape(first_text(texts)), escape(second)),
+        Some(second) => format!(
+            "{}<span class=\"en\">{}</span>",
+            escape(first_text(texts)),
+            escape(second)
+        ),
         None => escape(first_text(texts)),
     }
 }

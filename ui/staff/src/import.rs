@@ -133,7 +133,18 @@ pub fn import_value(value: &Value, options: &Options) -> Outcome<Imported> {
         .map(|name| texts::read(&name))
         .transpose()?
         .unwrap_or_default();
-    build(election, &root, options, notes, Parts { name, units, contests, styles })
+    build(
+        election,
+        &root,
+        options,
+        notes,
+        Parts {
+            name,
+            units,
+            contests,
+            styles,
+        },
+    )
 }
 
 struct Parts<'v> {
@@ -143,7 +154,13 @@ struct Parts<'v> {
     styles: Vec<crate::style::Read>,
 }
 
-fn build(election: &Node<'_>, root: &Node<'_>, options: &Options, mut notes: Vec<String>, parts: Parts<'_>) -> Outcome<Imported> {
+fn build(
+    election: &Node<'_>,
+    root: &Node<'_>,
+    options: &Options,
+    mut notes: Vec<String>,
+    parts: Parts<'_>,
+) -> Outcome<Imported> {
     let epochs = epochs(options)?;
     let languages = languages(&parts, election)?;
     let place = order::contests(&parts.contests, &parts.styles, election)?;
@@ -152,10 +169,17 @@ fn build(election: &Node<'_>, root: &Node<'_>, options: &Options, mut notes: Vec
         contests[index] = Some(read.finish(&languages)?);
     }
     let contests: Vec<Contest> = contests.into_iter().flatten().collect();
-    let used: BTreeSet<usize> = parts.styles.iter().flat_map(|s| s.contests.iter().map(|(c, _)| *c)).collect();
+    let used: BTreeSet<usize> = parts
+        .styles
+        .iter()
+        .flat_map(|s| s.contests.iter().map(|(c, _)| *c))
+        .collect();
     for (index, read) in parts.contests.iter().enumerate() {
         if !used.contains(&index) {
-            notes.push(format!("contest {}: no ballot style has it, so nobody can vote in it", read.id));
+            notes.push(format!(
+                "contest {}: no ballot style has it, so nobody can vote in it",
+                read.id
+            ));
         }
     }
     let styles = parts
@@ -304,7 +328,11 @@ fn read_units<'v>(root: &Node<'v>, election: &Node<'v>, plain: &str) -> Outcome<
     let mut units = Vec::new();
     for node in nodes {
         let id = node.need("@id")?;
-        let mut name = node.get("Name").map(|name| texts::read(&name)).transpose()?.unwrap_or_default();
+        let mut name = node
+            .get("Name")
+            .map(|name| texts::read(&name))
+            .transpose()?
+            .unwrap_or_default();
         if name.is_empty() {
             let number = node.text("Number").unwrap_or(id);
             name.insert(plain.to_owned(), texts::tidy(number, &node)?);
@@ -315,7 +343,10 @@ fn read_units<'v>(root: &Node<'v>, election: &Node<'v>, plain: &str) -> Outcome<
     match units.first() {
         Some((_, id, _)) if id == scope => Ok(units),
         _ => Err(election
-            .problem(Kind::Reference, format!("ElectionScopeId {scope:?} is no GpUnit of this file"))
+            .problem(
+                Kind::Reference,
+                format!("ElectionScopeId {scope:?} is no GpUnit of this file"),
+            )
             .advice("add the GpUnit or correct the id")),
     }
 }
@@ -346,7 +377,12 @@ fn languages(parts: &Parts<'_>, election: &Node<'_>) -> Outcome<Vec<String>> {
         _ => 2,
     };
     all.sort_by_key(|language| rank(language));
-    let missing = |language: &str| names.iter().filter(move |(_, name)| !name.contains_key(language)).count();
+    let missing = |language: &str| {
+        names
+            .iter()
+            .filter(move |(_, name)| !name.contains_key(language))
+            .count()
+    };
     // The first with the fewest names missing; with none missing it is the fallback.
     let Some(best) = all.iter().min_by_key(|language| missing(language)).cloned() else {
         return Err(election.problem(Kind::Reference, "has no text in any language"));
@@ -361,7 +397,9 @@ fn languages(parts: &Parts<'_>, election: &Node<'_>) -> Outcome<Vec<String>> {
                 if has.is_empty() { "none".into() } else { has.join(", ") }
             ),
         )
-        .advice(format!("add the text in {best:?}; voters whose language is missing are shown it")));
+        .advice(format!(
+            "add the text in {best:?}; voters whose language is missing are shown it"
+        )));
     }
     all.retain(|language| *language != best);
     all.insert(0, best);

@@ -80,7 +80,9 @@ impl<'de> Visitor<'de> for Seed {
         while let Some(name) = access.next_key::<String>()? {
             let value = access.next_value_seed(Seed)?;
             if members.contains_key(&name) {
-                return Err(A::Error::custom(format_args!("the name {name:?} is twice in one object")));
+                return Err(A::Error::custom(format_args!(
+                    "the name {name:?} is twice in one object"
+                )));
             }
             members.insert(name, value);
         }
@@ -95,7 +97,10 @@ mod tests {
     #[test]
     fn a_name_twice_is_refused_and_the_rest_is_as_ever() {
         let text = r#"{"a": [1, -2, 3.5, null, true, "x\u0041"], "b": {"a": {}}}"#;
-        assert_eq!(parse(text.as_bytes()).unwrap(), serde_json::from_str::<Value>(text).unwrap());
+        assert_eq!(
+            parse(text.as_bytes()).unwrap(),
+            serde_json::from_str::<Value>(text).unwrap()
+        );
         assert!(parse(br#"{"a": 1, "a": 1}"#).is_err());
         assert!(parse(br#"{"b": {"a": 1, "\u0061": 2}}"#).is_err());
         assert!(parse(b"[1] 2").is_err());

@@ -29,7 +29,7 @@ pub enum Key {
 /// The file is there already or cannot be written.
 pub fn create<R: CryptoRng + ?Sized>(path: &Path, rng: &mut R) -> Outcome<Signer> {
     let signer = Signer::generate(rng);
-    write_secret(path, &*signer.to_bytes())?;
+    write_secret(path, &signer.to_bytes())?;
     Ok(signer)
 }
 
@@ -39,7 +39,8 @@ pub fn create<R: CryptoRng + ?Sized>(path: &Path, rng: &mut R) -> Outcome<Signer
 /// As [`create`].
 pub fn write_secret(path: &Path, secret: &[u8; 32]) -> Outcome<()> {
     let mut line = Zeroizing::new(vec![0u8; 65]);
-    hex::encode_to_slice(secret, &mut line[..64]).map_err(|error| Problem::new(Kind::Malformed, path.display(), error))?;
+    hex::encode_to_slice(secret, &mut line[..64])
+        .map_err(|error| Problem::new(Kind::Malformed, path.display(), error))?;
     line[64] = b'\n';
     files::write_secret(path, &line)
 }
@@ -53,8 +54,12 @@ pub fn read_secret(path: &Path) -> Outcome<Zeroizing<[u8; 32]>> {
     let line = bytes.trim_ascii();
     let mut secret = Zeroizing::new([0; 32]);
     hex::decode_to_slice(line, secret.as_mut()).map_err(|_| {
-        Problem::new(Kind::Malformed, path.display(), "is not a secret key file (one line of 64 hex digits)")
-            .advice("check that this is the right file, and that it was copied whole")
+        Problem::new(
+            Kind::Malformed,
+            path.display(),
+            "is not a secret key file (one line of 64 hex digits)",
+        )
+        .advice("check that this is the right file, and that it was copied whole")
     })?;
     Ok(secret)
 }
@@ -111,8 +116,12 @@ pub fn certificate(path: &Path) -> Outcome<Vec<u8>> {
         Certificate::from_der(&bytes)
     };
     parsed.and_then(|certificate| certificate.to_der()).map_err(|error| {
-        Problem::new(Kind::Malformed, path.display(), format!("is not a certificate ({error})"))
-            .advice("give a certificate in PEM or DER, or the public key in hex")
+        Problem::new(
+            Kind::Malformed,
+            path.display(),
+            format!("is not a certificate ({error})"),
+        )
+        .advice("give a certificate in PEM or DER, or the public key in hex")
     })
 }
 
@@ -121,14 +130,21 @@ pub fn certificate(path: &Path) -> Outcome<Vec<u8>> {
 /// # Errors
 /// Another algorithm than P-256 and RSA.
 fn certificate_key(der: &[u8], path: &Path) -> Outcome<Key> {
-    let wrong = |what: &str| Problem::new(Kind::Unsupported, path.display(), what).advice("P-256 (PIV) and RSA (My Number card) keys are supported");
+    let wrong = |what: &str| {
+        Problem::new(Kind::Unsupported, path.display(), what)
+            .advice("P-256 (PIV) and RSA (My Number card) keys are supported")
+    };
     let certificate = Certificate::from_der(der).map_err(|_| wrong("is not a certificate"))?;
     let info = certificate.tbs_certificate().subject_public_key_info();
-    let bits = info.subject_public_key.as_bytes().ok_or_else(|| wrong("has a broken public key"))?;
+    let bits = info
+        .subject_public_key
+        .as_bytes()
+        .ok_or_else(|| wrong("has a broken public key"))?;
     match info.algorithm.oid.to_string().as_str() {
         // id-ecPublicKey
         "1.2.840.10045.2.1" => {
-            let key = p256::PublicKey::from_sec1_bytes(bits).map_err(|_| wrong("has an elliptic-curve key that is not on P-256"))?;
+            let key = p256::PublicKey::from_sec1_bytes(bits)
+                .map_err(|_| wrong("has an elliptic-curve key that is not on P-256"))?;
             Ok(Key::P256(election::sign::compressed(&key.into())))
         }
         // rsaEncryption: the bit string is the PKCS#1 key.

@@ -83,7 +83,10 @@ impl LedgerView {
         let mut line = vec![*kiosk];
         // The rules let a kiosk take over once and be taken over once: no circle, and the bound is the number of kiosks.
         while line.len() <= self.kiosks.len()
-            && let Some(old) = line.last().and_then(|id| self.kiosks.get(id)).and_then(|row| row.took_over)
+            && let Some(old) = line
+                .last()
+                .and_then(|id| self.kiosks.get(id))
+                .and_then(|row| row.took_over)
         {
             line.push(old);
         }
@@ -127,7 +130,9 @@ pub fn replay(genesis_bytes: &[u8], election: &Digest, chain: &[u8], progress: P
             let at = format!("{at}, transaction {number}");
             let raw = transaction.map_err(|error| refuse(&at, error.to_string()))?;
             let transaction = Transaction::read(raw.0).map_err(|error| refuse(&at, error.to_string()))?;
-            let applied = rules.apply(&transaction).map_err(|error| refuse(&at, error.to_string()))?;
+            let applied = rules
+                .apply(&transaction)
+                .map_err(|error| refuse(&at, error.to_string()))?;
             view.note(&transaction, &applied, height, number);
         }
         view.height = height;
@@ -158,7 +163,9 @@ impl LedgerView {
                 transaction: number,
                 entry: index,
             };
-            self.first.entry((entry.kind.into(), entry.code, entry.leaf)).or_insert(place);
+            self.first
+                .entry((entry.kind.into(), entry.code, entry.leaf))
+                .or_insert(place);
             self.rows.push(Row {
                 kind: entry.kind,
                 code: entry.code,

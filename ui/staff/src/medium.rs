@@ -59,16 +59,21 @@ impl Content {
     pub fn closing(&self) -> Outcome<Option<Closing<'_>>> {
         self.closing
             .as_deref()
-            .map(|bytes| election::wire::decode(bytes).map_err(|error| Problem::new(Kind::Malformed, "closing on the medium", error)))
+            .map(|bytes| {
+                election::wire::decode(bytes)
+                    .map_err(|error| Problem::new(Kind::Malformed, "closing on the medium", error))
+            })
             .transpose()
     }
 
     /// Batches of this kiosk or those it took over from, with their place in the journal.
     pub fn batches(&self) -> impl Iterator<Item = election::batch::Batch<'_>> {
-        self.transactions.iter().filter_map(|bytes| match Transaction::read(bytes) {
-            Ok(Transaction::Batch(batch)) => Some(batch),
-            _ => None,
-        })
+        self.transactions
+            .iter()
+            .filter_map(|bytes| match Transaction::read(bytes) {
+                Ok(Transaction::Batch(batch)) => Some(batch),
+                _ => None,
+            })
     }
 }
 
@@ -215,7 +220,10 @@ fn not_closed(name: &str) -> Problem {
 }
 
 fn check_pair(original: &Content, duplicate: &Content, name: &str) -> Outcome<()> {
-    let refuse = |what: &str| Err(Problem::new(Kind::Refused, name, what).advice("put original and duplicate of one kiosk together, the original first"));
+    let refuse = |what: &str| {
+        Err(Problem::new(Kind::Refused, name, what)
+            .advice("put original and duplicate of one kiosk together, the original first"))
+    };
     if original.label.pair != duplicate.label.pair {
         return refuse("the two media are not of one pair");
     }

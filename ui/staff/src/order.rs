@@ -31,11 +31,17 @@ pub fn contests(contests: &[contest::Read<'_>], styles: &[style::Read], election
                 && (0..count).all(|other| place[other] != usize::MAX || !before[other][candidate])
         });
         let Some(free) = free else {
-            let stuck: Vec<&str> = (0..count).filter(|&index| place[index] == usize::MAX).map(|index| contests[index].id).collect();
+            let stuck: Vec<&str> = (0..count)
+                .filter(|&index| place[index] == usize::MAX)
+                .map(|index| contests[index].id)
+                .collect();
             return Err(election
                 .problem(
                     Kind::Unsupported,
-                    format!("ballot styles put the contests {} in different orders, which is not supported", stuck.join(", ")),
+                    format!(
+                        "ballot styles put the contests {} in different orders, which is not supported",
+                        stuck.join(", ")
+                    ),
                 )
                 .advice("give all ballot styles one order of contests"));
         };

@@ -34,7 +34,8 @@ pub struct Provisioned {
 /// Not a registration, of another election, or not signed by two staff cards that may provision.
 pub fn check_registration(genesis: &Genesis<'_>, registration: &[u8]) -> Outcome<(Registration, Vec<String>)> {
     let refuse = |what: String| {
-        Problem::new(Kind::Refused, "registration", what).advice("register the kiosk again with two staff cards that may provision")
+        Problem::new(Kind::Refused, "registration", what)
+            .advice("register the kiosk again with two staff cards that may provision")
     };
     let transaction = Transaction::read(registration).map_err(|error| refuse(error.to_string()))?;
     let Transaction::Register { body, staff } = transaction else {
@@ -65,8 +66,12 @@ pub fn provision<R: CryptoRng + ?Sized>(
     rng: &mut R,
 ) -> Outcome<Provisioned> {
     if secret.commitment(&genesis.election) != *commitment {
-        return Err(Problem::new(Kind::Refused, "election secret", "is not the one this package commits to")
-            .advice("use the secret that was drawn for this election"));
+        return Err(Problem::new(
+            Kind::Refused,
+            "election secret",
+            "is not the one this package commits to",
+        )
+        .advice("use the secret that was drawn for this election"));
     }
     let (body, staff) = check_registration(genesis, registration)?;
     if body.station != station {

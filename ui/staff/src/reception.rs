@@ -28,15 +28,17 @@ struct Count {
 /// # Errors
 /// Not of the form of SPEC.md, section 10.
 pub fn parse(file: &str, bytes: &[u8]) -> Outcome<Vec<ReceptionCount>> {
-    let given: Counts = serde_json::from_slice(bytes)
-        .map_err(|error| Problem::new(Kind::Refused, file, error).advice("write {\"counts\": [...]} as SPEC.md, section 10 says"))?;
+    let given: Counts = serde_json::from_slice(bytes).map_err(|error| {
+        Problem::new(Kind::Refused, file, error).advice("write {\"counts\": [...]} as SPEC.md, section 10 says")
+    })?;
     given
         .counts
         .iter()
         .enumerate()
         .map(|(index, count)| {
             let at = format!("{file}, count {index}");
-            let key = keyfile::parse_public(&count.key, &at).map_err(|problem| Problem::new(Kind::Refused, &at, problem.what))?;
+            let key = keyfile::parse_public(&count.key, &at)
+                .map_err(|problem| Problem::new(Kind::Refused, &at, problem.what))?;
             let signature = hex::decode(&count.signature)
                 .ok()
                 .and_then(|bytes| bytes.try_into().ok())
@@ -86,7 +88,8 @@ pub fn to_json(counts: &[ReceptionCount]) -> Outcome<Vec<u8>> {
             })
             .collect(),
     };
-    let mut bytes = serde_json::to_vec_pretty(&counts).map_err(|error| Problem::new(Kind::Malformed, "reception.json", error))?;
+    let mut bytes =
+        serde_json::to_vec_pretty(&counts).map_err(|error| Problem::new(Kind::Malformed, "reception.json", error))?;
     bytes.push(b'\n');
     Ok(bytes)
 }

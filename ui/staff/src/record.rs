@@ -43,7 +43,8 @@ impl Record {
                 return refuse(&name, "does not belong into a record");
             };
             let path = folder.join(&name);
-            let kind = std::fs::symlink_metadata(&path).map_err(|error| files::io_problem(&path, "cannot be looked at", &error))?;
+            let kind = std::fs::symlink_metadata(&path)
+                .map_err(|error| files::io_problem(&path, "cannot be looked at", &error))?;
             if !kind.is_file() {
                 return refuse(&name, "is not a plain file");
             }

@@ -207,7 +207,9 @@ pub fn contests(manifest: &CheckedManifest<'_>, totals: &[(u32, Vec<u32>)]) -> V
 /// Japanese, else the first there is.
 #[must_use]
 pub fn first_text(texts: &Texts) -> &str {
-    in_language(texts, "ja").or_else(|| texts.first().map(|(_, text)| text.as_str())).unwrap_or("")
+    in_language(texts, "ja")
+        .or_else(|| texts.first().map(|(_, text)| text.as_str()))
+        .unwrap_or("")
 }
 
 /// English, where it is not what [`first_text`] already gave.
@@ -217,5 +219,8 @@ pub fn second_text(texts: &Texts) -> Option<&str> {
 }
 
 fn in_language<'t>(texts: &'t Texts, language: &str) -> Option<&'t str> {
-    texts.iter().find(|(tag, _)| tag == language).map(|(_, text)| text.as_str())
+    texts
+        .iter()
+        .find(|(tag, _)| tag == language)
+        .map(|(_, text)| text.as_str())
 }

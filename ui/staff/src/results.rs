@@ -20,8 +20,8 @@ pub fn to_json(report: &Report) -> Outcome<Vec<u8>> {
     schema::election_results()?
         .check(&value)
         .map_err(|problem| Problem::new(Kind::Schema, "results.json", problem))?;
-    let mut bytes = serde_json::to_vec_pretty(&value)
-        .map_err(|error| Problem::new(Kind::Malformed, "results.json", error))?;
+    let mut bytes =
+        serde_json::to_vec_pretty(&value).map_err(|error| Problem::new(Kind::Malformed, "results.json", error))?;
     bytes.push(b'\n');
     Ok(bytes)
 }
@@ -46,7 +46,8 @@ fn build(report: &Report) -> Value {
         let measure = contest.kind == "measure";
         let mut selections = Vec::new();
         for (index, option) in contest.options.iter().enumerate() {
-            let counts = json!([{"@type": class("VoteCounts"), "GpUnitId": scope, "Type": "total", "Count": option.total}]);
+            let counts =
+                json!([{"@type": class("VoteCounts"), "GpUnitId": scope, "Type": "total", "Count": option.total}]);
             let sequence = index + 1;
             if measure {
                 selections.push(json!({"@type": class("BallotMeasureSelection"), "@id": option.id, "Selection": international(&option.name),
@@ -54,13 +55,16 @@ fn build(report: &Report) -> Value {
                 continue;
             }
             let candidate = candidate_id(contest, &option.id);
-            let mut person = json!({"@type": class("Candidate"), "@id": candidate, "BallotName": international(&option.name)});
+            let mut person =
+                json!({"@type": class("Candidate"), "@id": candidate, "BallotName": international(&option.name)});
             if let Some(party) = parties.iter().position(|party| **party == option.party) {
                 person["PartyId"] = party_id(party).into();
             }
             candidates.push(person);
-            selections.push(json!({"@type": class("CandidateSelection"), "@id": option.id, "CandidateIds": [candidate],
-                "SequenceOrder": sequence, "VoteCounts": counts}));
+            selections.push(
+                json!({"@type": class("CandidateSelection"), "@id": option.id, "CandidateIds": [candidate],
+                "SequenceOrder": sequence, "VoteCounts": counts}),
+            );
         }
         let mut value = json!({
             "@type": class(if measure { "BallotMeasureContest" } else { "CandidateContest" }),

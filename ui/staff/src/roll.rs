@@ -86,22 +86,29 @@ pub fn read_csv(path: &Path, manifest: &CheckedManifest<'_>) -> Outcome<Roll> {
 /// # Errors
 /// As [`read_csv`].
 pub fn parse_csv(bytes: &[u8], folder: &Path, manifest: &CheckedManifest<'_>) -> Outcome<Roll> {
-    let styles: BTreeMap<&str, u16> = manifest.styles().zip(0u16..).map(|(style, index)| (style.id, index)).collect();
+    let styles: BTreeMap<&str, u16> = manifest
+        .styles()
+        .zip(0u16..)
+        .map(|(style, index)| (style.id, index))
+        .collect();
     let mut entries = BTreeMap::new();
     let mut lines: BTreeMap<Digest, u64> = BTreeMap::new();
     for (line, key, style) in rows(bytes)? {
         let at = format!("line {line}");
-        let style_id = style.ok_or_else(|| {
-            Problem::new(Kind::Malformed, &at, "has no ballot style").advice("write: key,style")
-        })?;
+        let style_id = style
+            .ok_or_else(|| Problem::new(Kind::Malformed, &at, "has no ballot style").advice("write: key,style"))?;
         let style = *styles.get(style_id.as_str()).ok_or_else(|| {
-            Problem::new(Kind::Reference, &at, format!("there is no ballot style {style_id:?}"))
-                .advice(format!("use one of: {}", styles.keys().copied().take(20).collect::<Vec<_>>().join(", ")))
+            Problem::new(Kind::Reference, &at, format!("there is no ballot style {style_id:?}")).advice(format!(
+                "use one of: {}",
+                styles.keys().copied().take(20).collect::<Vec<_>>().join(", ")
+            ))
         })?;
         let entry = entry(&keyfile::parse_cell(&key, folder, &at)?);
         if let Some(before) = lines.insert(entry, line) {
-            return Err(Problem::new(Kind::Reference, &at, format!("has the same card as line {before}"))
-                .advice("a card has one entry; remove one of the lines"));
+            return Err(
+                Problem::new(Kind::Reference, &at, format!("has the same card as line {before}"))
+                    .advice("a card has one entry; remove one of the lines"),
+            );
         }
         entries.insert(entry, style);
     }
@@ -135,7 +142,11 @@ fn rows(bytes: &[u8]) -> Outcome<Vec<(u64, String, Option<String>)>> {
         if rows.is_empty() && key.eq_ignore_ascii_case("key") {
             continue;
         }
-        rows.push((line, key, record.get(1).filter(|style| !style.is_empty()).map(str::to_owned)));
+        rows.push((
+            line,
+            key,
+            record.get(1).filter(|style| !style.is_empty()).map(str::to_owned),
+        ));
     }
     Ok(rows)
 }
@@ -150,7 +161,12 @@ pub type Changes = BTreeMap<Digest, Option<u16>>;
 pub fn changes(add: Option<&Path>, remove: Option<&Path>, manifest: &CheckedManifest<'_>) -> Outcome<Changes> {
     let mut changes = Changes::new();
     if let Some(path) = add {
-        changes.extend(read_csv(path, manifest)?.entries.into_iter().map(|(entry, style)| (entry, Some(style))));
+        changes.extend(
+            read_csv(path, manifest)?
+                .entries
+                .into_iter()
+                .map(|(entry, style)| (entry, Some(style))),
+        );
     }
     if let Some(path) = remove {
         let folder = path.parent().unwrap_or(Path::new("."));
@@ -159,13 +175,17 @@ pub fn changes(add: Option<&Path>, remove: Option<&Path>, manifest: &CheckedMani
             let at = format!("{}: line {line}", path.display());
             let entry = entry(&keyfile::parse_cell(&key, folder, &at)?);
             if changes.insert(entry, None).is_some() {
-                return Err(Problem::new(Kind::Reference, at, "this card is there twice, or is also to be added")
-                    .advice("a change either adds a card or removes it"));
+                return Err(
+                    Problem::new(Kind::Reference, at, "this card is there twice, or is also to be added")
+                        .advice("a change either adds a card or removes it"),
+                );
             }
         }
     }
     if changes.is_empty() {
-        return Err(Problem::new(Kind::Usage, "", "nothing to change").advice("give --add or --remove with at least one card"));
+        return Err(
+            Problem::new(Kind::Usage, "", "nothing to change").advice("give --add or --remove with at least one card")
+        );
     }
     Ok(changes)
 }

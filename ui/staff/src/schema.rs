@@ -119,7 +119,11 @@ impl Schema {
         if let Some(expected) = schema.get("type").and_then(Value::as_str)
             && !has_type(value, expected)
         {
-            return wrong(format!("must be {}, but is {}", with_article(expected), described(value)));
+            return wrong(format!(
+                "must be {}, but is {}",
+                with_article(expected),
+                described(value)
+            ));
         }
         if let Some(allowed) = schema.get("enum").and_then(Value::as_array)
             && !allowed.contains(value)
@@ -195,7 +199,9 @@ impl Schema {
         let class = value.get("@type").and_then(Value::as_str);
         let mut allowed = Vec::new();
         for branch in branches {
-            let Some(name) = branch.get("$ref").and_then(Value::as_str).and_then(class_of) else { continue };
+            let Some(name) = branch.get("$ref").and_then(Value::as_str).and_then(class_of) else {
+                continue;
+            };
             if class == Some(name) {
                 return self.walk(value, branch, path, depth + 1, found);
             }
@@ -244,10 +250,24 @@ fn class_of(reference: &str) -> Option<&str> {
 
 fn known_words(schema: &Value) -> Result<(), String> {
     const WORDS: [&str; 14] = [
-        "$ref", "type", "enum", "required", "properties", "additionalProperties", "items", "minItems", "maxLength", "pattern",
-        "oneOf", "format", "refTypes", "description",
+        "$ref",
+        "type",
+        "enum",
+        "required",
+        "properties",
+        "additionalProperties",
+        "items",
+        "minItems",
+        "maxLength",
+        "pattern",
+        "oneOf",
+        "format",
+        "refTypes",
+        "description",
     ];
-    let Some(members) = schema.as_object() else { return Ok(()) };
+    let Some(members) = schema.as_object() else {
+        return Ok(());
+    };
     for (word, value) in members {
         if !WORDS.contains(&word.as_str()) {
             return Err(word.clone());
@@ -359,14 +379,32 @@ mod tests {
         assert_eq!(schema.violations(&good), []);
         type Break = fn(&mut Value);
         let cases: [(Break, &str, &str); 10] = [
-            (|v| { v.as_object_mut().unwrap().remove("Issuer"); }, "$", "Issuer"),
+            (
+                |v| {
+                    v.as_object_mut().unwrap().remove("Issuer");
+                },
+                "$",
+                "Issuer",
+            ),
             (|v| v["Version"] = "2.0.0".into(), "$.Version", "1.0.0"),
             (|v| v["Colour"] = 1.into(), "$.Colour", "not a property"),
             (|v| v["SequenceStart"] = 1.5.into(), "$.SequenceStart", "an integer"),
             (|v| v["GeneratedDate"] = "yesterday".into(), "$.GeneratedDate", "form"),
-            (|v| v["Election"][0]["StartDate"] = "2015-02-30".into(), "$.Election[0].StartDate", "date"),
-            (|v| v["Election"][0]["Contest"][0]["@type"] = "Contest".into(), "$.Election[0].Contest[0].@type", "allowed"),
-            (|v| v["Election"][0]["Name"]["Text"] = Value::Array(vec![]), "$.Election[0].Name.Text", "at least 1"),
+            (
+                |v| v["Election"][0]["StartDate"] = "2015-02-30".into(),
+                "$.Election[0].StartDate",
+                "date",
+            ),
+            (
+                |v| v["Election"][0]["Contest"][0]["@type"] = "Contest".into(),
+                "$.Election[0].Contest[0].@type",
+                "allowed",
+            ),
+            (
+                |v| v["Election"][0]["Name"]["Text"] = Value::Array(vec![]),
+                "$.Election[0].Name.Text",
+                "at least 1",
+            ),
             (|v| v["Election"] = "one".into(), "$.Election", "an array"),
             (
                 |v| v["Election"][0]["Contest"][0]["ContestOption"][0]["Selection"]["Text"][0]["Language"] = 5.into(),
@@ -387,7 +425,16 @@ mod tests {
     #[test]
     fn dates_that_do_not_exist_are_none() {
         assert_eq!(parse_date("2024-02-29"), Some(20_240_229));
-        for text in ["2023-02-29", "2023-13-01", "2023-00-10", "2023-1-01", "20230101", "2023-01-0１", "+023-01-01", ""] {
+        for text in [
+            "2023-02-29",
+            "2023-13-01",
+            "2023-00-10",
+            "2023-1-01",
+            "20230101",
+            "2023-01-0１",
+            "+023-01-01",
+            "",
+        ] {
             assert_eq!(parse_date(text), None, "{text}");
         }
     }

@@ -104,12 +104,18 @@ fn content(
         let id = item.need("ContestId")?;
         let Some(index) = contests.iter().position(|contest| contest.id == id) else {
             return Err(item
-                .problem(Kind::Reference, format!("ballot style {style}: there is no contest {id:?}"))
+                .problem(
+                    Kind::Reference,
+                    format!("ballot style {style}: there is no contest {id:?}"),
+                )
                 .advice("add the contest or correct the id"));
         };
         if list.iter().any(|(other, _)| *other == index) {
             return Err(item
-                .problem(Kind::Reference, format!("ballot style {style} has the contest {id} twice"))
+                .problem(
+                    Kind::Reference,
+                    format!("ballot style {style} has the contest {id} twice"),
+                )
                 .advice("list each contest once"));
         }
         paper(&item, id, &contests[index], notes)?;
@@ -131,14 +137,22 @@ fn option_order(item: &Node<'_>, style: &str, contest: &contest::Read<'_>) -> Ou
             Some(_) => {
                 return Err(option.problem(
                     Kind::Reference,
-                    format!("ballot style {style}, contest {}: option {:?} is there twice", contest.id, option.as_text()),
+                    format!(
+                        "ballot style {style}, contest {}: option {:?} is there twice",
+                        contest.id,
+                        option.as_text()
+                    ),
                 ));
             }
             None => {
                 return Err(option
                     .problem(
                         Kind::Reference,
-                        format!("ballot style {style}: contest {} has no option {:?}", contest.id, option.as_text()),
+                        format!(
+                            "ballot style {style}: contest {} has no option {:?}",
+                            contest.id,
+                            option.as_text()
+                        ),
                     )
                     .advice("correct OrderedContestOptionIds"));
             }
@@ -157,7 +171,11 @@ fn option_order(item: &Node<'_>, style: &str, contest: &contest::Read<'_>) -> Ou
             )
             .advice("list every option once, or leave OrderedContestOptionIds out"));
     }
-    if order.iter().enumerate().all(|(index, position)| usize::from(*position) == index) {
+    if order
+        .iter()
+        .enumerate()
+        .all(|(index, position)| usize::from(*position) == index)
+    {
         order.clear();
     }
     Ok(order)
@@ -180,13 +198,12 @@ fn paper(item: &Node<'_>, id: &str, contest: &contest::Read<'_>, notes: &mut Vec
             }
             match option.text("ContestOptionId") {
                 Some(option_id) if !contest.options.iter().any(|option| option.id == option_id) => {
-                    return Err(option.problem(
-                        Kind::Reference,
-                        format!("contest {id} has no option {option_id:?}"),
-                    ));
+                    return Err(option.problem(Kind::Reference, format!("contest {id} has no option {option_id:?}")));
                 }
                 None => {
-                    let note = format!("contest {id}: the paper ballot has a line for a write-in that is not an option; it is not offered");
+                    let note = format!(
+                        "contest {id}: the paper ballot has a line for a write-in that is not an option; it is not offered"
+                    );
                     if !notes.contains(&note) {
                         notes.push(note);
                     }

@@ -29,7 +29,10 @@ pub fn tidy(text: &str, at: &Node<'_>) -> Outcome<String> {
             return Err(at
                 .problem(
                     Kind::Unsupported,
-                    format!("has the invisible character U+{:04X}, which can disguise a name", u32::from(c)),
+                    format!(
+                        "has the invisible character U+{:04X}, which can disguise a name",
+                        u32::from(c)
+                    ),
                 )
                 .advice("remove the character"));
         }
@@ -45,7 +48,8 @@ pub fn tidy(text: &str, at: &Node<'_>) -> Outcome<String> {
 
 /// Controls, direction marks and overrides, zero-width characters but the joiners that scripts need.
 fn invisible(c: char) -> bool {
-    c.is_control() || matches!(c, '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}')
+    c.is_control()
+        || matches!(c, '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}')
 }
 
 /// A language tag in its usual case: `ja`, `ja-Hira`, `en-US`.
@@ -109,7 +113,10 @@ pub fn join(parts: &[ByLanguage], between: &str) -> ByLanguage {
     first
         .keys()
         .filter_map(|language| {
-            let each: Option<Vec<&str>> = parts.iter().map(|part| part.get(language).map(String::as_str)).collect();
+            let each: Option<Vec<&str>> = parts
+                .iter()
+                .map(|part| part.get(language).map(String::as_str))
+                .collect();
             Some((language.clone(), each?.join(between)))
         })
         .collect()
@@ -122,11 +129,14 @@ pub fn join(parts: &[ByLanguage], between: &str) -> ByLanguage {
 pub fn ordered(texts: &ByLanguage, languages: &[String], required: bool, at: &str) -> Outcome<Texts> {
     let fallback = languages.first().map(String::as_str).unwrap_or_default();
     if required && !texts.contains_key(fallback) {
-        return Err(
-            Problem::new(Kind::Reference, at, format!("has no text in the fallback language {fallback:?}")).advice(format!(
-                "give every name a text in {fallback:?}, or give all of them one other language in common"
-            )),
-        );
+        return Err(Problem::new(
+            Kind::Reference,
+            at,
+            format!("has no text in the fallback language {fallback:?}"),
+        )
+        .advice(format!(
+            "give every name a text in {fallback:?}, or give all of them one other language in common"
+        )));
     }
     Ok(languages
         .iter()

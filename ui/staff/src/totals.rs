@@ -71,7 +71,12 @@ pub fn check(checked: &Checked<'_, '_>, files: &Files<'_>, progress: Progress<'_
 fn of_tally(manifest: &CheckedManifest<'_>, tally: &Tally<'_>) -> Totals {
     let mut totals = Totals::default();
     for (contest, sums) in manifest.contests().zip(tally.contests.iter().map_while(Result::ok)) {
-        let list: Vec<u32> = sums.selections.iter().map_while(Result::ok).map(|selection| selection.total).collect();
+        let list: Vec<u32> = sums
+            .selections
+            .iter()
+            .map_while(Result::ok)
+            .map(|selection| selection.total)
+            .collect();
         let mut options = BTreeMap::new();
         let mut number = 0;
         for (index, option) in contest.options.iter().map_while(Result::ok).enumerate() {
@@ -79,9 +84,10 @@ fn of_tally(manifest: &CheckedManifest<'_>, tally: &Tally<'_>) -> Totals {
             number = index + 1;
         }
         totals.options.insert(contest.id.to_owned(), options);
-        totals
-            .no_votes
-            .insert(contest.id.to_owned(), list.iter().skip(number).map(|total| u64::from(*total)).sum());
+        totals.no_votes.insert(
+            contest.id.to_owned(),
+            list.iter().skip(number).map(|total| u64::from(*total)).sum(),
+        );
     }
     totals
 }
@@ -91,7 +97,11 @@ fn check_results(bytes: &[u8], totals: &Totals) -> Outcome<()> {
     let file = FileName::Results.name();
     let refuse = |at: &str, what: String| Problem::new(Kind::Refused, format!("{file}{at}"), what);
     let report = json::parse(bytes).map_err(|error| refuse("", format!("is not JSON ({error})")))?;
-    let elections = report.get("Election").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    let elections = report
+        .get("Election")
+        .and_then(Value::as_array)
+        .map(Vec::as_slice)
+        .unwrap_or_default();
     let [election] = elections else {
         return Err(refuse("", "has to hold exactly one Election".into()));
     };
@@ -115,15 +125,25 @@ fn check_results(bytes: &[u8], totals: &Totals) -> Outcome<()> {
             };
             let total = options.get(option).copied().unwrap_or(0);
             if !is(count.get("Count"), u64::from(total)) {
-                return Err(refuse(&at, format!("says another number than the tally, which has {total}")));
+                return Err(refuse(
+                    &at,
+                    format!("says another number than the tally, which has {total}"),
+                ));
             }
         }
-        let others = contest.get("OtherCounts").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+        let others = contest
+            .get("OtherCounts")
+            .and_then(Value::as_array)
+            .map(Vec::as_slice)
+            .unwrap_or_default();
         let [other] = others else {
             return Err(refuse(&at, "does not have exactly one OtherCounts".into()));
         };
         if !is(other.get("Undervotes"), *no_votes) {
-            return Err(refuse(&at, format!("says another number of votes not given than the tally, which has {no_votes}")));
+            return Err(refuse(
+                &at,
+                format!("says another number of votes not given than the tally, which has {no_votes}"),
+            ));
         }
     }
     Ok(())
@@ -131,7 +151,13 @@ fn check_results(bytes: &[u8], totals: &Totals) -> Outcome<()> {
 
 /// The objects of a list by `@id`: exactly the expected ones, each once.
 fn by_id<'v>(list: Option<&'v Value>, expected: &BTreeSet<&str>, at: &str) -> Outcome<Vec<(&'v str, &'v Value)>> {
-    let wrong = || Problem::new(Kind::Refused, format!("{}{at}", FileName::Results), "does not hold exactly what the manifest has");
+    let wrong = || {
+        Problem::new(
+            Kind::Refused,
+            format!("{}{at}", FileName::Results),
+            "does not hold exactly what the manifest has",
+        )
+    };
     let mut found = BTreeSet::new();
     let mut objects = Vec::new();
     for object in list.and_then(Value::as_array).ok_or_else(wrong)? {

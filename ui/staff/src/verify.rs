@@ -21,8 +21,8 @@ use serde::Serialize;
 
 use crate::problem::{Kind, Outcome, Problem};
 use crate::progress::{Counter, Progress};
-use crate::record::Record;
 use crate::reception;
+use crate::record::Record;
 
 /// Proof terms checked as one sum; 5.5 MB a thread.
 const TERMS: usize = 38_000;
@@ -117,13 +117,20 @@ pub fn verify(record: &Record, options: &Options, progress: Progress<'_>) -> Out
             });
         })
         .map_err(broken)?;
-    let joint = Point::from_bytes(&opened.keys().joint.0).map_err(|error| Problem::new(Kind::Refused, FileName::Keys, error))?;
+    let joint = Point::from_bytes(&opened.keys().joint.0)
+        .map_err(|error| Problem::new(Kind::Refused, FileName::Keys, error))?;
     let (g, k) = (Box::new(Table8::new(&Point::GENERATOR)), Box::new(Table8::new(&joint)));
     let election = g
         .get()
         .zip(k.get())
         .and_then(|(g, k)| Election::new(*opened.election(), g, k).ok())
-        .ok_or_else(|| Problem::new(Kind::Refused, FileName::Keys, "the joint key is not one that a ceremony gives"))?;
+        .ok_or_else(|| {
+            Problem::new(
+                Kind::Refused,
+                FileName::Keys,
+                "the joint key is not one that a ceremony gives",
+            )
+        })?;
     check_ballots(&checked, &election, progress)?;
     let totals = crate::totals::check(&checked, &files, progress)?;
     let mut reception_known = false;
@@ -245,7 +252,10 @@ fn name_ballot(checked: &Checked<'_, '_>, kind: EntryKind, error: Broken) -> Pro
         EntryKind::Cast => checked.ballots(),
         EntryKind::Spoiled => checked.spoiled(),
     };
-    let code = error.item.and_then(|item| rows.get(item as usize)).map(|row| code_text(&row.code));
+    let code = error
+        .item
+        .and_then(|item| rows.get(item as usize))
+        .map(|row| code_text(&row.code));
     let mut problem = broken(error);
     if let Some(code) = code {
         problem.at = format!("{} (code {code})", problem.at);

@@ -8,8 +8,8 @@ use election::ceremony::{Commits, Dealer, MAX_SIGNED_LEN, Reveals, Setup, verify
 use election::dlog::{Baby, Dlog};
 use election::group::{Point, ProjectivePoint, Scalar};
 use election::keys::Keys;
-use election::tally::{PublicKeys, Statement, choose, open_sum};
 use election::signed::Signed;
+use election::tally::{PublicKeys, Statement, choose, open_sum};
 use election::wire;
 use rand_core::SeedableRng as _;
 use staff::{Kind, Outcome, ceremony};
@@ -19,7 +19,10 @@ fn rng(seed: u8) -> ChaCha20Rng {
 }
 
 fn folders(root: &Path, count: u8) -> (PathBuf, Vec<PathBuf>) {
-    (root.join("shared"), (1..=count).map(|n| root.join(format!("p{n}"))).collect())
+    (
+        root.join("shared"),
+        (1..=count).map(|n| root.join(format!("p{n}"))).collect(),
+    )
 }
 
 /// Runs up to and with the shares.
@@ -54,10 +57,21 @@ fn decrypts(keys_bytes: &[u8], private: &[&PathBuf]) -> Option<u32> {
     let parsed = Keys::read(keys_bytes).unwrap();
     let keys = PublicKeys::read(&parsed).unwrap();
     let (a, b) = sum(&keys, 42);
-    let statement = Statement { election: &[3; 32], contest: 1, selection: 2, a, b };
+    let statement = Statement {
+        election: &[3; 32],
+        contest: 1,
+        selection: 2,
+        a,
+        b,
+    };
     let parts: Vec<_> = private
         .iter()
-        .map(|folder| ceremony::read_share(folder, &parsed).unwrap().decrypt(&statement, &mut rng(9)).unwrap())
+        .map(|folder| {
+            ceremony::read_share(folder, &parsed)
+                .unwrap()
+                .decrypt(&statement, &mut rng(9))
+                .unwrap()
+        })
         .collect();
     let chosen = choose(&keys, &statement, parts).ok()?;
     let point = open_sum(&keys, &statement, &chosen.good).unwrap();
@@ -89,7 +103,10 @@ fn every_k_of_n_decrypt_and_no_k_minus_1() {
         #[cfg(unix)]
         {
             use std::os::unix::fs::PermissionsExt as _;
-            assert_eq!(fs::metadata(folder.join(ceremony::SHARE)).unwrap().permissions().mode() & 0o777, 0o600);
+            assert_eq!(
+                fs::metadata(folder.join(ceremony::SHARE)).unwrap().permissions().mode() & 0o777,
+                0o600
+            );
         }
     }
 }
@@ -100,7 +117,11 @@ fn every_step_may_be_run_again() {
     let (shared, private) = up_to_shares(root.path(), 2, 2);
     let mut rng = rng(7);
     for (number, folder) in (1..).zip(&private) {
-        assert!(!ceremony::join(&shared, folder, number, &format!("T{number}"), &mut rng).unwrap().written);
+        assert!(
+            !ceremony::join(&shared, folder, number, &format!("T{number}"), &mut rng)
+                .unwrap()
+                .written
+        );
         assert!(!ceremony::commit(&shared, folder, &mut rng).unwrap().written);
         assert!(!ceremony::reveal(&shared, folder).unwrap().written);
         assert!(!ceremony::share(&shared, folder, &mut rng).unwrap().written);
@@ -169,9 +190,7 @@ fn p10_a_key_chosen_after_seeing_the_others_is_refused() {
     let (other, folder) = (root.path().join("other"), root.path().join("other-private"));
     fs::create_dir(&other).unwrap();
     fs::create_dir(&folder).unwrap();
-    for name in ["definition.bin"] {
-        fs::copy(shared.join(name), other.join(name)).unwrap();
-    }
+    fs::copy(shared.join("definition.bin"), other.join("definition.bin")).unwrap();
     for name in ["signing.key", "sealing.key"] {
         fs::copy(private[1].join(name), folder.join(name)).unwrap();
     }
@@ -197,7 +216,11 @@ fn p11_a_bad_share_is_attributed_and_ends_the_ceremony() {
     // Trustee 2 signs a share of another polynomial than the one it revealed.
     let definition = fs::read(shared.join("definition.bin")).unwrap();
     let setup = Setup::read(&definition).unwrap();
-    let read = |kind: &str| -> Vec<Vec<u8>> { (1..=3).map(|n| fs::read(shared.join(format!("{kind}-{n}.bin"))).unwrap()).collect() };
+    let read = |kind: &str| -> Vec<Vec<u8>> {
+        (1..=3)
+            .map(|n| fs::read(shared.join(format!("{kind}-{n}.bin"))).unwrap())
+            .collect()
+    };
     let (first, second) = (read("commit"), read("reveal"));
     let signed = |list: &'static [Vec<u8>]| list.iter().map(|bytes| wire::decode::<Signed<'_>>(bytes).unwrap());
     let (first, second): (&'static [_], &'static [_]) = (first.leak(), second.leak());
@@ -211,7 +234,10 @@ fn p11_a_bad_share_is_attributed_and_ends_the_ceremony() {
     refused(ceremony::accept(&shared, &private[0]), &["trustee 2"]);
     // Nobody else accepts after a complaint, and nothing is finished.
     assert!(shared.join("complaint-1.bin").exists());
-    refused(ceremony::accept(&shared, &private[2]), &["trustee 1 complains", "trustee 2"]);
+    refused(
+        ceremony::accept(&shared, &private[2]),
+        &["trustee 1 complains", "trustee 2"],
+    );
     refused(ceremony::finish(&shared), &["complains"]);
 }
 
@@ -229,7 +255,11 @@ fn a_changed_definition_is_noticed_by_who_committed_to_it() {
 fn any_flipped_byte_in_a_message_is_refused_by_name() {
     let root = tempfile::tempdir().unwrap();
     let (shared, private) = up_to_shares(root.path(), 2, 2);
-    for (file, who) in [("commit-2.bin", "trustee 2"), ("reveal-2.bin", "trustee 2"), ("share-2-1.bin", "trustee 2")] {
+    for (file, who) in [
+        ("commit-2.bin", "trustee 2"),
+        ("reveal-2.bin", "trustee 2"),
+        ("share-2-1.bin", "trustee 2"),
+    ] {
         let good = fs::read(shared.join(file)).unwrap();
         for position in (0..good.len()).step_by(7) {
             let mut bad = good.clone();

@@ -1,8 +1,8 @@
 //! The program itself: its exit codes, its JSON, and a whole count from files on disk, media and TCP.
 
-mod support;
 #[path = "support/medium.rs"]
 mod files_of_a_kiosk;
+mod support;
 
 use std::fs;
 use std::io::{Read as _, Write as _};
@@ -19,7 +19,10 @@ use staff::keyfile;
 use support::{KAGA, Town};
 
 fn staff(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_staff")).args(arguments).output().unwrap()
+    Command::new(env!("CARGO_BIN_EXE_staff"))
+        .args(arguments)
+        .output()
+        .unwrap()
 }
 
 fn code(arguments: &[&str]) -> i32 {
@@ -39,15 +42,25 @@ fn path(folder: &Path, name: &str) -> String {
 fn exit_codes_say_done_refused_and_bad_input() {
     let folder = tempfile::tempdir().unwrap();
     let at = |name: &str| path(folder.path(), name);
-    let kaga = concat!(env!("CARGO_MANIFEST_DIR"), "/../../host-sim/elections/kaga-consultation.json");
+    let kaga = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../host-sim/elections/kaga-consultation.json"
+    );
     assert_eq!(code(&["import", kaga, "--out", &at("manifest.bin")]), 0);
     // Refused by name.
-    let ranked = String::from_utf8(KAGA.to_vec()).unwrap().replacen("\"VotesAllowed\"", "\"VoteVariation\": \"rcv\", \"VotesAllowed\"", 1);
+    let ranked = String::from_utf8(KAGA.to_vec()).unwrap().replacen(
+        "\"VotesAllowed\"",
+        "\"VoteVariation\": \"rcv\", \"VotesAllowed\"",
+        1,
+    );
     fs::write(at("ranked.json"), ranked.replace("\"VoteVariation\": \"n-of-m\",", "")).unwrap();
     let output = staff(&["import", &at("ranked.json"), "--out", &at("no.bin")]);
     assert_eq!(output.status.code(), Some(1), "{output:?}");
     let text = String::from_utf8(output.stderr).unwrap();
-    assert!(text.contains("rcv") && text.contains("ranked.json") && text.contains("what to do"), "{text}");
+    assert!(
+        text.contains("rcv") && text.contains("ranked.json") && text.contains("what to do"),
+        "{text}"
+    );
     assert!(!folder.path().join("no.bin").exists());
     // Bad input and bad calls.
     fs::write(at("cut.json"), &KAGA[..1000]).unwrap();
@@ -57,8 +70,32 @@ fn exit_codes_say_done_refused_and_bad_input() {
     assert_eq!(code(&["import"]), 2);
     assert_eq!(code(&["verify", &at("nowhere")]), 2);
     assert_eq!(code(&["verify", &path(folder.path(), "")]), 1);
-    assert_eq!(code(&["ceremony", "local", "--trustees", "2", "--threshold", "3", "--out", &at("c")]), 2);
-    for command in ["import", "ceremony", "roll", "authority", "genesis", "secret", "package", "provision", "anchor", "tally", "verify"] {
+    assert_eq!(
+        code(&[
+            "ceremony",
+            "local",
+            "--trustees",
+            "2",
+            "--threshold",
+            "3",
+            "--out",
+            &at("c")
+        ]),
+        2
+    );
+    for command in [
+        "import",
+        "ceremony",
+        "roll",
+        "authority",
+        "genesis",
+        "secret",
+        "package",
+        "provision",
+        "anchor",
+        "tally",
+        "verify",
+    ] {
         assert_eq!(code(&[command, "--help"]), 0, "{command}");
     }
 }
@@ -67,37 +104,132 @@ fn exit_codes_say_done_refused_and_bad_input() {
 fn a_desk_is_set_up_from_files() {
     let folder = tempfile::tempdir().unwrap();
     let at = |name: &str| path(folder.path(), name);
-    let kaga = concat!(env!("CARGO_MANIFEST_DIR"), "/../../host-sim/elections/kaga-consultation.json");
-    let imported = json(&staff(&["import", kaga, "--out", &at("manifest.bin"), "--policy", "last", "--epoch", "ja=前,en=Before", "--epoch", "ja=当日", "--json"]));
+    let kaga = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../host-sim/elections/kaga-consultation.json"
+    );
+    let imported = json(&staff(&[
+        "import",
+        kaga,
+        "--out",
+        &at("manifest.bin"),
+        "--policy",
+        "last",
+        "--epoch",
+        "ja=前,en=Before",
+        "--epoch",
+        "ja=当日",
+        "--json",
+    ]));
     assert_eq!(imported["definition"]["epochs"].as_array().unwrap().len(), 2);
     json(&staff(&["ceremony", "local", "--out", &at("c"), "--json"]));
     let authority = json(&staff(&["authority", "new", "--out", &at("authority.key"), "--json"]));
     let authority = authority["public_key"].as_str().unwrap();
-    assert_eq!(code(&["authority", "new", "--out", &at("authority.key")]), 2, "a key is never overwritten");
+    assert_eq!(
+        code(&["authority", "new", "--out", &at("authority.key")]),
+        2,
+        "a key is never overwritten"
+    );
     assert_eq!(code(&["secret", "new", "--out", &at("election.secret")]), 0);
 
     let mut rng = rand_core::UnwrapErr(getrandom::SysRng);
     let mut key = || hex::encode(election::sign::Signer::generate(&mut rng).public_key());
-    fs::write(at("staff.csv"), format!("key,roles,name\n{},polls+provision,山田\n{},provision,佐藤\n{},polls,鈴木\n", key(), key(), key())).unwrap();
+    fs::write(
+        at("staff.csv"),
+        format!(
+            "key,roles,name\n{},polls+provision,山田\n{},provision,佐藤\n{},polls,鈴木\n",
+            key(),
+            key(),
+            key()
+        ),
+    )
+    .unwrap();
     fs::write(at("validators.txt"), format!("# one\n{}\n", key())).unwrap();
-    fs::write(at("roll.csv"), format!("key,style\n{},style-1\n{},style-1\n", key(), key())).unwrap();
+    fs::write(
+        at("roll.csv"),
+        format!("key,style\n{},style-1\n{},style-1\n", key(), key()),
+    )
+    .unwrap();
     let keys = at("c/shared/keys.bin");
-    json(&staff(&["genesis", "--manifest", &at("manifest.bin"), "--keys", &keys, "--staff", &at("staff.csv"), "--validators", &at("validators.txt"),
-        "--out", &at("genesis.bin"), "--json"]));
-    let roll = json(&staff(&["roll", "build", &at("roll.csv"), "--manifest", &at("manifest.bin"), "--out", &at("roll.bin"), "--json"]));
+    json(&staff(&[
+        "genesis",
+        "--manifest",
+        &at("manifest.bin"),
+        "--keys",
+        &keys,
+        "--staff",
+        &at("staff.csv"),
+        "--validators",
+        &at("validators.txt"),
+        "--out",
+        &at("genesis.bin"),
+        "--json",
+    ]));
+    let roll = json(&staff(&[
+        "roll",
+        "build",
+        &at("roll.csv"),
+        "--manifest",
+        &at("manifest.bin"),
+        "--out",
+        &at("roll.bin"),
+        "--json",
+    ]));
     assert_eq!(roll["entries"], 2);
-    let delta = json(&staff(&["roll", "delta", "--manifest", &at("manifest.bin"), "--keys", &keys, "--station", "1", "--serial", "2", "--remove", &at("roll.csv"),
-        "--authority", &at("authority.key"), "--out", &at("delta.bin"), "--json"]));
+    let delta = json(&staff(&[
+        "roll",
+        "delta",
+        "--manifest",
+        &at("manifest.bin"),
+        "--keys",
+        &keys,
+        "--station",
+        "1",
+        "--serial",
+        "2",
+        "--remove",
+        &at("roll.csv"),
+        "--authority",
+        &at("authority.key"),
+        "--out",
+        &at("delta.bin"),
+        "--json",
+    ]));
     assert_eq!((&delta["added"], &delta["removed"]), (&0.into(), &2.into()));
     // No certificate tool is at hand here: the package's own tests build packages; a file that is none is refused.
     fs::write(at("ca.der"), b"not a certificate").unwrap();
-    let output = staff(&["package", "build", "--manifest", &at("manifest.bin"), "--keys", &keys, "--genesis", &at("genesis.bin"), "--secret",
-        &at("election.secret"), "--station", "1", "--name", "ja=市役所", "--roll", &at("roll.bin"), "--card-authority", &at("ca.der"), "--authority",
-        &at("authority.key"), "--out", &at("package.bin")]);
+    let output = staff(&[
+        "package",
+        "build",
+        "--manifest",
+        &at("manifest.bin"),
+        "--keys",
+        &keys,
+        "--genesis",
+        &at("genesis.bin"),
+        "--secret",
+        &at("election.secret"),
+        "--station",
+        "1",
+        "--name",
+        "ja=市役所",
+        "--roll",
+        &at("roll.bin"),
+        "--card-authority",
+        &at("ca.der"),
+        "--authority",
+        &at("authority.key"),
+        "--out",
+        &at("package.bin"),
+    ]);
     assert_eq!(output.status.code(), Some(2));
     assert!(String::from_utf8(output.stderr).unwrap().contains("ca.der"));
     assert_eq!(code(&["package", "show", &at("roll.bin"), "--authority", authority]), 1);
-    assert_eq!(code(&["secret", "destroy", &at("roll.bin")]), 2, "only a secret may be destroyed");
+    assert_eq!(
+        code(&["secret", "destroy", &at("roll.bin")]),
+        2,
+        "only a secret may be destroyed"
+    );
     assert!(folder.path().join("roll.bin").exists());
     assert_eq!(code(&["secret", "destroy", &at("election.secret")]), 0);
     assert!(!folder.path().join("election.secret").exists());
@@ -116,7 +248,9 @@ fn serve(town: &Arc<Mutex<Town>>) -> String {
                 let mut request = vec![0; u32::from_be_bytes(length) as usize];
                 stream.read_exact(&mut request).unwrap();
                 let reply = town.lock().unwrap().chain.answer(&request);
-                stream.write_all(&u32::try_from(reply.len()).unwrap().to_be_bytes()).unwrap();
+                stream
+                    .write_all(&u32::try_from(reply.len()).unwrap().to_be_bytes())
+                    .unwrap();
                 stream.write_all(&reply).unwrap();
             }
         }
@@ -147,7 +281,11 @@ fn a21_a_count_from_media_that_were_never_online() {
     keyfile::write_secret(&folder.path().join("election.secret"), &[5; 32]).unwrap();
     for (number, secret) in town.key.secrets.iter().enumerate() {
         fs::create_dir(at(&format!("t{number}"))).unwrap();
-        keyfile::write_secret(&folder.path().join(format!("t{number}/share.secret")), &secret.to_bytes()).unwrap();
+        keyfile::write_secret(
+            &folder.path().join(format!("t{number}/share.secret")),
+            &secret.to_bytes(),
+        )
+        .unwrap();
     }
     let words = ClosingWords::of(&town.kiosks[kiosk].hash).to_string();
     let closing = format!("{}={words}", &hex::encode(town.kiosks[kiosk].id())[..8]);
@@ -158,19 +296,81 @@ fn a21_a_count_from_media_that_were_never_online() {
     town.chain = support::Chain::new(&genesis, town.validator.clone());
     let town = Arc::new(Mutex::new(town));
     let gateway = serve(&town);
-    let anchored = json(&staff(&["anchor", &at("original"), "--genesis", &at("genesis.bin"), "--gateway", &gateway, "--json"]));
-    assert_eq!((&anchored["batches"], &anchored["entries"], &anchored["closed"]), (&2.into(), &4.into(), &true.into()));
+    let anchored = json(&staff(&[
+        "anchor",
+        &at("original"),
+        "--genesis",
+        &at("genesis.bin"),
+        "--gateway",
+        &gateway,
+        "--json",
+    ]));
+    assert_eq!(
+        (&anchored["batches"], &anchored["entries"], &anchored["closed"]),
+        (&2.into(), &4.into(), &true.into())
+    );
     assert_eq!(anchored["anchored"][2]["height"], 3);
     // Again is no error and changes nothing.
-    let again = json(&staff(&["anchor", &at("duplicate"), "--genesis", &at("genesis.bin"), "--gateway", &gateway, "--json"]));
+    let again = json(&staff(&[
+        "anchor",
+        &at("duplicate"),
+        "--genesis",
+        &at("genesis.bin"),
+        "--gateway",
+        &gateway,
+        "--json",
+    ]));
     assert_eq!(again["anchored"], anchored["anchored"]);
     fs::write(at("chain.bin"), &town.lock().unwrap().chain.bytes).unwrap();
 
     let media = format!("{},{}", at("original"), at("duplicate"));
-    let names = ["manifest.bin", "keys.bin", "ceremony.bin", "genesis.bin", "chain.bin", "authority.key", "election.secret", "t0", "t2", "record"].map(at);
-    let [manifest, keys, ceremony, genesis, chain, key, secret, first, third, record] = &names;
-    let mut call = vec!["tally", "--manifest", manifest, "--keys", keys, "--ceremony", ceremony, "--genesis", genesis, "--chain", chain, "--media", &media,
-        "--authority", key, "--secret", secret, "--out", record, "--json"];
+    let names = [
+        "manifest.bin",
+        "keys.bin",
+        "ceremony.bin",
+        "genesis.bin",
+        "chain.bin",
+        "authority.key",
+        "election.secret",
+        "t0",
+        "t2",
+        "record",
+    ]
+    .map(at);
+    let [
+        manifest,
+        keys,
+        ceremony,
+        genesis,
+        chain,
+        key,
+        secret,
+        first,
+        third,
+        record,
+    ] = &names;
+    let mut call = vec![
+        "tally",
+        "--manifest",
+        manifest,
+        "--keys",
+        keys,
+        "--ceremony",
+        ceremony,
+        "--genesis",
+        genesis,
+        "--chain",
+        chain,
+        "--media",
+        &media,
+        "--authority",
+        key,
+        "--secret",
+        secret,
+        "--out",
+        record,
+        "--json",
+    ];
     call.extend(["--trustee", first, "--trustee", third]);
     assert_eq!(code(&call), 1, "without the closing words nothing is counted");
     assert!(!folder.path().join("record/index.bin").exists());
@@ -184,7 +384,15 @@ fn a21_a_count_from_media_that_were_never_online() {
     assert_eq!(code(&call), 2, "a record is not written over another");
 
     let code_text = election::ballot::code_text(&codes[0]).to_string();
-    let verified = json(&staff(&["verify", record, "--authority", &authority, "--code", &code_text, "--json"]));
+    let verified = json(&staff(&[
+        "verify",
+        record,
+        "--authority",
+        &authority,
+        "--code",
+        &code_text,
+        "--json",
+    ]));
     assert_eq!(verified["codes"][&code_text], "counted");
     assert_eq!(code(&["verify", record, "--code", "nonsense"]), 2);
     let other = hex::encode(town.lock().unwrap().staff[0].public_key());
@@ -196,5 +404,8 @@ fn a21_a_count_from_media_that_were_never_online() {
     let output = staff(&["verify", record, "--json"]);
     assert_eq!(output.status.code(), Some(1));
     let report: Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert_eq!((&report["holds"], report["at"].as_str().unwrap()), (&false.into(), "ballots.bin"));
+    assert_eq!(
+        (&report["holds"], report["at"].as_str().unwrap()),
+        (&false.into(), "ballots.bin")
+    );
 }

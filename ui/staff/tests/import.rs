@@ -16,7 +16,7 @@ fn import(text: &str) -> Imported {
 }
 
 fn refuse(value: &Value) -> Problem {
-    import_value(value, &Options::default()).err().expect("must be refused")
+    import_value(value, &Options::default()).expect_err("must be refused")
 }
 
 fn parsed(text: &str) -> Value {
@@ -32,7 +32,10 @@ fn the_referendum_imports() {
     assert_eq!(manifest.fallback(), "ja");
     let contest = manifest.contest(0).unwrap();
     assert_eq!((contest.id, contest.votes), ("c-park", 1));
-    assert_eq!(manifest.text(contest.name, "en"), Some("On the sports park master plan"));
+    assert_eq!(
+        manifest.text(contest.name, "en"),
+        Some("On the sports park master plan")
+    );
     let options: Vec<_> = contest.options.iter().map(|o| o.unwrap().id).collect();
     assert_eq!(options, ["o-for", "o-against"]);
 }
@@ -57,7 +60,10 @@ fn the_county_ballot_imports_and_its_white_space_is_tidied() {
     assert_eq!(manifest.fallback(), "en");
     let council = manifest.contests().find(|c| c.id == "_9CC").unwrap();
     assert_eq!(council.votes, 3);
-    assert_eq!(manifest.text(council.name, "en"), Some("For Member of County Council at Large"));
+    assert_eq!(
+        manifest.text(council.name, "en"),
+        Some("For Member of County Council at Large")
+    );
     for contest in manifest.contests() {
         for text in contest.name.iter().map(Result::unwrap) {
             assert_eq!(text.text, text.text.split_whitespace().collect::<Vec<_>>().join(" "));
@@ -66,7 +72,12 @@ fn the_county_ballot_imports_and_its_white_space_is_tidied() {
     let governor = manifest.contests().find(|c| c.id == "_1GO").unwrap();
     let party = governor.options.get(0).unwrap().unwrap().party;
     assert!(manifest.text(party, "en").is_some());
-    assert!(imported.notes.iter().any(|note| note.contains("_1GO") && note.contains("write-in")));
+    assert!(
+        imported
+            .notes
+            .iter()
+            .any(|note| note.contains("_1GO") && note.contains("write-in"))
+    );
     let offered: usize = manifest.contests().map(|c| c.options.count()).sum();
     assert_eq!(offered, 53 + 6);
 }
@@ -82,7 +93,12 @@ fn policy_last_brings_two_epochs_and_first_refuses_them() {
     let manifest = Manifest::parse(&imported.manifest).unwrap();
     assert_eq!((manifest.epoch_count(), manifest.mode), (2, Mode::Statutory));
     let two = Options {
-        epochs: imported.definition.epochs.iter().map(|e| e.iter().cloned().collect()).collect(),
+        epochs: imported
+            .definition
+            .epochs
+            .iter()
+            .map(|e| e.iter().cloned().collect())
+            .collect(),
         ..Options::default()
     };
     assert_eq!(import_bytes(KAGA.as_bytes(), &two).unwrap_err().kind, Kind::Usage);
@@ -148,7 +164,11 @@ fn unsupported_features_are_refused_by_name_with_the_contest() {
 
 #[test]
 fn marks_that_count_more_than_one_vote_are_refused() {
-    for (name, value) in [("NumberVotes", json!(2)), ("Rank", json!(1)), ("FractionalVotes", json!("1/2"))] {
+    for (name, value) in [
+        ("NumberVotes", json!(2)),
+        ("Rank", json!(1)),
+        ("FractionalVotes", json!("1/2")),
+    ] {
         let mut county = parsed(COUNTY);
         county["Election"][0]["BallotStyle"][0]["OrderedContent"][1]["Physical"][0]["PhysicalContestOption"][0]["OptionPosition"]
             [0][name] = value;
@@ -163,19 +183,40 @@ fn broken_references_name_their_place() {
     type Break = fn(&mut Value);
     let cases: [(Break, &str); 9] = [
         (|e| e["ElectionScopeId"] = "nowhere".into(), "$.Election[0]"),
-        (|e| e["Contest"][0]["ContestOption"][0]["CandidateIds"][0] = "nobody".into(), "$.Election[0].Contest[0].ContestOption[0].CandidateIds[0]"),
-        (|e| e["BallotStyle"][0]["GpUnitIds"][0] = "nowhere".into(), "$.Election[0].BallotStyle[0].GpUnitIds[0]"),
-        (|e| e["BallotStyle"][0]["OrderedContent"][0]["ContestId"] = "none".into(), "$.Election[0].BallotStyle[0].OrderedContent[0]"),
-        (|e| e["Contest"][1]["@id"] = e["Contest"][0]["@id"].clone(), "$.Election[0].Contest[1]"),
-        (|e| e["Contest"][0]["ContestOption"][1]["@id"] = e["Contest"][0]["ContestOption"][0]["@id"].clone(), "$.Election[0].Contest[0].ContestOption[1]"),
+        (
+            |e| e["Contest"][0]["ContestOption"][0]["CandidateIds"][0] = "nobody".into(),
+            "$.Election[0].Contest[0].ContestOption[0].CandidateIds[0]",
+        ),
+        (
+            |e| e["BallotStyle"][0]["GpUnitIds"][0] = "nowhere".into(),
+            "$.Election[0].BallotStyle[0].GpUnitIds[0]",
+        ),
+        (
+            |e| e["BallotStyle"][0]["OrderedContent"][0]["ContestId"] = "none".into(),
+            "$.Election[0].BallotStyle[0].OrderedContent[0]",
+        ),
+        (
+            |e| e["Contest"][1]["@id"] = e["Contest"][0]["@id"].clone(),
+            "$.Election[0].Contest[1]",
+        ),
+        (
+            |e| e["Contest"][0]["ContestOption"][1]["@id"] = e["Contest"][0]["ContestOption"][0]["@id"].clone(),
+            "$.Election[0].Contest[0].ContestOption[1]",
+        ),
         (|e| e["BallotStyle"] = json!([]), "$.Election[0]"),
-        (|e| e["BallotStyle"][0]["OrderedContent"] = json!([]), "$.Election[0].BallotStyle[0]"),
+        (
+            |e| e["BallotStyle"][0]["OrderedContent"] = json!([]),
+            "$.Election[0].BallotStyle[0]",
+        ),
         (|e| e["EndDate"] = "2020-01-01".into(), "$.Election[0]"),
     ];
     for (break_it, place) in cases {
         let mut value = parsed(KAGA);
         let contests = value["Election"][0]["Contest"].as_array().unwrap();
-        assert_eq!(contests[0]["@type"], "BallotDefinition.CandidateContest", "the cases below change candidates");
+        assert_eq!(
+            contests[0]["@type"], "BallotDefinition.CandidateContest",
+            "the cases below change candidates"
+        );
         break_it(&mut value["Election"][0]);
         let problem = refuse(&value);
         assert_eq!(problem.kind, Kind::Reference, "{problem}");
@@ -186,12 +227,16 @@ fn broken_references_name_their_place() {
 #[test]
 fn a_name_without_the_common_language_is_named() {
     let mut value = parsed(KAGA);
-    let texts = value["Election"][0]["Candidate"][3]["BallotName"]["Text"].as_array_mut().unwrap();
+    let texts = value["Election"][0]["Candidate"][3]["BallotName"]["Text"]
+        .as_array_mut()
+        .unwrap();
     texts.retain(|text| text["Language"] != "ja");
     // English is in every name then, and becomes the fallback.
     let imported = import_value(&value, &Options::default()).unwrap();
     assert_eq!(imported.definition.languages[0], "en");
-    let texts = value["Election"][0]["Candidate"][4]["BallotName"]["Text"].as_array_mut().unwrap();
+    let texts = value["Election"][0]["Candidate"][4]["BallotName"]["Text"]
+        .as_array_mut()
+        .unwrap();
     texts.retain(|text| text["Language"] != "en");
     let problem = refuse(&value);
     assert_eq!(problem.kind, Kind::Reference);
@@ -212,7 +257,10 @@ fn cut_off_and_foreign_files_are_refused() {
     assert_eq!(import_bytes(b"[]", &Options::default()).unwrap_err().kind, Kind::Schema);
     assert_eq!(import_bytes(b"{}", &Options::default()).unwrap_err().kind, Kind::Schema);
     let deep = "[".repeat(100_000);
-    assert_eq!(import_bytes(deep.as_bytes(), &Options::default()).unwrap_err().kind, Kind::Malformed);
+    assert_eq!(
+        import_bytes(deep.as_bytes(), &Options::default()).unwrap_err().kind,
+        Kind::Malformed
+    );
 }
 
 #[test]
@@ -226,7 +274,12 @@ fn styles_with_different_orders_of_contests_are_refused() {
     // One style in another order than the file's is fine: the manifest follows it.
     value["Election"][0]["BallotStyle"] = json!([second]);
     let imported = import_value(&value, &Options::default()).unwrap();
-    let file: Vec<_> = value["Election"][0]["Contest"].as_array().unwrap().iter().map(|c| c["@id"].clone()).collect();
+    let file: Vec<_> = value["Election"][0]["Contest"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|c| c["@id"].clone())
+        .collect();
     let manifest: Vec<_> = imported.definition.contests.iter().map(|c| json!(c.id)).collect();
     assert_eq!(manifest, file.into_iter().rev().collect::<Vec<_>>());
 }
@@ -245,7 +298,9 @@ fn definition(contests: &[(u8, u8)], styles: &[(u8, u8)], languages: &[&str], bl
     for (c, (votes, options)) in contests.iter().enumerate() {
         let mut choices = Vec::new();
         for o in 0..*options {
-            candidates.push(json!({"@type": "BallotDefinition.Candidate", "@id": format!("p{c}-{o}"), "BallotName": text("名")}));
+            candidates.push(
+                json!({"@type": "BallotDefinition.Candidate", "@id": format!("p{c}-{o}"), "BallotName": text("名")}),
+            );
             choices.push(json!({"@type": "BallotDefinition.CandidateOption", "@id": format!("o{c}-{o}"), "CandidateIds": [format!("p{c}-{o}")]}));
         }
         list.push(json!({"@type": "BallotDefinition.CandidateContest", "@id": format!("c{c}"), "Name": "N", "BallotTitle": text("題"),

@@ -59,8 +59,12 @@ fn desk() -> Desk {
     let roll = {
         let checked = Manifest::parse(&manifest).unwrap();
         let style = checked.style(0).unwrap().id;
-        let csv: String = (0..5).map(|_| format!("{},{style}\n", hex::encode(public(&mut rng)))).collect();
-        roll::parse_csv(csv.as_bytes(), std::path::Path::new("."), &checked).unwrap().section()
+        let csv: String = (0..5)
+            .map(|_| format!("{},{style}\n", hex::encode(public(&mut rng))))
+            .collect();
+        roll::parse_csv(csv.as_bytes(), std::path::Path::new("."), &checked)
+            .unwrap()
+            .section()
     };
     Desk {
         manifest,
@@ -94,7 +98,10 @@ fn a_package_says_what_went_into_it() {
     let desk = desk();
     let bytes = build(&desk, 4).unwrap();
     let shown = package::show(&bytes, &desk.authority.public_key()).unwrap();
-    assert_eq!((shown.station, shown.serial, shown.voters, shown.threshold), (3, 4, 5, 1));
+    assert_eq!(
+        (shown.station, shown.serial, shown.voters, shown.threshold),
+        (3, 4, 5, 1)
+    );
     assert_eq!(shown.election, desk.election);
     assert_eq!(package::claimed_authority(&bytes).unwrap(), desk.authority.public_key());
     // The same election in every reissue, another package.

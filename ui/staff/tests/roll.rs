@@ -19,7 +19,9 @@ fn manifest() -> Vec<u8> {
 
 fn keys(count: usize) -> Vec<String> {
     let mut rng = ChaCha20Rng::from_seed([4; 32]);
-    (0..count).map(|_| hex::encode(Signer::generate(&mut rng).public_key())).collect()
+    (0..count)
+        .map(|_| hex::encode(Signer::generate(&mut rng).public_key()))
+        .collect()
 }
 
 #[test]
@@ -46,7 +48,11 @@ fn broken_tables_name_the_line() {
     let style = manifest.style(0).unwrap().id;
     let k = keys(2);
     let cases = [
-        (format!("{0},{style}\n{1},{style}\n{0},{style}\n", k[0], k[1]), Kind::Reference, "line 3"),
+        (
+            format!("{0},{style}\n{1},{style}\n{0},{style}\n", k[0], k[1]),
+            Kind::Reference,
+            "line 3",
+        ),
         (format!("{},nowhere\n", k[0]), Kind::Reference, "line 1"),
         (format!("{}\n", k[0]), Kind::Malformed, "line 1"),
         (format!("{},{style},Yamada Taro\n", k[0]), Kind::Malformed, "line 1"),
@@ -62,7 +68,9 @@ fn broken_tables_name_the_line() {
     let long = hex::encode(p256::elliptic_curve::sec1::ToSec1Point::to_sec1_point(&point, false).as_bytes());
     let csv = format!("{},{style}\n{long},{style}\n", k[0]);
     assert_eq!(
-        roll::parse_csv(csv.as_bytes(), Path::new("."), &manifest).unwrap_err().at,
+        roll::parse_csv(csv.as_bytes(), Path::new("."), &manifest)
+            .unwrap_err()
+            .at,
         "line 2"
     );
 }

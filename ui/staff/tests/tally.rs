@@ -48,7 +48,10 @@ fn choose(town: &mut Town) -> Vec<u64> {
     let shapes: Vec<(u8, u8)> = {
         let manifest = Manifest::parse(&town.manifest).unwrap();
         let style = manifest.style(0).unwrap();
-        manifest.shapes(&style).map(|shape| (shape.options, shape.votes)).collect()
+        manifest
+            .shapes(&style)
+            .map(|shape| (shape.options, shape.votes))
+            .collect()
     };
     shapes
         .into_iter()
@@ -136,7 +139,13 @@ fn an_election_without_a_single_ballot_has_a_record() {
     let tallied = town.tally().unwrap();
     let found = verified(&tallied, &town);
     assert_eq!((found.ballots, found.counted), (0, 0));
-    assert!(found.totals.values().flat_map(BTreeMap::values).all(|total| *total == 0));
+    assert!(
+        found
+            .totals
+            .values()
+            .flat_map(BTreeMap::values)
+            .all(|total| *total == 0)
+    );
 }
 
 #[test]
@@ -155,7 +164,15 @@ fn a1_a_second_vote_at_another_station_is_not_counted_and_is_listed() {
     let found = verified(&tallied, &town);
     assert_eq!(found.totals, count(&town, &[first]));
     assert_eq!((found.counted, found.duplicates), (1, 1));
-    let of = |station: u16| tallied.report.kiosks.iter().find(|kiosk| kiosk.station == station).unwrap().duplicates;
+    let of = |station: u16| {
+        tallied
+            .report
+            .kiosks
+            .iter()
+            .find(|kiosk| kiosk.station == station)
+            .unwrap()
+            .duplicates
+    };
     assert_eq!((of(1), of(2)), (0, 1));
     let page = std::str::from_utf8(tallied.record.files().report).unwrap();
     assert!(page.contains("second votes of a card were not counted"));
@@ -230,7 +247,10 @@ fn f6_media_that_are_missing_repeated_foreign_or_cut_are_refused_by_name() {
     let (boxes, words) = (town.boxes(), town.words());
     let first = hex::encode(town.kiosks[0].id());
     let second = hex::encode(town.kiosks[1].id());
-    refused(town.prepare(&boxes[..1], &words, |_, _| ()), &[second.as_str(), "media were not given"]);
+    refused(
+        town.prepare(&boxes[..1], &words, |_, _| ()),
+        &[second.as_str(), "media were not given"],
+    );
     let twice = vec![boxes[0].clone(), boxes[0].clone(), boxes[1].clone()];
     refused(town.prepare(&twice, &words, |_, _| ()), &[first.as_str(), "twice"]);
     let mut foreign = boxes.clone();
@@ -238,10 +258,16 @@ fn f6_media_that_are_missing_repeated_foreign_or_cut_are_refused_by_name() {
     refused(town.prepare(&foreign, &words, |_, _| ()), &["another election"]);
     let mut short = boxes.clone();
     short[0].records.pop();
-    refused(town.prepare(&short, &words, |_, _| ()), &[first.as_str(), "1 cast ballots found, 2 closed"]);
+    refused(
+        town.prepare(&short, &words, |_, _| ()),
+        &[first.as_str(), "1 cast ballots found, 2 closed"],
+    );
     let mut changed = boxes;
     changed[0].records[0].ballot[200] ^= 1;
-    refused(town.prepare(&changed, &words, |_, _| ()), &[first.as_str(), "does not hold what the kiosk closed with"]);
+    refused(
+        town.prepare(&changed, &words, |_, _| ()),
+        &[first.as_str(), "does not hold what the kiosk closed with"],
+    );
 }
 
 #[test]
@@ -315,9 +341,18 @@ fn a8_the_duplicate_stands_in_where_the_original_cannot_be_read() {
     let joined = medium::join(Ok(torn), Ok(town.content(0, 1)), "pair").unwrap();
     assert_eq!((joined.records.len(), joined.from_duplicate), (2, 1));
     refused(medium::join(unreadable(), unreadable(), "pair"), &["neither medium"]);
-    refused(medium::join(Ok(town.content(0, 1)), Ok(town.content(0, 0)), "pair"), &["swapped"]);
-    refused(medium::join(Ok(town.content(0, 0)), Ok(town.content(0, 0)), "pair"), &["twice the same"]);
-    refused(medium::join(Ok(town.content(0, 0)), Ok(town.content(1, 1)), "pair"), &["not of one pair"]);
+    refused(
+        medium::join(Ok(town.content(0, 1)), Ok(town.content(0, 0)), "pair"),
+        &["swapped"],
+    );
+    refused(
+        medium::join(Ok(town.content(0, 0)), Ok(town.content(0, 0)), "pair"),
+        &["twice the same"],
+    );
+    refused(
+        medium::join(Ok(town.content(0, 0)), Ok(town.content(1, 1)), "pair"),
+        &["not of one pair"],
+    );
     let mut lying = town.content(0, 1);
     lying.records[1].ballot[40] ^= 1;
     refused(medium::join(Ok(town.content(0, 0)), Ok(lying), "pair"), &["slot 1"]);
@@ -338,7 +373,10 @@ fn reception_counts_are_compared() {
         reception: Some(staff::reception::to_json(&short).unwrap()),
         ..Options::default()
     };
-    refused(verify::verify(&tallied.record, &options, &progress::silent), &["station 1", "reception"]);
+    refused(
+        verify::verify(&tallied.record, &options, &progress::silent),
+        &["station 1", "reception"],
+    );
 }
 
 #[test]
@@ -359,16 +397,25 @@ fn a_gateway_that_lies_or_refuses_stops_the_anchoring() {
             }
             Ok(reply)
         };
-        let refused = anchor(&content, &[], &genesis, &mut lying, &progress::silent).err().expect("a lie");
+        let refused = anchor(&content, &[], &genesis, &mut lying, &progress::silent).expect_err("a lie");
         assert_ne!(refused.kind, Kind::Usage, "{refused}");
     }
     let mut nonsense = |_: &[u8]| Ok(vec![1, 2, 3]);
-    refused(anchor(&content, &[], &genesis, &mut nonsense, &progress::silent), &["transaction 0", "nonsense"]);
+    refused(
+        anchor(&content, &[], &genesis, &mut nonsense, &progress::silent),
+        &["transaction 0", "nonsense"],
+    );
     let mut refusing = |_: &[u8]| Ok(vec![1, 1, 6]);
-    refused(anchor(&content, &[], &genesis, &mut refusing, &progress::silent), &["refuses"]);
+    refused(
+        anchor(&content, &[], &genesis, &mut refusing, &progress::silent),
+        &["refuses"],
+    );
     let mut foreign = content.clone();
     foreign.label.election = [0; 32];
-    refused(anchor(&foreign, &[], &genesis, &mut refusing, &progress::silent), &["another election"]);
+    refused(
+        anchor(&foreign, &[], &genesis, &mut refusing, &progress::silent),
+        &["another election"],
+    );
 }
 
 #[test]
@@ -380,7 +427,10 @@ fn a_chain_that_breaks_its_rules_is_refused_by_height() {
     let choice = choose(&mut town);
     town.vote(0, EntryKind::Cast, &choice, 9);
     town.batch(0, None);
-    refused(town.prepare(&boxes, &words, |_, _| ()), &["chain.bin, block 5, transaction 0"]);
+    refused(
+        town.prepare(&boxes, &words, |_, _| ()),
+        &["chain.bin, block 5, transaction 0"],
+    );
     town.chain.bytes = honest[..honest.len() - 1].to_vec();
     refused(town.prepare(&boxes, &words, |_, _| ()), &["chain.bin, block 4"]);
     town.chain.bytes = honest;
@@ -389,9 +439,12 @@ fn a_chain_that_breaks_its_rules_is_refused_by_height() {
     refused(town.prepare(&boxes, &words, |_, _| ()), &["chain.bin, block 4"]);
 }
 
+/// Names and bytes of a record's files, and the folder they came from.
+type RecordFiles = (tempfile::TempDir, Vec<(String, Vec<u8>)>);
+
 /// A record in a folder, made once.
-fn record() -> &'static (tempfile::TempDir, Vec<(String, Vec<u8>)>) {
-    static RECORD: std::sync::OnceLock<(tempfile::TempDir, Vec<(String, Vec<u8>)>)> = std::sync::OnceLock::new();
+fn record() -> &'static RecordFiles {
+    static RECORD: std::sync::OnceLock<RecordFiles> = std::sync::OnceLock::new();
     RECORD.get_or_init(|| {
         let mut town = small();
         let tallied = town.tally().unwrap();

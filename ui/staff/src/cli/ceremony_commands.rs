@@ -10,9 +10,11 @@ use crate::problem::Outcome;
 
 /// `ceremony`.
 #[derive(Subcommand)]
-#[command(after_help = "Each trustee runs join, commit, reveal, share and accept on a machine of its own, with a private folder that \
+#[command(
+    after_help = "Each trustee runs join, commit, reveal, share and accept on a machine of its own, with a private folder that \
                         never leaves it and a shared folder that may travel on a stick. `new` is run once after all have joined, \
-                        `finish` once at the end. Each step waits for all messages of the one before and may be run again.")]
+                        `finish` once at the end. Each step waits for all messages of the one before and may be run again."
+)]
 pub enum Ceremony {
     /// A trustee joins: makes keys
     Join(Join),
@@ -108,7 +110,10 @@ impl Ceremony {
                 ceremony::join(&c.folders.shared, &c.folders.private, c.number, &c.name, &mut rng)?,
                 c.folders.json,
             ),
-            Self::New(c) => (ceremony::new(&c.shared.shared, c.trustees, c.threshold, &mut rng)?, c.shared.json),
+            Self::New(c) => (
+                ceremony::new(&c.shared.shared, c.trustees, c.threshold, &mut rng)?,
+                c.shared.json,
+            ),
             Self::Commit(c) => (ceremony::commit(&c.shared, &c.private, &mut rng)?, c.json),
             Self::Reveal(c) => (ceremony::reveal(&c.shared, &c.private)?, c.json),
             Self::Share(c) => (ceremony::share(&c.shared, &c.private, &mut rng)?, c.json),
@@ -130,7 +135,9 @@ impl Ceremony {
 }
 
 fn describe(report: &StepReport) -> String {
-    let who = report.trustee.map_or_else(String::new, |number| format!(" (trustee {number})"));
+    let who = report
+        .trustee
+        .map_or_else(String::new, |number| format!(" (trustee {number})"));
     let done = if report.written { "done" } else { "was done already" };
     let mut out = format!("{}{who}: {done}\n", report.step);
     if let Some(words) = &report.words {

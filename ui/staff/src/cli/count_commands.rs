@@ -23,8 +23,10 @@ const LONGEST: u64 = 16 << 30;
 
 /// `tally`.
 #[derive(Args)]
-#[command(after_help = "Every kiosk that closed on the chain must be there, original or duplicate, with the twelve words that witnesses \
-                        wrote down. The record is verified before it counts as made; then, with --secret, E is destroyed.")]
+#[command(
+    after_help = "Every kiosk that closed on the chain must be there, original or duplicate, with the twelve words that witnesses \
+                        wrote down. The record is verified before it counts as made; then, with --secret, E is destroyed."
+)]
 pub struct Tally {
     /// manifest.bin
     #[arg(long)]
@@ -89,7 +91,11 @@ impl Tally {
         let ceremony_bytes = files::read(&self.ceremony, 1 << 20)?;
         let genesis = files::read(&self.genesis, 1 << 20)?;
         let chain = files::read(&self.chain, LONGEST)?;
-        let reception = self.reception.as_deref().map(|path| files::read(path, 1 << 24)).transpose()?;
+        let reception = self
+            .reception
+            .as_deref()
+            .map(|path| files::read(path, 1 << 24))
+            .transpose()?;
         let authority = keyfile::read_signer(&self.authority)?;
         files::empty_folder(&self.out)?;
         let boxes = self
@@ -158,7 +164,9 @@ impl Tally {
         print(self.json, &report, |report| {
             let mut out = describe(&report.verified);
             for trustee in &report.bad_trustees {
-                out.push_str(&format!("  the parts of trustee {trustee} did not hold and were not used\n"));
+                out.push_str(&format!(
+                    "  the parts of trustee {trustee} did not hold and were not used\n"
+                ));
             }
             out.push_str(if report.secret_destroyed {
                 "  E is destroyed\n"
@@ -171,13 +179,19 @@ impl Tally {
 }
 
 fn open(path: &Path) -> Outcome<FileMedium> {
-    FileMedium::open_read_only(path).map_err(|error| Problem::new(Kind::Files, path.display(), error).advice("check the name, and that the medium is in"))
+    FileMedium::open_read_only(path).map_err(|error| {
+        Problem::new(Kind::Files, path.display(), error).advice("check the name, and that the medium is in")
+    })
 }
 
 fn read_pair(pair: &str, progress: Progress<'_>) -> Outcome<BallotBox> {
     let (original, duplicate) = pair.split_once(',').ok_or_else(|| {
-        Problem::new(Kind::Usage, "--media", format!("{pair:?} is not of the form original,duplicate"))
-            .advice("leave the name of a lost medium empty, but write the comma")
+        Problem::new(
+            Kind::Usage,
+            "--media",
+            format!("{pair:?} is not of the form original,duplicate"),
+        )
+        .advice("leave the name of a lost medium empty, but write the comma")
     })?;
     let medium = |name: &str| {
         if name.is_empty() {
@@ -193,14 +207,24 @@ fn read_pair(pair: &str, progress: Progress<'_>) -> Outcome<BallotBox> {
 fn closing_words(typed: &[String], boxes: &[BallotBox]) -> Outcome<BTreeMap<Digest, String>> {
     let mut words = BTreeMap::new();
     for text in typed {
-        let (kiosk, twelve) = text
-            .split_once('=')
-            .ok_or_else(|| Problem::new(Kind::Usage, "--closing", format!("{text:?} is not of the form kiosk=words")))?;
+        let (kiosk, twelve) = text.split_once('=').ok_or_else(|| {
+            Problem::new(
+                Kind::Usage,
+                "--closing",
+                format!("{text:?} is not of the form kiosk=words"),
+            )
+        })?;
         let prefix = kiosk.trim().to_ascii_lowercase();
-        let mut matching = boxes.iter().filter(|pair| hex::encode(pair.label.kiosk).starts_with(&prefix));
+        let mut matching = boxes
+            .iter()
+            .filter(|pair| hex::encode(pair.label.kiosk).starts_with(&prefix));
         let (Some(pair), None) = (matching.next(), matching.next()) else {
-            return Err(Problem::new(Kind::Usage, "--closing", format!("{kiosk:?} is not the beginning of exactly one kiosk's id"))
-                .advice("write more digits; the id stands on the closing report"));
+            return Err(Problem::new(
+                Kind::Usage,
+                "--closing",
+                format!("{kiosk:?} is not the beginning of exactly one kiosk's id"),
+            )
+            .advice("write more digits; the id stands on the closing report"));
         };
         words.insert(pair.label.kiosk, twelve.to_owned());
     }
@@ -209,7 +233,9 @@ fn closing_words(typed: &[String], boxes: &[BallotBox]) -> Outcome<BTreeMap<Dige
 
 /// Now, in UTC, RFC 3339.
 fn now() -> String {
-    let seconds = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    let seconds = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| since.as_secs());
     rfc3339(seconds)
 }
 
@@ -234,8 +260,10 @@ fn rfc3339(seconds: u64) -> String {
 
 /// `verify`.
 #[derive(Args)]
-#[command(after_help = "Exit code 0: the record holds. 1: it does not, and the first thing that does not hold is named. 2: it could not be \
-                        looked at.")]
+#[command(
+    after_help = "Exit code 0: the record holds. 1: it does not, and the first thing that does not hold is named. 2: it could not be \
+                        looked at."
+)]
 pub struct Verify {
     /// Folder of the record
     record: PathBuf,
@@ -268,7 +296,11 @@ impl Verify {
                 .as_deref()
                 .map(|text| keyfile::parse_public(text, "--authority"))
                 .transpose()?,
-            reception: self.reception.as_deref().map(|path| files::read(path, 1 << 24)).transpose()?,
+            reception: self
+                .reception
+                .as_deref()
+                .map(|path| files::read(path, 1 << 24))
+                .transpose()?,
             codes: self.codes.clone(),
         };
         match verify::verify_folder(&self.record, &options, &terminal_progress()) {
@@ -315,7 +347,10 @@ fn describe(verified: &Verified) -> String {
         ));
     }
     for (contest, options) in &verified.totals {
-        let list: Vec<String> = options.iter().map(|(option, votes)| format!("{option} {votes}")).collect();
+        let list: Vec<String> = options
+            .iter()
+            .map(|(option, votes)| format!("{option} {votes}"))
+            .collect();
         let no_votes = verified.no_votes.get(contest).copied().unwrap_or(0);
         out.push_str(&format!("  {contest}: {}, no vote {no_votes}\n", list.join(", ")));
     }

@@ -30,8 +30,10 @@ enum Policy {
 
 /// `import`.
 #[derive(Args)]
-#[command(after_help = "What is not supported (ranked, cumulative and write-in contests, retention, party and straight-party contests) is \
-                        refused with the id of the contest, exit code 1. A file that breaks NIST's schema or leads nowhere: exit code 2.")]
+#[command(
+    after_help = "What is not supported (ranked, cumulative and write-in contests, retention, party and straight-party contests) is \
+                        refused with the id of the contest, exit code 1. A file that breaks NIST's schema or leads nowhere: exit code 2."
+)]
 pub struct Import {
     /// Ballot definition, NIST SP 1500-20 version 1, JSON
     definition: PathBuf,
@@ -71,19 +73,29 @@ impl Import {
             },
             batch: self.batch,
             small_group: self.small_group,
-            epochs: self.epochs.iter().map(|text| parse_epoch(text)).collect::<Outcome<_>>()?,
+            epochs: self
+                .epochs
+                .iter()
+                .map(|text| parse_epoch(text))
+                .collect::<Outcome<_>>()?,
         };
         let imported = import::import_file(&self.definition, &options)?;
         files::write(&self.out, &imported.manifest)?;
-        print(self.json, &imported, |imported| describe(imported))
+        print(self.json, &imported, describe)
     }
 }
 
 fn parse_epoch(text: &str) -> Outcome<ByLanguage> {
     text.split(',')
         .map(|part| match part.split_once('=') {
-            Some((language, name)) if !language.is_empty() && !name.is_empty() => Ok((language.to_owned(), name.to_owned())),
-            _ => Err(Problem::new(Kind::Usage, "--epoch", format!("{part:?} is not of the form language=name"))),
+            Some((language, name)) if !language.is_empty() && !name.is_empty() => {
+                Ok((language.to_owned(), name.to_owned()))
+            }
+            _ => Err(Problem::new(
+                Kind::Usage,
+                "--epoch",
+                format!("{part:?} is not of the form language=name"),
+            )),
         })
         .collect()
 }
@@ -126,8 +138,10 @@ pub enum Roll {
 
 /// `roll build`.
 #[derive(Args)]
-#[command(after_help = "Columns: key (hex of the card's public key, or the path of its certificate in PEM or DER) and style (its ballot \
-                        style's id). No names: who holds which card stays in the office that issued it.")]
+#[command(
+    after_help = "Columns: key (hex of the card's public key, or the path of its certificate in PEM or DER) and style (its ballot \
+                        style's id). No names: who holds which card stays in the office that issued it."
+)]
 pub struct RollBuild {
     /// The table
     csv: PathBuf,

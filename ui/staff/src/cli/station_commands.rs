@@ -150,7 +150,10 @@ impl PackageBuild {
             .iter()
             .map(|path| keyfile::certificate(path))
             .collect::<Outcome<Vec<_>>>()?;
-        let roll = files::read(&self.roll, (election::roll::MAX_ENTRIES * election::roll::ENTRY_LEN) as u64)?;
+        let roll = files::read(
+            &self.roll,
+            (election::roll::MAX_ENTRIES * election::roll::ENTRY_LEN) as u64,
+        )?;
         let genesis = files::read(&self.genesis, LONGEST_GENESIS)?;
         let authority = keyfile::read_signer(&self.authority)?;
         let bytes = package::build(
@@ -269,7 +272,11 @@ impl Anchor {
                 report.staff_transactions,
                 report.batches,
                 report.entries,
-                if report.closed { ", the closing batch among them" } else { "; the kiosk is not closed yet" }
+                if report.closed {
+                    ", the closing batch among them"
+                } else {
+                    "; the kiosk is not closed yet"
+                }
             )
         })
     }
@@ -278,8 +285,14 @@ impl Anchor {
 fn parse_name(text: &str) -> Outcome<Vec<(String, String)>> {
     text.split(',')
         .map(|part| match part.split_once('=') {
-            Some((language, name)) if !language.is_empty() && !name.is_empty() => Ok((language.to_owned(), name.to_owned())),
-            _ => Err(Problem::new(Kind::Usage, "--name", format!("{part:?} is not of the form language=name"))),
+            Some((language, name)) if !language.is_empty() && !name.is_empty() => {
+                Ok((language.to_owned(), name.to_owned()))
+            }
+            _ => Err(Problem::new(
+                Kind::Usage,
+                "--name",
+                format!("{part:?} is not of the form language=name"),
+            )),
         })
         .collect()
 }
@@ -310,8 +323,16 @@ fn describe(report: &ShownPackage) -> String {
         s.card_authorities
     );
     for (name, roles) in &s.staff {
-        let polls = if roles & election::ledger::role::POLLS != 0 { " polls" } else { "" };
-        let provision = if roles & election::ledger::role::PROVISIONS != 0 { " provision" } else { "" };
+        let polls = if roles & election::ledger::role::POLLS != 0 {
+            " polls"
+        } else {
+            ""
+        };
+        let provision = if roles & election::ledger::role::PROVISIONS != 0 {
+            " provision"
+        } else {
+            ""
+        };
         out.push_str(&format!("  staff {name}:{polls}{provision}\n"));
     }
     out

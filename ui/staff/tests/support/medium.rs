@@ -46,7 +46,11 @@ pub fn write(path: &Path, content: &Content) {
     put(&mut bytes, 0, &framed(&[0; 32], header, 24, &encoded, sector));
 
     let mut at = 8 * sector;
-    let entries = content.transactions.iter().map(|bytes| (2u8, bytes)).chain(content.closing.iter().map(|bytes| (4, bytes)));
+    let entries = content
+        .transactions
+        .iter()
+        .map(|bytes| (2u8, bytes))
+        .chain(content.closing.iter().map(|bytes| (4, bytes)));
     for (number, (kind, payload)) in (0u32..).zip(entries) {
         let mut header = vec![0; 32];
         put(&mut header, 0, b"IPPJ");
@@ -68,7 +72,11 @@ pub fn write(path: &Path, content: &Content) {
         let mut header = vec![0; 64];
         put(&mut header, 0, b"IPPB");
         header[4] = record.kind.into();
-        put(&mut header, 8, &u32::try_from(record.ballot.len()).unwrap().to_be_bytes());
+        put(
+            &mut header,
+            8,
+            &u32::try_from(record.ballot.len()).unwrap().to_be_bytes(),
+        );
         put(&mut header, 12, &record.tag);
         let entry = framed(&label.election, header, 56, &record.ballot, sector);
         assert!(entry.len() <= slot);

@@ -12,8 +12,8 @@ use election::hash::{Digest, hash, sha256};
 use election::keys::Keys;
 use election::ledger::frame::{MAX_REPLY, Reply, Request, read_request, write_reply};
 use election::ledger::{
-    Block, BlockHeader, Certificate, CommitProof, CommitSignature, Decided, Genesis, Raw, Registration, StaffSignature, Takeover, Transaction,
-    kiosk_id, precommit, role, transaction_hash, transactions_root,
+    Block, BlockHeader, Certificate, CommitProof, CommitSignature, Decided, Genesis, Raw, Registration, StaffSignature,
+    Takeover, Transaction, kiosk_id, precommit, role, transaction_hash, transactions_root,
 };
 use election::manifest::{Manifest, Policy, election_hash};
 use election::sign::Signer;
@@ -74,12 +74,24 @@ impl Chain {
             validators: self.validators,
         };
         let hash = header.hash();
-        let signature = self.signer.sign_prehash(&sha256(&precommit(&self.id, header.height, 0, &hash))).unwrap();
-        let signatures = seq_of([CommitSignature { validator: 0, signature: Bytes(signature) }]).unwrap();
+        let signature = self
+            .signer
+            .sign_prehash(&sha256(&precommit(&self.id, header.height, 0, &hash)))
+            .unwrap();
+        let signatures = seq_of([CommitSignature {
+            validator: 0,
+            signature: Bytes(signature),
+        }])
+        .unwrap();
         let block = to_bytes(&Block { header, transactions }).unwrap();
         let decided = Decided {
             block: Raw(&block),
-            certificate: Certificate { height: header.height, round: 0, block: hash, signatures: Seq::from_bytes(&signatures) },
+            certificate: Certificate {
+                height: header.height,
+                round: 0,
+                block: hash,
+                signatures: Seq::from_bytes(&signatures),
+            },
         };
         self.bytes.extend(to_bytes(&decided).unwrap());
         self.height = header.height;
@@ -98,7 +110,11 @@ impl Chain {
             }
             Ok(Request::Proof(id)) => match self.proofs.get(&id) {
                 Some((header, signature)) => {
-                    signatures = seq_of([CommitSignature { validator: 0, signature: Bytes(*signature) }]).unwrap();
+                    signatures = seq_of([CommitSignature {
+                        validator: 0,
+                        signature: Bytes(*signature),
+                    }])
+                    .unwrap();
                     Reply::Proof(CommitProof {
                         header: *header,
                         round: 0,
@@ -308,7 +324,9 @@ impl Town {
         };
         let mut out = vec![0; batch::max_len(at.unsent.len())];
         let (bytes, hash) = batch::build(&draft, at.unsent.iter().copied(), &at.signer, &mut out).unwrap();
-        let Ok(batch) = batch::Batch::read(bytes) else { panic!("a batch") };
+        let Ok(batch) = batch::Batch::read(bytes) else {
+            panic!("a batch")
+        };
         let transaction = to_bytes(&Transaction::Batch(batch)).unwrap();
         at.transactions.push(transaction.clone());
         at.unsent.clear();
