@@ -24,7 +24,11 @@ pub fn program(name: &str) -> Result<PathBuf> {
 fn build() -> Result<PathBuf> {
     // target/debug/deps/this-test -> target/debug
     let me = std::env::current_exe()?;
-    let folder = me.parent().and_then(Path::parent).context("where is the target folder?")?.to_path_buf();
+    let folder = me
+        .parent()
+        .and_then(Path::parent)
+        .context("where is the target folder?")?
+        .to_path_buf();
     let target = folder.parent().context("where is the target folder?")?;
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let out = Command::new(cargo)
@@ -52,7 +56,11 @@ pub struct Said {
 impl From<Output> for Said {
     fn from(out: Output) -> Self {
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        Self { code: out.status.code(), out: text(&out.stdout), err: text(&out.stderr) }
+        Self {
+            code: out.status.code(),
+            out: text(&out.stdout),
+            err: text(&out.stderr),
+        }
     }
 }
 

@@ -54,14 +54,28 @@ fn play(scenario: &Scenario) -> Played {
     assert_eq!(ours["authority"], theirs["authority"]);
     assert_eq!(report.recorded, report.counted + report.duplicates + report.overwritten);
     assert_eq!(report.admitted, report.recorded + report.abandoned + report.interrupted);
-    Played { report, record, _folder: folder }
+    Played {
+        report,
+        record,
+        _folder: folder,
+    }
 }
 
 #[test]
 fn f1_f10_tsukuba_at_two_stations_with_hours_offline() {
     let played = play(&scenario("tsukuba-2015-referendum", 60).kiosks(2).outages(vec![
-        PlannedOutage { kiosk: None, epoch: 0, from: HOUR, until: 3 * HOUR },
-        PlannedOutage { kiosk: Some(1), epoch: 0, from: 4 * HOUR, until: 12 * HOUR },
+        PlannedOutage {
+            kiosk: None,
+            epoch: 0,
+            from: HOUR,
+            until: 3 * HOUR,
+        },
+        PlannedOutage {
+            kiosk: Some(1),
+            epoch: 0,
+            from: 4 * HOUR,
+            until: 12 * HOUR,
+        },
     ]));
     assert_eq!(played.report.counted, 60);
     assert!(played.report.batches >= 2);
@@ -69,7 +83,12 @@ fn f1_f10_tsukuba_at_two_stations_with_hours_offline() {
 
 #[test]
 fn a_whole_day_offline_loses_nothing() {
-    let whole = PlannedOutage { kiosk: None, epoch: 0, from: 0, until: 13 * HOUR };
+    let whole = PlannedOutage {
+        kiosk: None,
+        epoch: 0,
+        from: 0,
+        until: 13 * HOUR,
+    };
     play(&scenario("tsukuba-2015-referendum", 30).outages(vec![whole]));
 }
 
@@ -86,12 +105,25 @@ fn the_totals_are_those_that_were_asked_for() {
 
 #[test]
 fn a18_p23_kaga_last_over_two_epochs_at_three_stations() {
-    let habits = Habits { again_later: 400, without_vote: 100, challenge: 150, ..Habits::usual() };
-    let played =
-        play(&scenario("kaga-consultation", 45).kiosks(3).policy(Policy::Last).habits(habits));
+    let habits = Habits {
+        again_later: 400,
+        without_vote: 100,
+        challenge: 150,
+        ..Habits::usual()
+    };
+    let played = play(
+        &scenario("kaga-consultation", 45)
+            .kiosks(3)
+            .policy(Policy::Last)
+            .habits(habits),
+    );
     assert!(played.report.overwritten >= 10, "{:?}", played.report);
     assert!(played.report.spoiled > 0);
-    assert!(played.report.no_votes.values().all(|n| *n > 0), "{:?}", played.report.no_votes);
+    assert!(
+        played.report.no_votes.values().all(|n| *n > 0),
+        "{:?}",
+        played.report.no_votes
+    );
 }
 
 #[test]
@@ -109,10 +141,21 @@ fn a21_a_statutory_election_has_no_uplink_and_its_batches_are_anchored_from_the_
 
 #[test]
 fn a1_a_second_vote_is_refused_here_and_found_elsewhere_also_after_a_reissue() {
-    let habits = Habits { again_here: 250, again_elsewhere: 250, ..Habits::plain() };
-    let reissued = (0..2).fold(scenario("tsukuba-2015-referendum", 40).kiosks(2).habits(habits), |scenario, kiosk| {
-        scenario.reissue(Reissue { kiosk, epoch: 0, at: 5 * HOUR })
-    });
+    let habits = Habits {
+        again_here: 250,
+        again_elsewhere: 250,
+        ..Habits::plain()
+    };
+    let reissued = (0..2).fold(
+        scenario("tsukuba-2015-referendum", 40).kiosks(2).habits(habits),
+        |scenario, kiosk| {
+            scenario.reissue(Reissue {
+                kiosk,
+                epoch: 0,
+                at: 5 * HOUR,
+            })
+        },
+    );
     let played = play(&reissued);
     assert_eq!(played.report.counted, 40);
     assert!(played.report.refused >= 5, "{:?}", played.report);
@@ -121,7 +164,14 @@ fn a1_a_second_vote_is_refused_here_and_found_elsewhere_also_after_a_reissue() {
 
 #[test]
 fn f8_wrong_pins_until_blocked_and_strange_cards_stop_nobody_else() {
-    let habits = Habits { wrong_pin: 200, forget_pin: 150, not_on_roll: 100, expired: 100, upside_down: 200, ..Habits::plain() };
+    let habits = Habits {
+        wrong_pin: 200,
+        forget_pin: 150,
+        not_on_roll: 100,
+        expired: 100,
+        upside_down: 200,
+        ..Habits::plain()
+    };
     let played = play(&scenario("tsukuba-2015-referendum", 30).habits(habits));
     assert_eq!(played.report.counted, 30);
     assert!(played.report.refused >= 9, "{:?}", played.report.refused_by);
@@ -130,9 +180,17 @@ fn f8_wrong_pins_until_blocked_and_strange_cards_stop_nobody_else() {
 
 #[test]
 fn f2_f5_power_cuts_in_the_middle_of_the_day_leave_exactly_what_voters_were_told() {
-    let mut cut = scenario("tsukuba-2015-referendum", 40).kiosks(2).habits(Habits { challenge: 200, ..Habits::usual() });
+    let mut cut = scenario("tsukuba-2015-referendum", 40).kiosks(2).habits(Habits {
+        challenge: 200,
+        ..Habits::usual()
+    });
     for (number, boundary) in [7, 40, 3, 61, 12, 25].into_iter().enumerate() {
-        cut = cut.cut(PlannedCut { kiosk: number % 2, epoch: 0, boundary, torn: number % 3 == 0 });
+        cut = cut.cut(PlannedCut {
+            kiosk: number % 2,
+            epoch: 0,
+            boundary,
+            torn: number % 3 == 0,
+        });
     }
     let played = play(&cut);
     assert!(played.report.power_cuts >= 6, "{:?}", played.report.power_cuts);
@@ -140,10 +198,20 @@ fn f2_f5_power_cuts_in_the_middle_of_the_day_leave_exactly_what_voters_were_told
 
 #[test]
 fn f4_a_spare_takes_over_with_either_medium() {
-    for (surviving, counted_again) in [(Role::Original, false), (Role::Duplicate, false), (Role::Duplicate, true)] {
+    for (surviving, counted_again) in [
+        (Role::Original, false),
+        (Role::Duplicate, false),
+        (Role::Duplicate, true),
+    ] {
         let replaced = scenario("tsukuba-2015-referendum", 30)
             .kiosks(2)
-            .replacement(Replacement { kiosk: 0, epoch: 0, at: 6 * HOUR, surviving, counted_again });
+            .replacement(Replacement {
+                kiosk: 0,
+                epoch: 0,
+                at: 6 * HOUR,
+                surviving,
+                counted_again,
+            });
         let played = play(&replaced);
         assert_eq!(played.report.counted, 30);
     }
@@ -157,11 +225,23 @@ fn several_validators_decide_together() {
 
 #[test]
 fn a_seed_gives_the_same_record_again() {
-    let (one, two) = (scenario("kaga-consultation", 12).seed("again"), scenario("kaga-consultation", 12).seed("again"));
+    let (one, two) = (
+        scenario("kaga-consultation", 12).seed("again"),
+        scenario("kaga-consultation", 12).seed("again"),
+    );
     let (one, two) = (play(&one), play(&two));
     let other = play(&scenario("kaga-consultation", 12).seed("another"));
     let read = |played: &Played, name: &str| std::fs::read(played.record.join(name)).unwrap();
-    for name in ["manifest.bin", "keys.bin", "ceremony.bin", "genesis.bin", "chain.bin", "ballots.bin", "tally.bin", "index.bin"] {
+    for name in [
+        "manifest.bin",
+        "keys.bin",
+        "ceremony.bin",
+        "genesis.bin",
+        "chain.bin",
+        "ballots.bin",
+        "tally.bin",
+        "index.bin",
+    ] {
         assert_eq!(read(&one, name), read(&two, name), "{name}");
     }
     assert_ne!(read(&one, "ballots.bin"), read(&other, "ballots.bin"));
@@ -169,11 +249,20 @@ fn a_seed_gives_the_same_record_again() {
 
 #[test]
 fn a_code_from_the_record_is_found_by_both_verifiers() {
-    let played = play(&scenario("tsukuba-2015-referendum", 20).habits(Habits { challenge: 300, ..Habits::plain() }));
+    let played = play(&scenario("tsukuba-2015-referendum", 20).habits(Habits {
+        challenge: 300,
+        ..Habits::plain()
+    }));
     let unknown = "0000-0000-0000-0000-0000-0000-0000-0000".to_string();
-    let options = Options { codes: vec![unknown.clone()], ..Options::default() };
+    let options = Options {
+        codes: vec![unknown.clone()],
+        ..Options::default()
+    };
     let ours: Value = verify_staff(&played.record, &options).unwrap().summary().unwrap();
-    let theirs = verify_py(&played.record, &["--code", &unknown]).unwrap().summary().unwrap();
+    let theirs = verify_py(&played.record, &["--code", &unknown])
+        .unwrap()
+        .summary()
+        .unwrap();
     assert_eq!(ours["codes"][&unknown], json!("unknown"));
     assert_eq!(theirs["codes"][&unknown], json!("unknown"));
 }

@@ -19,14 +19,21 @@ fn record() -> &'static Path {
     let (_, path) = RECORD.get_or_init(|| {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("record");
-        let habits = Habits { challenge: 250, again_elsewhere: 250, ..Habits::plain() };
+        let habits = Habits {
+            challenge: 250,
+            again_elsewhere: 250,
+            ..Habits::plain()
+        };
         let report = Scenario::new(bundled::load("tsukuba-2015-referendum").unwrap())
             .voters(16)
             .kiosks(2)
             .habits(habits)
             .run(&path)
             .unwrap();
-        assert!(report.holds() && report.spoiled > 0 && report.duplicates > 0, "{report:?}");
+        assert!(
+            report.holds() && report.spoiled > 0 && report.duplicates > 0,
+            "{report:?}"
+        );
         (folder, path)
     });
     path
@@ -34,7 +41,10 @@ fn record() -> &'static Path {
 
 /// Seeds the positions. Another one: IPPYO_TEST_SEED=number.
 fn rng() -> ChaCha20Rng {
-    let seed = std::env::var("IPPYO_TEST_SEED").ok().and_then(|s| s.parse().ok()).unwrap_or(20_261_122);
+    let seed = std::env::var("IPPYO_TEST_SEED")
+        .ok()
+        .and_then(|s| s.parse().ok())
+        .unwrap_or(20_261_122);
     eprintln!("IPPYO_TEST_SEED={seed}");
     ChaCha20Rng::seed_from_u64(seed)
 }
@@ -44,8 +54,10 @@ fn below(rng: &mut ChaCha20Rng, end: usize) -> usize {
 }
 
 fn names(folder: &Path) -> Vec<String> {
-    let mut names: Vec<_> =
-        std::fs::read_dir(folder).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
+    let mut names: Vec<_> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|e| e.unwrap().file_name().into_string().unwrap())
+        .collect();
     names.sort();
     names
 }
@@ -94,7 +106,9 @@ fn a_flipped_byte_in_any_file_is_refused_by_both_and_the_file_is_named() {
         for (what, bytes) in lies {
             let folder = bent(name, &bytes);
             for (who, verdict) in both(folder.path()) {
-                let file = verdict.file().unwrap_or_else(|| panic!("{who} lets pass: {name}, {what}"));
+                let file = verdict
+                    .file()
+                    .unwrap_or_else(|| panic!("{who} lets pass: {name}, {what}"));
                 if name != "index.bin" {
                     assert_eq!(file, name, "{who}: {what}: {verdict:?}");
                 }
@@ -125,7 +139,10 @@ fn a_record_signed_anew_by_somebody_else_still_holds_nothing_back() {
     let election = staff::verify::verify_folder(record(), &Options::default(), &staff::progress::silent).unwrap();
     let eh: [u8; 32] = hex::decode(election.election_hash).unwrap().try_into().unwrap();
     let thief = Signer::generate(&mut rng);
-    for name in names(record()).iter().filter(|n| n.ends_with(".bin") && *n != "index.bin") {
+    for name in names(record())
+        .iter()
+        .filter(|n| n.ends_with(".bin") && *n != "index.bin")
+    {
         let good = std::fs::read(record().join(name)).unwrap();
         for _ in 0..3 {
             let (at, bytes) = flipped(&mut rng, &good);
@@ -146,7 +163,10 @@ fn a_record_signed_anew_by_somebody_else_still_holds_nothing_back() {
     copy.write(folder.path()).unwrap();
     assert_eq!(both(folder.path()).map(|(_, v)| v.file().is_none()), [true, true]);
     let authority: [u8; 33] = hex::decode(election.authority).unwrap().try_into().unwrap();
-    let asked = Options { authority: Some(authority), ..Options::default() };
+    let asked = Options {
+        authority: Some(authority),
+        ..Options::default()
+    };
     assert_eq!(verify_staff(folder.path(), &asked).unwrap().file(), Some("index.bin"));
     let asked = verify_py(folder.path(), &["--authority", &hex::encode(authority)]).unwrap();
     assert_eq!(asked.file(), Some("index.bin"));
