@@ -218,6 +218,7 @@ def check_ceremony(raw, keys):
         keys.joint == encoded(file, "joint key", p256.add(*[row[0] for row in coefficients])),
         file, "joint key", "the key in keys.bin is not what the ceremony gave",
     )
+    need(p256.point(keys.joint)[0] != p256.G[0], file, "joint key", "it is the generator or its negative")
     need(keys.threshold == k, file, "threshold", "the one in keys.bin is not that of the ceremony")
     need(len(keys.trustees) == n, file, "trustees", "those in keys.bin are not those of the ceremony")
     for l, (key, trustee) in enumerate(zip(keys.trustees, ceremony.trustees), 1):
