@@ -47,7 +47,11 @@ impl Health {
     /// [`EntropyError`]: now or earlier a test failed; what was given must not be used.
     pub fn test(&mut self, bytes: &[u8]) -> Result<(), EntropyError> {
         for byte in bytes {
-            self.run = if self.last == Some(*byte) { self.run.saturating_add(1) } else { 1 };
+            self.run = if self.last == Some(*byte) {
+                self.run.saturating_add(1)
+            } else {
+                1
+            };
             self.last = Some(*byte);
             if self.seen == 0 {
                 self.first = *byte;
@@ -76,18 +80,14 @@ mod tests {
     #[test]
     fn p16_the_limits_are_those_of_sp_800_90b() {
         assert_eq!(REPETITIONS, 1 + 20 / 4);
-        // P(X >= k) of a binomial distribution (512, 1/16), from the top down.
-        let mut term = 16f64.powi(-512);
-        let mut tail = 0.0;
-        let mut limit = WINDOW;
-        for k in (0..=WINDOW).rev() {
-            tail += term;
-            if tail > 2f64.powi(-20) {
-                break;
-            }
-            limit = k;
-            // From C(n, k) p^k q^(n-k) to k - 1.
-            term *= f64::from(k) / f64::from(WINDOW - k + 1) * 15.0;
+        // The smallest k with P(X >= k) <= 2^-20 for a binomial distribution (512, 1/16), from P(X = 0) up.
+        let mut term = (15f64 / 16.0).powi(512);
+        let mut below = 0.0;
+        let mut limit = 0;
+        while 1.0 - below > 2f64.powi(-20) {
+            below += term;
+            term *= f64::from(WINDOW - limit) / f64::from(limit + 1) / 15.0;
+            limit += 1;
         }
         assert_eq!(PROPORTION, limit);
     }

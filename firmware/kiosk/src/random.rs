@@ -179,20 +179,38 @@ mod tests {
     #[test]
     fn p16_a_zero_stuck_or_repeating_source_gives_nothing() {
         assert!(Random::new(&mut Source(0, good(1))).is_ok());
-        assert!(Random::new(&mut Source(0, |_, b: &mut [u8]| b.fill(0))).is_err(), "zero");
-        assert!(Random::new(&mut Source(0, |_, b: &mut [u8]| b.fill(0xa5))).is_err(), "stuck");
-        assert!(Random::new(&mut Source(0, |n, b: &mut [u8]| b.fill(n as u8))).is_err(), "flat");
+        assert!(
+            Random::new(&mut Source(0, |_, b: &mut [u8]| b.fill(0))).is_err(),
+            "zero"
+        );
+        assert!(
+            Random::new(&mut Source(0, |_, b: &mut [u8]| b.fill(0xa5))).is_err(),
+            "stuck"
+        );
+        assert!(
+            Random::new(&mut Source(0, |n, b: &mut [u8]| b.fill(n as u8))).is_err(),
+            "flat"
+        );
         let mut one = good(2);
         let mut page = [0; 32];
         one(0, &mut page);
-        assert!(Random::new(&mut Source(0, move |_, b: &mut [u8]| b.copy_from_slice(&page))).is_err(), "the same again");
+        assert!(
+            Random::new(&mut Source(0, move |_, b: &mut [u8]| b.copy_from_slice(&page))).is_err(),
+            "the same again"
+        );
         // Mostly zero, with a random byte now and then: no two blocks are equal, no run is long.
         let mut some = good(3);
         let mostly = move |_, b: &mut [u8]| {
             some(0, b);
-            b.iter_mut().enumerate().filter(|(at, _)| at % 4 != 0).for_each(|(_, byte)| *byte = 0);
+            b.iter_mut()
+                .enumerate()
+                .filter(|(at, _)| at % 4 != 0)
+                .for_each(|(_, byte)| *byte = 0);
         };
-        assert!(Random::new(&mut Source(0, mostly)).is_err(), "three bytes of four are zero");
+        assert!(
+            Random::new(&mut Source(0, mostly)).is_err(),
+            "three bytes of four are zero"
+        );
         struct Silent;
         impl Entropy for Silent {
             fn fill(&mut self, _: &mut [u8]) -> Result<(), EntropyError> {

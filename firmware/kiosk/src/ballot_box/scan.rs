@@ -97,6 +97,12 @@ impl Log {
         }
     }
 
+    /// The head of the audit log. It never comes back: each event makes another.
+    #[must_use]
+    pub const fn head(&self) -> &Digest {
+        &self.head
+    }
+
     /// Whether polls were opened with these media.
     #[must_use]
     pub const fn is_open(&self) -> bool {

@@ -389,3 +389,40 @@ fn challenges_end_and_say_so() {
         Place::Sealed { used_up: true, .. }
     ));
 }
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 2000, ..ProptestConfig::default() })]
+
+    /// The code is there before the voter may choose between cast and challenge, stays the same until then, and what is opened
+    /// has the code that was shown. Only a step that encrypts anew may change it, and it asks for the old secrets to be wiped.
+    #[test]
+    fn p15_the_code_is_fixed_before_cast_or_challenge(inputs in inputs()) {
+        walk(&inputs, |before, what, record, then| {
+            let code = |state: &State| match state.voting().map(Voting::place) {
+                Some(Place::Sealed { code, .. }) => Some((code, false)),
+                Some(Place::Opening { code, .. }) => Some((code, true)),
+                _ => None,
+            };
+            let (old, new) = (code(before), code(&then.state));
+            match (old, new) {
+                (Some((old, open)), Some((new, opens))) => {
+                    assert_eq!(old, new, "the code changed on the screen");
+                    // Sealed becomes opened only with the durable record, and never the other way round.
+                    assert_eq!(open != opens, matches!(record, Some(Record::Spoiled)));
+                    assert!(!open || opens);
+                }
+                (None, Some((_, opens))) => {
+                    assert!(!opens && matches!(what, Do::Encrypted), "a code from nowhere");
+                }
+                _ => {}
+            }
+            if matches!(record, Some(Record::Spoiled)) {
+                assert!(matches!(old, Some((_, false))), "spoiled without a code that was shown");
+            }
+            // No nonce is drawn while a code is on the screen.
+            if new.is_some() {
+                assert!(!then.effects.iter().any(|effect| matches!(effect, Effect::Encrypt)));
+            }
+        });
+    }
+}

@@ -28,7 +28,7 @@ fn voter(card: u8, choice: [u64; 2], how: How) -> Visit {
     }
 }
 
-fn visits() -> Vec<Visit> {
+pub(super) fn visits() -> Vec<Visit> {
     vec![
         voter(0, [0b001, 0b0011], How::Cast),
         voter(1, [0b010, 0b1000], How::ChallengeFirst),
@@ -56,7 +56,7 @@ fn chosen() -> BTreeMap<u8, [u64; 2]> {
 }
 
 /// A kiosk with a fresh pair of media, registered.
-fn machine(mode: Mode) -> Machine {
+pub(super) fn machine(mode: Mode) -> Machine {
     kiosk(mode, 1)
 }
 

@@ -5,3 +5,4 @@ mod cards;
 mod day;
 mod desk;
 mod platform;
+mod randomness;

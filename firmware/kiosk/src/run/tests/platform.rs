@@ -78,7 +78,7 @@ pub struct World {
     now: Cell<u64>,
     alarm: Cell<Option<u64>>,
     pub items: RefCell<BTreeMap<u8, Vec<u8>>>,
-    entropy: Cell<u64>,
+    pub entropy: Cell<u64>,
     pub online: Cell<bool>,
     /// Decided transactions.
     pub ledger: RefCell<Vec<Vec<u8>>>,

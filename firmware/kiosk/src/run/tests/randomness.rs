@@ -1,0 +1,153 @@
+//! Nonces and codes over restarts, through the whole loop: what a source that starts again at the same place, or a cut at any
+//! step, must not do.
+
+use std::collections::BTreeSet;
+use std::vec;
+use std::vec::Vec;
+
+use election::ballot::{BallotView, Layout};
+use election::manifest::Mode;
+use election::opening::Opening;
+
+use super::super::judge::{Judge, shapes};
+use super::day::{machine, visits};
+use super::desk;
+use super::platform::*;
+use crate::ballot_box::{Kind, Leaves as _, Reader, SlotState, buffer_len, media_for_tests as media};
+
+/// A ballot that stands on a medium: kind, code, all alphas, whether it has a tag.
+struct Standing {
+    kind: Kind,
+    code: [u8; 32],
+    alphas: Vec<[u8; 33]>,
+    tagged: bool,
+}
+
+fn standing(machine: &Machine, medium: usize) -> Vec<Standing> {
+    let package = election::package::Package::open(&machine.package, &desk::authority().public_key()).unwrap();
+    let judge = Judge {
+        manifest: package.manifest,
+        election: *package.election(),
+        station: desk::STATION,
+        epoch: 0,
+    };
+    let mut reader = media::run(Reader::open(machine.media[medium].clone()))
+        .unwrap()
+        .unwrap();
+    let mut buffer = vec![0; buffer_len(&machine.layout, 2)];
+    let mut found = Vec::new();
+    for slot in 0..reader.slots() {
+        let SlotState::Whole(record) = media::run(reader.slot(slot, &mut buffer)).unwrap().unwrap() else {
+            continue;
+        };
+        let style = BallotView::claimed_style(record.ballot).unwrap();
+        let shapes = shapes(&package.manifest, style).unwrap();
+        let view = BallotView::new(Layout::new(style, &shapes).unwrap(), record.ballot).unwrap();
+        let selections = view
+            .contests()
+            .flat_map(|contest| contest.selections().collect::<Vec<_>>());
+        found.push(Standing {
+            kind: record.kind,
+            code: judge.leaf(record.kind, record.ballot, &record.tag).unwrap().code,
+            alphas: selections.map(|selection| *selection.alpha).collect(),
+            tagged: record.tag != [0; 32],
+        });
+    }
+    found
+}
+
+fn one(card: u8, how: How) -> Visit {
+    Visit::Voter {
+        card,
+        pin: *b"1234",
+        choice: [1, 1],
+        how,
+    }
+}
+
+#[test]
+fn p06_p17_a_source_that_starts_again_at_every_boot_repeats_no_code_and_no_nonce() {
+    let machine = machine(Mode::Consultation);
+    let start = machine.world.entropy.get();
+    // Three boots with the same randomness, the same choices, two of them spoiled first.
+    for (boot, how) in [How::Cast, How::Cast, How::ChallengeFirst].into_iter().enumerate() {
+        machine.world.entropy.set(start);
+        let card = u8::try_from(boot).unwrap() + 1;
+        machine.world.people.borrow_mut().visits.push_back(one(card, how));
+        assert_eq!(machine.run(), Ran::Waiting);
+        machine.power_cycle();
+    }
+    let all = standing(&machine, 0);
+    assert_eq!(all.len(), 4);
+    let codes: BTreeSet<_> = all.iter().map(|ballot| ballot.code).collect();
+    assert_eq!(codes.len(), all.len(), "p06: two voters, one code");
+    let alphas: BTreeSet<_> = all.iter().flat_map(|ballot| &ballot.alphas).collect();
+    let count: usize = all.iter().map(|ballot| ballot.alphas.len()).sum();
+    assert_eq!(alphas.len(), count, "p17: a commitment repeats");
+}
+
+#[test]
+fn p14_p15_p20_the_code_is_fixed_and_what_is_opened_is_spoiled_at_every_cut() {
+    let steps = {
+        let machine = machine(Mode::Consultation);
+        machine.world.people.borrow_mut().visits.extend(visits());
+        machine.run();
+        machine.media[0].power.borrow().steps
+    };
+    let mut opened_before_a_cut = 0;
+    for cut in (0..steps).step_by(5) {
+        let machine = machine(Mode::Consultation);
+        machine.world.people.borrow_mut().visits.extend(visits());
+        {
+            let mut power = machine.media[0].power.borrow_mut();
+            power.left = Some(cut);
+            power.tear = media::TEARS[usize::try_from(cut / 5 % 4).unwrap()];
+            power.chance = u64::from(cut) + 1;
+        }
+        assert_eq!(machine.run(), Ran::Cut, "{cut}");
+        opened_before_a_cut += machine.world.people.borrow().opened.len();
+        machine.power_cycle();
+        machine.run();
+        let people = machine.world.people.borrow();
+        for medium in 0..2 {
+            let all = standing(&machine, medium);
+            let of = |kind: Kind| -> BTreeSet<[u8; 32]> {
+                let same = all.iter().filter(|ballot| ballot.kind == kind);
+                same.map(|ballot| ballot.code).collect()
+            };
+            let (cast, spoiled) = (of(Kind::Cast), of(Kind::Spoiled));
+            // What was opened was durable as spoiled before, stays spoiled over the cut, and is never cast.
+            for payload in &people.opened {
+                let opening = Opening::parse(payload).unwrap();
+                assert!(
+                    spoiled.contains(opening.code()),
+                    "{cut}: an opening of what is not spoiled"
+                );
+                assert!(!cast.contains(opening.code()), "{cut}");
+            }
+            // A cast ballot has the code that stood on the screen before its voter said "cast"; who ends without a vote
+            // is shown none.
+            let shown: BTreeSet<_> = people.codes.iter().copied().collect();
+            let unseen = cast.difference(&shown).count();
+            let ended = visits()
+                .iter()
+                .filter(|visit| {
+                    matches!(
+                        visit,
+                        Visit::Voter {
+                            how: How::EndWithoutVote,
+                            ..
+                        }
+                    )
+                })
+                .count();
+            assert!(unseen <= ended, "{cut}: {unseen} codes nobody saw");
+            // A spoiled ballot carries no tag, a cast one does.
+            assert!(
+                all.iter().all(|ballot| ballot.tagged == (ballot.kind == Kind::Cast)),
+                "{cut}"
+            );
+        }
+    }
+    assert!(opened_before_a_cut > 10);
+}
