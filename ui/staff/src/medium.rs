@@ -1,7 +1,8 @@
 //! A ballot-box medium read whole at the desk: records, journal, label. Reading changes nothing: media are evidence.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
+use election::ballot::ballot_hash;
 use election::batch::Kind as RecordKind;
 use election::closing::Closing;
 use election::hash::Digest;
@@ -172,23 +173,26 @@ pub fn join(original: Outcome<Content>, duplicate: Outcome<Content>, name: &str)
     let Some(second) = second else {
         return from_one(first, name, false);
     };
-    let mut records: BTreeMap<u32, Record> = first.records.into_iter().map(|record| (record.slot, record)).collect();
+    let mut seen = HashSet::new();
+    let mut records: BTreeMap<u32, Record> = once(first.records, &mut seen)
+        .map(|record| (record.slot, record))
+        .collect();
     let mut from_duplicate = 0;
     for record in second.records {
-        match records.get(&record.slot) {
-            None => {
-                from_duplicate += 1;
-                records.insert(record.slot, record);
-            }
-            Some(other) if *other == record => {}
-            Some(_) => {
-                return Err(Problem::new(
-                    Kind::Refused,
-                    name,
-                    format!("original and duplicate hold different ballots in slot {}", record.slot),
-                )
-                .advice("keep both media as evidence and call the election authority; no kiosk writes this"));
-            }
+        if let Some(other) = records.get(&record.slot)
+            && *other != record
+            && !seen.contains(&identity(&record))
+        {
+            return Err(Problem::new(
+                Kind::Refused,
+                name,
+                format!("original and duplicate hold different ballots in slot {}", record.slot),
+            )
+            .advice("keep both media as evidence and call the election authority; no kiosk writes this"));
+        }
+        if seen.insert(identity(&record)) {
+            from_duplicate += 1;
+            records.insert(record.slot, record);
         }
     }
     let closing = first.closing.or(second.closing).ok_or_else(|| not_closed(name))?;
@@ -200,16 +204,30 @@ pub fn join(original: Outcome<Content>, duplicate: Outcome<Content>, name: &str)
     })
 }
 
+/// What makes two records the same one: kind, tag and ballot, wherever they lie.
+type Identity = (u8, Digest, Digest);
+
+fn identity(record: &Record) -> Identity {
+    (record.kind.into(), record.tag, ballot_hash(&record.ballot))
+}
+
+/// Each record once. A kiosk that finds a copy torn writes it again into another free slot of that medium: the same ballot then lies
+/// in two slots of a pair, and must neither count twice nor make the box look as if it held too much.
+fn once(records: Vec<Record>, seen: &mut HashSet<Identity>) -> impl Iterator<Item = Record> {
+    records.into_iter().filter(|record| seen.insert(identity(record)))
+}
+
 fn from_one(content: Content, name: &str, duplicate: bool) -> Outcome<BallotBox> {
+    let records: Vec<Record> = once(content.records, &mut HashSet::new()).collect();
     let from_duplicate = if duplicate {
-        u32::try_from(content.records.len()).unwrap_or(u32::MAX)
+        u32::try_from(records.len()).unwrap_or(u32::MAX)
     } else {
         0
     };
     Ok(BallotBox {
         label: content.label,
         closing: content.closing.ok_or_else(|| not_closed(name))?,
-        records: content.records,
+        records,
         from_duplicate,
     })
 }

@@ -359,6 +359,29 @@ fn a8_the_duplicate_stands_in_where_the_original_cannot_be_read() {
 }
 
 #[test]
+fn f2_a_copy_that_was_repaired_into_another_slot_counts_once() {
+    let town = small();
+    for (torn, whole) in [(1, 0), (0, 1)] {
+        // MEDIA.md: a torn copy stays as evidence, and the record is written again into another slot of that medium.
+        let mut repaired = town.content(0, torn);
+        let spoilt = repaired.records[0].slot;
+        repaired.records[0].slot = repaired.label.layout.cast - 1;
+        repaired.void.push(spoilt);
+        let other = town.content(0, whole);
+        let pair = if torn == 0 { (repaired, other) } else { (other, repaired) };
+        let joined = medium::join(Ok(pair.0), Ok(pair.1), "pair").unwrap();
+        assert_eq!((joined.records.len(), joined.from_duplicate), (2, 0));
+    }
+    // Both copies on one medium: the first could be read again later.
+    let mut twice = town.content(0, 0);
+    let mut again = twice.records[0].clone();
+    again.slot = twice.label.layout.cast - 1;
+    twice.records.push(again);
+    let joined = medium::join(Ok(twice), Err(staff::Problem::new(Kind::Refused, "duplicate", "is lost")), "pair").unwrap();
+    assert_eq!((joined.records.len(), joined.from_duplicate), (2, 0));
+}
+
+#[test]
 fn reception_counts_are_compared() {
     let mut town = small();
     let count = |town: &Town, station, admissions| {
