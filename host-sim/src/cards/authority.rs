@@ -46,7 +46,7 @@ impl Days {
         Ok(Self { from, until })
     }
 
-    fn validity(self) -> Result<Validity> {
+    pub(super) fn validity(self) -> Result<Validity> {
         let time = |day: Date, h, m, s| -> Result<Time> {
             let n = day.yyyymmdd();
             let year = u16::try_from(n / 10_000)?;
@@ -195,16 +195,16 @@ impl AuthorityFile {
 
 /// What a certificate is for.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Usage {
+pub(super) enum Usage {
     Authority,
     Sign,
     Agree,
 }
 
-struct Profile {
-    issuer: Name,
-    subject: Name,
-    usage: Usage,
+pub(super) struct Profile {
+    pub(super) issuer: Name,
+    pub(super) subject: Name,
+    pub(super) usage: Usage,
 }
 
 impl BuilderProfile for Profile {
@@ -265,7 +265,7 @@ fn public_info(key: &SigningKey) -> Result<SubjectPublicKeyInfoOwned> {
 
 /// A name of one common name, in the hexadecimal form of RFC 4514 section 2.4: no character of it can
 /// be taken for syntax.
-fn common_name(text: &str) -> Result<Name> {
+pub(super) fn common_name(text: &str) -> Result<Name> {
     ensure!(
         (1..=64).contains(&text.chars().count()),
         "a name in a certificate has 1 to 64 characters (RFC 5280, ub-common-name)"

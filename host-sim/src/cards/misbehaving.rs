@@ -29,7 +29,7 @@ pub enum Fault {
 
 /// A card with a fault.
 pub struct Misbehaving {
-    chip: Box<dyn Chip>,
+    chip: Box<dyn Chip + Send>,
     fault: Option<Fault>,
     answered: usize,
 }
@@ -37,7 +37,7 @@ pub struct Misbehaving {
 impl Misbehaving {
     /// `chip` with `fault`.
     #[must_use]
-    pub fn new(chip: impl Chip + 'static, fault: Fault) -> Self {
+    pub fn new(chip: impl Chip + Send + 'static, fault: Fault) -> Self {
         Self {
             chip: Box::new(chip),
             fault: Some(fault),

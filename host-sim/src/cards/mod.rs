@@ -1,11 +1,11 @@
 //! Virtual cards: what a voter or a member of staff holds in the hand.
 //!
-//! They compute with real P-256 keys and real X.509 certificates and speak APDUs, so that a kiosk
+//! They compute with real P-256 and RSA-2048 keys and real X.509 certificates and speak APDUs, so that a kiosk
 //! cannot tell them from plastic ones. Everything is deterministic from the generator a card is issued
 //! with. The interpreter ([`Chip`]) knows no transport: in this process it is a [`card::Transmit`]; the
-//! same chip can sit behind a virtual PC/SC reader or a T=1 line.
+//! same chip can sit behind a virtual PC/SC reader ([`vpcd`]) or a T=1 line.
 //!
-//! [`VirtualPiv`] behaves. [`Misbehaving`] is a card that is pulled out, dead, mad or endless, and
+//! [`VirtualPiv`] and [`VirtualJpki`] behave. [`Misbehaving`] is a card that is pulled out, dead, mad or endless, and
 //! [`Relay`] is an attacker's card that asks other cards.
 //!
 //! **The keys here are test keys**: they lie in memory and in [`CardFile`]s unprotected. A real card makes
@@ -13,15 +13,22 @@
 
 mod authority;
 mod file;
+mod jpki;
+#[cfg(test)]
+mod jpki_tests;
 mod misbehaving;
 mod piv;
+mod recording;
 #[cfg(test)]
 mod tests;
+pub mod vpcd;
 
 pub use authority::{AuthorityFile, CardAuthority, Days};
 pub use file::CardFile;
+pub use jpki::{JpkiAuthority, VirtualJpki};
 pub use misbehaving::{Fault, Misbehaving, Relay, Source};
 pub use piv::{Quirks, VirtualPiv};
+pub use recording::Recording;
 
 use card::{Transmit, TransmitError};
 
@@ -83,4 +90,4 @@ macro_rules! in_reader {
         }
     )*};
 }
-in_reader!(VirtualPiv, Misbehaving, Relay, Box<dyn Chip>);
+in_reader!(VirtualPiv, VirtualJpki, Misbehaving, Relay, Box<dyn Chip>, Recording<VirtualJpki>);

@@ -403,7 +403,7 @@ impl Chip for VirtualPiv {
 }
 
 /// A short command APDU: header, data, and how many bytes are expected.
-fn parse(command: &[u8]) -> Option<([u8; 4], &[u8], Option<usize>)> {
+pub(super) fn parse(command: &[u8]) -> Option<([u8; 4], &[u8], Option<usize>)> {
     let (header, body) = command.split_first_chunk::<4>()?;
     let le = |le: u8| Some(if le == 0 { 256 } else { usize::from(le) });
     match body {
