@@ -37,6 +37,7 @@ pub mod roll;
 pub mod seal;
 pub mod sign;
 pub mod signed;
+pub mod small_group;
 pub mod table;
 pub mod tag;
 pub mod tally;

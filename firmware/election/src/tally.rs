@@ -13,7 +13,7 @@ use core::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::ballot::{BallotError, ContestView};
+use crate::ballot::{BallotError, ContestView, SelectionView};
 use crate::group::{GroupError, Point, ProjectivePoint, ScalarBytes};
 use crate::hash::Digest;
 use crate::keys::{Keys, KeysError, MAX_TRUSTEES};
@@ -155,16 +155,29 @@ pub fn add_contest(sums: &mut [SelectionSum], contest: &ContestView<'_>) -> Resu
             found: sums.len(),
         });
     }
-    let read = |index: u8, bytes| Point::from_bytes(bytes).map_err(|_| BallotError::Point(contest.place(Some(index))));
-    for (index, selection) in (0u8..).zip(contest.selections()) {
-        read(index, selection.alpha)?;
-        read(index, selection.beta)?;
-    }
-    for ((index, selection), sum) in (0u8..).zip(contest.selections()).zip(sums) {
-        sum.a += read(index, selection.alpha)?.affine();
-        sum.b += read(index, selection.beta)?.affine();
+    for ((index, selection), sum) in (0u8..).zip(contest.selections()).zip(sums.iter_mut()) {
+        match read(contest, index, &selection) {
+            Ok((alpha, beta)) => {
+                sum.a += alpha.affine();
+                sum.b += beta.affine();
+            }
+            Err(error) => {
+                // Reading a point costs more than adding it, so that nothing is read twice unless something is wrong.
+                for ((before, selection), sum) in (0..index).zip(contest.selections()).zip(sums) {
+                    let (alpha, beta) = read(contest, before, &selection)?;
+                    sum.a -= alpha.affine();
+                    sum.b -= beta.affine();
+                }
+                return Err(error);
+            }
+        }
     }
     Ok(())
+}
+
+fn read(contest: &ContestView<'_>, index: u8, selection: &SelectionView<'_>) -> Result<(Point, Point), BallotError> {
+    let point = |bytes| Point::from_bytes(bytes).map_err(|_| BallotError::Point(contest.place(Some(index))));
+    Ok((point(selection.alpha)?, point(selection.beta)?))
 }
 
 /// The public keys of an election, read: what decryptions are checked with.
