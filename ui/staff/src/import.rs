@@ -108,6 +108,14 @@ pub fn import_value(value: &Value, options: &Options) -> Outcome<Imported> {
                 .advice("import one election a file"));
         }
     };
+    if election.text("Type") == Some("partisan-primary-open") {
+        return Err(election
+            .problem(
+                Kind::Unsupported,
+                "is an open partisan primary, in which the choice of a party decides over other contests; this is not supported",
+            )
+            .advice("state each party's contests as an election of its own"));
+    }
     let mut notes = Vec::new();
     let plain = plain_language(&root)?;
     let parties = by_id(&root.items("Party"), "party")?;

@@ -163,6 +163,18 @@ fn unsupported_features_are_refused_by_name_with_the_contest() {
 }
 
 #[test]
+fn an_open_partisan_primary_and_a_second_election_are_refused() {
+    let mut value = parsed(KAGA);
+    value["Election"][0]["Type"] = "partisan-primary-open".into();
+    assert_eq!(refuse(&value).kind, Kind::Unsupported);
+    let mut value = parsed(KAGA);
+    let second = value["Election"][0].clone();
+    value["Election"].as_array_mut().unwrap().push(second);
+    let problem = refuse(&value);
+    assert_eq!((problem.kind, problem.at.as_str()), (Kind::Unsupported, "$.Election[1]"));
+}
+
+#[test]
 fn marks_that_count_more_than_one_vote_are_refused() {
     for (name, value) in [
         ("NumberVotes", json!(2)),
