@@ -171,7 +171,10 @@ fn an_open_partisan_primary_and_a_second_election_are_refused() {
     let second = value["Election"][0].clone();
     value["Election"].as_array_mut().unwrap().push(second);
     let problem = refuse(&value);
-    assert_eq!((problem.kind, problem.at.as_str()), (Kind::Unsupported, "$.Election[1]"));
+    assert_eq!(
+        (problem.kind, problem.at.as_str()),
+        (Kind::Unsupported, "$.Election[1]")
+    );
 }
 
 #[test]

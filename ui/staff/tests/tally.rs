@@ -368,7 +368,11 @@ fn f2_a_copy_that_was_repaired_into_another_slot_counts_once() {
         repaired.records[0].slot = repaired.label.layout.cast - 1;
         repaired.void.push(spoilt);
         let other = town.content(0, whole);
-        let pair = if torn == 0 { (repaired, other) } else { (other, repaired) };
+        let pair = if torn == 0 {
+            (repaired, other)
+        } else {
+            (other, repaired)
+        };
         let joined = medium::join(Ok(pair.0), Ok(pair.1), "pair").unwrap();
         assert_eq!((joined.records.len(), joined.from_duplicate), (2, 0));
     }
@@ -377,7 +381,12 @@ fn f2_a_copy_that_was_repaired_into_another_slot_counts_once() {
     let mut again = twice.records[0].clone();
     again.slot = twice.label.layout.cast - 1;
     twice.records.push(again);
-    let joined = medium::join(Ok(twice), Err(staff::Problem::new(Kind::Refused, "duplicate", "is lost")), "pair").unwrap();
+    let joined = medium::join(
+        Ok(twice),
+        Err(staff::Problem::new(Kind::Refused, "duplicate", "is lost")),
+        "pair",
+    )
+    .unwrap();
     assert_eq!((joined.records.len(), joined.from_duplicate), (2, 0));
 }
 
