@@ -113,6 +113,9 @@ pub fn of_metadata(metadata: &Value) -> Result<Vec<Arrow>> {
                 continue;
             };
             let to = folder(path).context("a path dependency outside the workspace")?;
+            if to == inside && dependency["kind"].as_str() == Some("dev") {
+                continue; // A package may ask itself for features in its tests; it learns of nobody by that.
+            }
             let to = room(&to).with_context(|| format!("{to} is no room of DESIGN.md"))?;
             let features = dependency["features"].as_array().context("no features")?;
             arrows.push(Arrow {

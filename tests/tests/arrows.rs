@@ -92,6 +92,18 @@ fn an_allowed_arrow_and_what_it_leads_to_pass() {
 }
 
 #[test]
+fn a_package_may_name_itself_in_its_tests_only() {
+    let own = |kind| judged(&[("hardware/card", &[("hardware/card", kind)])]);
+    assert_eq!(own(Some("dev")), Vec::<String>::new());
+    assert_eq!(own(None).len(), 1);
+    let boards = judged(&[
+        ("firmware/mcu-a", &[("firmware/mcu-b", Some("dev"))]),
+        ("firmware/mcu-b", &[]),
+    ]);
+    assert_eq!(boards.len(), 1, "two boards are two packages");
+}
+
+#[test]
 fn arrows_never_run_in_a_circle() {
     let names = [
         "election",

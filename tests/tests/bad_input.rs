@@ -59,6 +59,7 @@ fn definitions_that_cannot_be_used_are_refused_by_simulator_and_desk_alike() {
     type Change = fn(&mut Value);
     let folder = tempfile::tempdir().unwrap();
     let (file, out) = (folder.path().join("definition.json"), folder.path().join("out"));
+    let manifest = folder.path().join("manifest.bin");
     let cases: [(&str, Change, i32, &[&str]); 4] = [
         (
             "schema",
@@ -89,10 +90,10 @@ fn definitions_that_cannot_be_used_are_refused_by_simulator_and_desk_alike() {
         let mut value = kaga();
         change(&mut value);
         write(&file, &value);
-        let desk = staff("import {} --out {}", &[&file, &out]);
+        let desk = staff("import {} --out {}", &[&file, &manifest]);
         assert_eq!(desk.code, Some(code), "{name}: {desk:?}");
         refused(&desk, code, words);
-        assert!(!out.exists(), "{name}");
+        assert!(!manifest.exists(), "{name}");
         let played = sim("--headless --election {} --voters 3 --out {}", &[&file, &out]);
         refused(&played, 2, words);
         nothing_in(&out);
@@ -103,14 +104,15 @@ fn definitions_that_cannot_be_used_are_refused_by_simulator_and_desk_alike() {
         ("no text", &b"\xff\xfe"[..]),
     ] {
         std::fs::write(&file, bytes).unwrap();
-        let desk = staff("import {} --out {}", &[&file, &out]);
+        let desk = staff("import {} --out {}", &[&file, &manifest]);
         assert_eq!(desk.code, Some(2), "{what}: {desk:?}");
         refused(
             &sim("--headless --election {} --voters 3 --out {}", &[&file, &out]),
             2,
             &[],
         );
-        assert!(!out.exists() || std::fs::read_dir(&out).unwrap().next().is_none());
+        assert!(!manifest.exists(), "{what}");
+        nothing_in(&out);
     }
     let unknown = sim("--headless --election atlantis-2019 --voters 3 --out {}", &[&out]);
     refused(&unknown, 2, &["tsukuba-2015-referendum", "kaga-consultation"]);
