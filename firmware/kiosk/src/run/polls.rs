@@ -55,6 +55,14 @@ pub(crate) struct Polls<'d, 'v, 't, P: Platform> {
     pub challenged: heapless::Deque<(Tag, u8), CHALLENGED>,
 }
 
+/// However polls end, also by a fault or a cut in the middle of a vote: the buffers are lent and outlive this run, and the nonces of the ballot
+/// in the booth would tell a choice.
+impl<P: Platform> Drop for Polls<'_, '_, '_, P> {
+    fn drop(&mut self) {
+        self.wipe();
+    }
+}
+
 impl<P: Platform> Polls<'_, '_, '_, P> {
     /// From opening (or a restart in the middle) to the event that closes polls. The secret is wiped with `self`.
     pub(crate) async fn day(mut self) -> Result<(), Stop> {

@@ -75,7 +75,7 @@ pub struct World {
     pub slot: Rc<RefCell<Option<Card>>>,
     pub cards: RefCell<BTreeMap<u8, Card>>,
     inside: Cell<Option<u8>>,
-    now: Cell<u64>,
+    pub now: Cell<u64>,
     alarm: Cell<Option<u64>>,
     pub items: RefCell<BTreeMap<u8, Vec<u8>>>,
     pub entropy: Cell<u64>,
@@ -620,24 +620,29 @@ impl Machine {
         let mut context = core::task::Context::from_waker(core::task::Waker::noop());
         let start = world.now.get();
         let mut quiet = 0;
-        loop {
+        let ran = loop {
             world.alarm.set(None);
             let touched = world.people.borrow().touched;
             if let core::task::Poll::Ready(exit) = future.as_mut().poll(&mut context) {
-                return Ran::Ended(exit);
+                break Ran::Ended(exit);
             }
             if self.media[0].power.borrow().left == Some(0) && self.media[0].power.borrow().gone {
-                return Ran::Cut;
+                break Ran::Cut;
             }
             let busy = world.people.borrow().touched != touched || !world.touches.borrow().is_empty();
             quiet = if busy { 0 } else { quiet + 1 };
             if quiet > 2 {
                 match world.alarm.get() {
                     Some(alarm) if alarm < start + 86_400_000 && quiet < 5_000 => world.now.set(alarm),
-                    _ => return Ran::Waiting,
+                    _ => break Ran::Waiting,
                 }
             }
-        }
+        };
+        // Invariant 7, however it ended: nothing that opens a ballot stays in the platform's memory.
+        drop(future);
+        assert!(secrets.iter().all(election::ballot::Secret::is_empty), "nonces stayed: {ran:?}");
+        assert!(opening.iter().all(|byte| *byte == 0), "an opening stayed: {ran:?}");
+        ran
     }
 
     /// The power goes and comes back; whoever stood there takes the card out.
