@@ -441,6 +441,8 @@ impl Worker {
         // One byte more than a response may have, so that a longer one is noticed and not cut.
         let mut buffer = Zeroizing::new([0; crate::apdu::MAX_RESPONSE + 1]);
         let error = match card.transmit(command, buffer.as_mut_slice()) {
+            // Less than a status word is no answer: some drivers say so for a card that was pulled out during a command.
+            Ok(answer) if answer.len() < 2 => Error::NotTransacted,
             Ok(answer) if answer.len() <= crate::apdu::MAX_RESPONSE => return Ok(Zeroizing::new(answer.to_vec())),
             Ok(_) => return Err(TransmitError::TooLong),
             Err(error) => error,

@@ -269,7 +269,7 @@ fn card_key(info: &SubjectPublicKeyInfoOwned) -> Result<CardPublicKey, Certifica
             .as_ref()
             .is_some_and(x509_cert::der::Any::is_null)
         {
-            return Err(CertificateError::Malformed);
+            return Err(CertificateError::UnsupportedKey);
         }
         let key = info.subject_public_key.as_bytes().ok_or(CertificateError::Malformed)?;
         return CardPublicKey::rsa2048(key).map_err(|_| CertificateError::UnsupportedKey);

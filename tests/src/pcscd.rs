@@ -1,0 +1,154 @@
+//! A PC/SC daemon of a test's own, with the virtual readers of vsmartcard: no other program's cards, no other program's daemon.
+//!
+//! `tests/run tools` installs what it needs (pcscd, vsmartcard-vpcd); nothing is installed from here.
+
+use std::fs;
+use std::net::TcpListener;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail, ensure};
+use host_sim::cards::{Chip, vpcd};
+
+/// The driver of the virtual readers, where Debian puts it.
+const DRIVER: &str = "/usr/lib/pcsc/drivers/serial/libifdvpcd.so";
+
+/// The environment variable by which PC/SC clients find a daemon.
+pub const SOCKET: &str = "PCSCLITE_CSOCK_NAME";
+
+/// How long anything may take to appear.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+/// A running daemon with two empty readers. Stopped, by its process id, when dropped.
+pub struct Pcscd {
+    daemon: Option<Child>,
+    folder: PathBuf,
+    port: u16,
+}
+
+impl Pcscd {
+    /// Starts one in `folder`, which has to be empty and short (a socket's path has at most 107 bytes).
+    ///
+    /// # Errors
+    /// If something that `tests/run tools` installs is missing, or the daemon does not start.
+    pub fn start(folder: &Path) -> Result<Self> {
+        ensure!(
+            Path::new(DRIVER).is_file(),
+            "{DRIVER} is missing: run `tests/run tools`"
+        );
+        let mut pcscd = Self {
+            daemon: None,
+            folder: folder.to_path_buf(),
+            port: free_ports()?,
+        };
+        let readers = folder.join("reader.conf.d");
+        fs::create_dir_all(&readers)?;
+        let port = pcscd.port;
+        fs::write(
+            readers.join("vpcd"),
+            format!("FRIENDLYNAME \"Virtual PCD\"\nDEVICENAME /dev/null:{port}\nLIBPATH {DRIVER}\nCHANNELID {port}\n"),
+        )?;
+        pcscd.launch()?;
+        Ok(pcscd)
+    }
+
+    fn launch(&mut self) -> Result<()> {
+        let socket = self.socket();
+        let _ = fs::remove_file(&socket);
+        // The daemon takes its socket as a service manager hands it over: as descriptor 3, with its own process id beside it.
+        let listener = UnixListener::bind(&socket).context("the daemon's socket")?;
+        let log = fs::OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(self.folder.join("pcscd.log"))?;
+        let script = "exec 3<&0 0</dev/null; LISTEN_FDS=1 LISTEN_PID=$$; export LISTEN_FDS LISTEN_PID; \
+                      PATH=$PATH:/usr/sbin; exec pcscd --foreground --config \"$1\"";
+        let daemon = Command::new("sh")
+            .args(["-c", script, "sh"])
+            .arg(self.folder.join("reader.conf.d"))
+            .stdin(Stdio::from(OwnedFd::from(listener)))
+            .stdout(Stdio::from(log.try_clone()?))
+            .stderr(Stdio::from(log))
+            .spawn()
+            .context("sh")?;
+        self.daemon = Some(daemon);
+        Ok(())
+    }
+
+    /// Kills the daemon, as a crash would.
+    ///
+    /// # Errors
+    /// If it cannot be killed.
+    pub fn kill(&mut self) -> Result<()> {
+        if let Some(mut daemon) = self.daemon.take() {
+            daemon.kill()?;
+            daemon.wait()?;
+        }
+        Ok(())
+    }
+
+    /// Starts it again with the same readers, under the same socket.
+    ///
+    /// # Errors
+    /// As [`Pcscd::start`].
+    pub fn restart(&mut self) -> Result<()> {
+        self.kill()?;
+        self.launch()
+    }
+
+    /// What clients have in [`SOCKET`].
+    #[must_use]
+    pub fn socket(&self) -> PathBuf {
+        self.folder.join("comm")
+    }
+
+    /// A card into one of the two readers, 0 or 1.
+    ///
+    /// # Errors
+    /// If the daemon's reader does not listen in time.
+    pub fn insert(&mut self, reader: u16, chip: impl Chip + Send + 'static) -> Result<vpcd::Inserted> {
+        ensure!(reader < 2, "two readers");
+        let start = Instant::now();
+        loop {
+            if let Ok(listener) = std::net::TcpStream::connect(("127.0.0.1", self.port + reader)) {
+                return vpcd::insert_by(listener, Box::new(chip)).context("a card into the virtual reader");
+            }
+            if let Some(status) = self.daemon.as_mut().and_then(|d| d.try_wait().ok().flatten()) {
+                bail!("pcscd ended with {status}: {}", self.log());
+            }
+            ensure!(
+                start.elapsed() < PATIENCE,
+                "the virtual reader does not listen: {}",
+                self.log()
+            );
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// What the daemon said.
+    #[must_use]
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.folder.join("pcscd.log")).unwrap_or_default()
+    }
+}
+
+impl Drop for Pcscd {
+    fn drop(&mut self) {
+        let _ = self.kill();
+    }
+}
+
+/// Two ports in a row that nobody uses now.
+fn free_ports() -> Result<u16> {
+    for _ in 0..50 {
+        let first = TcpListener::bind(("0.0.0.0", 0))?;
+        let port = first.local_addr()?.port();
+        if port < u16::MAX && TcpListener::bind(("0.0.0.0", port + 1)).is_ok() {
+            return Ok(port);
+        }
+    }
+    bail!("no two free ports in a row")
+}

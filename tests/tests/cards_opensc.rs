@@ -1,0 +1,428 @@
+//! Our virtual cards in the real PC/SC stack, read by OpenSC and judged by openssl; and our reader on the same stack. Nobody here wrote pcscd,
+//! the virtual reader's driver, OpenSC or openssl.
+//!
+//! Each test has a daemon of its own, on a socket and ports of its own.
+
+use std::fs;
+use std::future::Future;
+use std::path::{Path, PathBuf};
+use std::pin::pin;
+use std::process::Command;
+use std::sync::Arc;
+use std::task::{Context, Poll, Wake};
+use std::thread::Thread;
+use std::time::{Duration, Instant};
+
+use card::pcsc::{Reader, ReaderError};
+use card::x509::X509;
+use card::{
+    Card, CardError, CertificateVerifier as _, Date, KeyUse, MAX_OBJECT, Pin, Slot, Transmit as _, TransmitError,
+};
+use chacha20::ChaCha20Rng;
+use chacha20::rand_core::SeedableRng as _;
+use election::tag::{jpki_message, piv_point};
+use host_sim::cards::{CardAuthority, Chip, Days, Fault, JpkiAuthority, Misbehaving, VirtualJpki, VirtualPiv};
+use tempfile::TempDir;
+use tests::pcscd::{Pcscd, SOCKET};
+use tests::programs::Said;
+
+const MODULES: [&str; 3] = [
+    "/usr/lib/x86_64-linux-gnu/opensc-pkcs11.so",
+    "/usr/lib/aarch64-linux-gnu/opensc-pkcs11.so",
+    "/usr/lib/opensc-pkcs11.so",
+];
+
+fn rng(seed: u64) -> ChaCha20Rng {
+    ChaCha20Rng::seed_from_u64(seed)
+}
+
+fn days() -> Days {
+    Days::new(20_250_401, 20_350_331).unwrap()
+}
+
+fn municipality() -> CardAuthority {
+    CardAuthority::new("加賀市 認証局", days(), &mut rng(1)).unwrap()
+}
+
+fn piv(seed: u64) -> VirtualPiv {
+    municipality().issue_voter("123456", days(), &mut rng(seed)).unwrap()
+}
+
+fn ministry() -> JpkiAuthority {
+    JpkiAuthority::new("公的個人認証 試験認証局", days(), &mut rng(1)).unwrap()
+}
+
+/// OpenSC, told which driver to use and which daemon to ask.
+struct OpenSc<'a> {
+    pcscd: &'a Pcscd,
+    folder: &'a Path,
+    driver: &'a str,
+}
+
+impl OpenSc<'_> {
+    fn say(&self, program: &str, arguments: &[&str]) -> Said {
+        let settings = self.folder.join(format!("{}.conf", self.driver));
+        fs::write(
+            &settings,
+            format!(
+                "app default {{ card_drivers = {}; reader_driver pcsc {{ disconnect_action = reset; }} \
+                 framework pkcs15 {{ use_file_caching = no; }} }}\n",
+                self.driver
+            ),
+        )
+        .unwrap();
+        let out = Command::new(program)
+            .args(arguments)
+            .env("OPENSC_CONF", settings)
+            .env(SOCKET, self.pcscd.socket())
+            .current_dir(self.folder)
+            .output();
+        out.unwrap_or_else(|error| panic!("{program}: {error}; run `tests/run tools`"))
+            .into()
+    }
+
+    fn run(&self, program: &str, arguments: &[&str]) -> String {
+        let said = self.say(program, arguments);
+        assert_eq!(
+            said.code,
+            Some(0),
+            "{program} {arguments:?}\n{}\n{}\n{}",
+            said.out,
+            said.err,
+            self.pcscd.log()
+        );
+        said.out + &said.err
+    }
+
+    /// Signs `message` with key `id` as PKCS #11 programs do; openssl then judges it by the certificate.
+    fn signs(&self, slot: &str, pin: &str, mechanism: &str, id: &str, certificate: &[u8]) {
+        let module = MODULES.into_iter().find(|path| Path::new(path).is_file());
+        let module = module.expect("opensc-pkcs11 is missing: run `tests/run tools`");
+        fs::write(self.folder.join("message"), "一票").unwrap();
+        fs::write(self.folder.join("certificate.der"), certificate).unwrap();
+        let mut arguments = vec![
+            "--module",
+            module,
+            "--token-label",
+            slot,
+            "--login",
+            "--pin",
+            pin,
+            "--sign",
+        ];
+        arguments.extend(["--mechanism", mechanism, "--id", id, "--input-file", "message"]);
+        arguments.extend(["--output-file", "signature"]);
+        if mechanism.starts_with("ECDSA") {
+            arguments.extend(["--signature-format", "openssl"]);
+        }
+        self.run("pkcs11-tool", &arguments);
+        let openssl = |arguments: &[&str]| -> Said {
+            Command::new("openssl")
+                .args(arguments)
+                .current_dir(self.folder)
+                .output()
+                .unwrap()
+                .into()
+        };
+        let key = openssl(&["x509", "-inform", "DER", "-in", "certificate.der", "-pubkey", "-noout"]);
+        fs::write(self.folder.join("key.pem"), key.out).unwrap();
+        let judge = |message: &str| {
+            openssl(&[
+                "dgst",
+                "-sha256",
+                "-verify",
+                "key.pem",
+                "-signature",
+                "signature",
+                message,
+            ])
+        };
+        assert_eq!(judge("message").out.trim(), "Verified OK");
+        fs::write(self.folder.join("other"), "二票").unwrap();
+        assert_ne!(judge("other").code, Some(0), "openssl would accept anything");
+        println!("{mechanism} by key {id} of '{slot}': openssl says Verified OK");
+    }
+
+    /// The certificate with this id, as OpenSC read it from the card.
+    fn certificate(&self, id: &str) -> Vec<u8> {
+        fs::write(
+            self.folder.join("read.pem"),
+            self.run("pkcs15-tool", &["--read-certificate", id]),
+        )
+        .unwrap();
+        let said = Command::new("openssl")
+            .args(["x509", "-in", "read.pem", "-outform", "DER"])
+            .current_dir(self.folder)
+            .output()
+            .unwrap();
+        assert!(said.status.success(), "{}", String::from_utf8_lossy(&said.stderr));
+        said.stdout
+    }
+}
+
+#[test]
+fn opensc_accepts_the_virtual_piv_card_and_openssl_its_signature() {
+    let folder = TempDir::new().unwrap();
+    let mut pcscd = Pcscd::start(folder.path()).unwrap();
+    let chip = piv(7);
+    let certificate = chip.certificate(Slot::Authentication).to_vec();
+    let inserted = pcscd.insert(0, chip).unwrap();
+    let opensc = OpenSc {
+        pcscd: &pcscd,
+        folder: folder.path(),
+        driver: "PIV-II",
+    };
+    wait_for_card(&opensc);
+    let dump = opensc.run("pkcs15-tool", &["--dump"]);
+    println!("{dump}");
+    assert!(
+        dump.contains("PIV AUTH key") && dump.contains("Certificate for PIV Authentication"),
+        "{dump}"
+    );
+    assert_eq!(opensc.certificate("01"), certificate);
+    opensc.signs("", "123456", "ECDSA-SHA256", "01", &certificate);
+    let wrong = opensc.say("pkcs15-tool", &["--verify-pin", "--auth-id", "01", "--pin", "654321"]);
+    assert_ne!(wrong.code, Some(0), "{}", wrong.out);
+    inserted.pull().unwrap();
+}
+
+#[test]
+fn opensc_accepts_the_virtual_my_number_card_and_openssl_both_signatures() {
+    let folder = TempDir::new().unwrap();
+    let mut pcscd = Pcscd::start(folder.path()).unwrap();
+    let ministry = ministry();
+    let chip = ministry.issue("1234", days(), &mut rng(7)).unwrap();
+    let chip = ministry
+        .add_signature(chip, "加賀花子", "PASSWORD1", days(), &mut rng(8))
+        .unwrap();
+    let certificate = chip.certificate().to_vec();
+    let inserted = pcscd.insert(0, chip).unwrap();
+    let opensc = OpenSc {
+        pcscd: &pcscd,
+        folder: folder.path(),
+        driver: "jpki",
+    };
+    wait_for_card(&opensc);
+    let dump = opensc.run("pkcs15-tool", &["--dump"]);
+    println!("{dump}");
+    assert!(dump.contains("User Authentication Certificate"), "{dump}");
+    assert_eq!(opensc.certificate("01"), certificate);
+    opensc.signs(
+        "JPKI (User Authentication PIN)",
+        "1234",
+        "SHA256-RSA-PKCS",
+        "01",
+        &certificate,
+    );
+    inserted.pull().unwrap();
+}
+
+/// OpenSC is told about a new card half a second later.
+fn wait_for_card(opensc: &OpenSc<'_>) {
+    let start = Instant::now();
+    while opensc.say("opensc-tool", &["--atr"]).code != Some(0) {
+        assert!(start.elapsed() < Duration::from_secs(20), "{}", opensc.pcscd.log());
+        std::thread::sleep(Duration::from_millis(100));
+    }
+}
+
+/// Runs a future on this thread, which sleeps until it is woken.
+fn block_on<F: Future>(future: F) -> F::Output {
+    struct Unpark(Thread);
+    impl Wake for Unpark {
+        fn wake(self: Arc<Self>) {
+            self.0.unpark();
+        }
+    }
+    let waker = Arc::new(Unpark(std::thread::current())).into();
+    let mut context = Context::from_waker(&waker);
+    let mut future = pin!(future);
+    loop {
+        match future.as_mut().poll(&mut context) {
+            Poll::Ready(value) => return value,
+            Poll::Pending => std::thread::park_timeout(Duration::from_secs(60)),
+        }
+    }
+}
+
+/// The daemon is found by an environment variable, which a test cannot set for itself: the rest of such a test runs in a child process.
+/// `None` in the parent, after the child has ended well.
+fn in_child(name: &str) -> Option<PathBuf> {
+    if let Some(socket) = std::env::var_os("IPPYO_TEST_CHILD").and(std::env::var_os(SOCKET)) {
+        return Some(PathBuf::from(socket).parent().unwrap().to_path_buf());
+    }
+    let folder = TempDir::new().unwrap();
+    let status = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", name, "--nocapture"])
+        .env("IPPYO_TEST_CHILD", "1")
+        .env(SOCKET, folder.path().join("comm"))
+        .status()
+        .unwrap();
+    assert!(status.success(), "{name}: {status}");
+    None
+}
+
+/// What a kiosk does with a voter's card, over PC/SC; the bytes that make the pseudonym.
+async fn admit(reader: &mut Reader, pin: &[u8], authority: &[u8]) -> Result<Vec<u8>, CardError> {
+    let eh = [7; 32];
+    let mut buffer = [0; MAX_OBJECT];
+    let mut rng = rng(99);
+    let day = Date::new(20_261_103).unwrap();
+    let judge = |certificate: &[u8], usage| {
+        X509.verify(certificate, &mut std::iter::once(authority), usage, day)
+            .map_err(|_| CardError::Malformed)
+    };
+    let mut card = Card::select(reader).await?;
+    assert_eq!(card.tries_left().await?, 3);
+    card.verify(&Pin::new(pin).unwrap()).await?;
+    let bytes = match &mut card {
+        Card::Piv(piv) => {
+            let key = judge(piv.certificate(Slot::KeyManagement, &mut buffer).await?, KeyUse::Agree)?;
+            let point = piv
+                .shared_point(piv_point(&eh).unwrap().affine(), &key, &mut rng)
+                .await?;
+            format!("{point:?}").into_bytes()
+        }
+        Card::Jpki(jpki) => {
+            let key = judge(jpki.certificate(&mut buffer).await?, KeyUse::Sign)?;
+            jpki.prove(&key, &X509, &mut rng).await?;
+            jpki.unique_signature(&jpki_message(&eh), &key, &X509).await?.to_vec()
+        }
+        _ => panic!("another profile"),
+    };
+    card.forget().await?;
+    Ok(bytes)
+}
+
+/// Waits for a card, also through the time in which the reader is not there.
+async fn inserted(reader: &mut Reader) {
+    for _ in 0..60 {
+        match reader.wait_insert().await {
+            Ok(()) => return,
+            Err(ReaderError::Gone) => std::thread::sleep(Duration::from_millis(200)),
+            Err(ReaderError::Mute) => panic!("a mute card"),
+        }
+    }
+    panic!("no card");
+}
+
+#[test]
+fn f8_our_reader_admits_both_kinds_and_survives_what_people_do_to_it() {
+    let Some(folder) = in_child("f8_our_reader_admits_both_kinds_and_survives_what_people_do_to_it") else {
+        return;
+    };
+    let mut pcscd = Pcscd::start(&folder).unwrap();
+    let mut reader = Reader::open(None).unwrap();
+    let (municipality, ministry) = (municipality(), ministry());
+    let jpki = |seed| -> VirtualJpki { ministry.issue("1234", days(), &mut rng(seed)).unwrap() };
+
+    // Both kinds, twice each: the same person each time.
+    let mut pseudonyms = Vec::new();
+    for round in 0..2 {
+        let cards: [(Box<dyn Chip + Send>, &[u8], &[u8]); 2] = [
+            (Box::new(piv(7)), b"123456", municipality.certificate()),
+            (Box::new(jpki(8)), b"1234", ministry.certificate()),
+        ];
+        for (chip, pin, authority) in cards {
+            let held = pcscd.insert(0, chip).unwrap();
+            block_on(inserted(&mut reader));
+            let start = Instant::now();
+            pseudonyms.push(block_on(admit(&mut reader, pin, authority)).unwrap());
+            println!(
+                "admission {round} over PC/SC: {:.1} ms",
+                start.elapsed().as_secs_f64() * 1e3
+            );
+            block_on(reader.power_down());
+            held.pull().unwrap();
+            block_on(reader.wait_removed());
+        }
+    }
+    assert_eq!(pseudonyms[..2], pseudonyms[2..]);
+    assert_ne!(pseudonyms[0], pseudonyms[1]);
+
+    // A verified PIN does not outlive power_down, and nobody else gets at a card that we hold.
+    let held = pcscd.insert(0, piv(7)).unwrap();
+    block_on(async {
+        inserted(&mut reader).await;
+        let mut card = Card::select(&mut reader).await.unwrap();
+        card.verify(&Pin::new(b"123456").unwrap()).await.unwrap();
+        let opensc = OpenSc {
+            pcscd: &pcscd,
+            folder: &folder,
+            driver: "PIV-II",
+        };
+        assert_ne!(
+            opensc.say("pkcs15-tool", &["--dump"]).code,
+            Some(0),
+            "another program reads a card in use"
+        );
+        reader.power_down().await;
+        assert_eq!(
+            reader.transmit(&[0, 0x20, 0, 0x80], &mut [0; 258]).await,
+            Err(TransmitError::Removed),
+            "a card without power answers nothing"
+        );
+        inserted(&mut reader).await;
+        let Card::Piv(mut piv) = Card::select(&mut reader).await.unwrap() else {
+            panic!("not PIV")
+        };
+        assert_eq!(piv.sign(&[1; 32]).await, Err(CardError::PinRequired));
+        reader.power_down().await;
+    });
+    held.pull().unwrap();
+    block_on(reader.wait_removed());
+
+    // Pulled out in the middle: an error that says so, and the next card works.
+    for after in [1, 4, 9] {
+        let held = pcscd
+            .insert(0, Misbehaving::new(piv(7), Fault::RemovedAfter(after)))
+            .unwrap();
+        block_on(async {
+            inserted(&mut reader).await;
+            let error = admit(&mut reader, b"123456", municipality.certificate())
+                .await
+                .unwrap_err();
+            println!("pulled out after {after} commands: {error}");
+            assert!(
+                matches!(
+                    error,
+                    CardError::Transmit(TransmitError::Removed | TransmitError::Protocol)
+                ),
+                "{error:?}"
+            );
+            reader.power_down().await;
+            reader.wait_removed().await;
+        });
+        held.pull().unwrap();
+        std::thread::sleep(Duration::from_millis(600));
+    }
+    let held = pcscd.insert(0, piv(7)).unwrap();
+    block_on(inserted(&mut reader));
+    assert!(block_on(admit(&mut reader, b"123456", municipality.certificate())).is_ok());
+
+    // The daemon dies under a held card, and comes back.
+    pcscd.kill().unwrap();
+    let answer = block_on(reader.transmit(&[0, 0x20, 0, 0x80], &mut [0; 258]));
+    println!("pcscd killed: {answer:?}");
+    assert!(
+        matches!(answer, Err(TransmitError::Io | TransmitError::Removed)),
+        "{answer:?}"
+    );
+    block_on(reader.wait_removed());
+    assert_eq!(block_on(reader.wait_insert()), Err(ReaderError::Gone));
+    let _ = held.pull();
+    pcscd.restart().unwrap();
+    let held = pcscd.insert(0, piv(7)).unwrap();
+    block_on(inserted(&mut reader));
+    assert!(block_on(admit(&mut reader, b"123456", municipality.certificate())).is_ok());
+    held.pull().unwrap();
+    block_on(reader.wait_removed());
+
+    // Dropped while it waits for a card.
+    {
+        let mut waiting = Box::pin(reader.wait_insert());
+        let waker = std::task::Waker::noop();
+        assert!(waiting.as_mut().poll(&mut Context::from_waker(waker)).is_pending());
+    }
+    drop(reader);
+}
