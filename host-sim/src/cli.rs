@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result};
 use clap::{Parser, ValueEnum};
 use election::manifest;
-use staff::Problem;
+use staff::{Kind, Problem};
 use staff::progress::Step;
 
 use crate::bundled;
@@ -66,6 +66,9 @@ struct Play {
     /// Where the election record goes, a new or empty folder; a temporary one otherwise
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
+    /// Writes every move of every person to a file: milliseconds, who, what they see, what they do
+    #[arg(long, value_name = "FILE")]
+    trace: Option<PathBuf>,
     /// Summary as JSON
     #[arg(long)]
     json: bool,
@@ -99,8 +102,13 @@ pub fn main() -> ExitCode {
 }
 
 fn exit_code(error: &anyhow::Error) -> u8 {
-    // Everything before the first poll opens is input, also what the desk refuses to import.
-    if error.is::<BadInput>() || error.is::<Problem>() { 2 } else { 1 }
+    match error.downcast_ref::<Problem>() {
+        // What is refused after the import is something that does not hold; all else is the input, or a disk.
+        Some(problem) if problem.kind != Kind::Refused => 2,
+        Some(_) => 1,
+        None if error.is::<BadInput>() => 2,
+        None => 1,
+    }
 }
 
 impl Play {
@@ -123,6 +131,9 @@ impl Play {
             });
         if let Some(path) = &self.totals {
             scenario = scenario.totals(read_totals(path).map_err(input)?);
+        }
+        if let Some(path) = &self.trace {
+            scenario = scenario.trace(path);
         }
         let out = match &self.out {
             Some(out) => out.clone(),

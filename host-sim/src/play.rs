@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
+use std::io::Write as _;
 use std::path::Path;
 use std::rc::Rc;
 
@@ -25,6 +26,7 @@ use crate::truth::{Truth, Visited};
 use crate::voters::choices;
 use crate::voters::plan::{self, Visit, Wanted};
 use crate::voters::staff::{Crew, Staff, Task};
+use crate::world::booth::Trace;
 use crate::world::executor::Executor;
 use crate::world::machine::{Machine, Setup, World};
 use crate::world::media::Shared;
@@ -83,8 +85,9 @@ pub(crate) fn play(scenario: &Scenario, out: &Path, progress: Progress<'_>) -> R
     let world = World {
         executor: Executor::new(time),
         seed,
-        begin: seconds(manifest.first_day).saturating_sub(8 * 3600),
+        begin: seconds(manifest.first_day).saturating_sub(17 * 3600),
         chain: (scenario.mode == Mode::Consultation).then(|| chain.clone()),
+        trace: scenario.trace.as_deref().map(trace).transpose()?,
     };
     let town_map = Map {
         scenario,
@@ -154,7 +157,7 @@ pub(crate) fn play(scenario: &Scenario, out: &Path, progress: Progress<'_>) -> R
     )?;
 
     stages.begin("verify");
-    let judged = judge::judge(out, &office.authority(), &truth, &tallied.report, &played.visits, progress)?;
+    let judged = judge::judge(out, &office.authority(), &truth, &tallied.report.ballots, &played.visits, progress)?;
     let wrong = truth.wrong.iter().cloned().chain(judged.wrong).collect();
     Ok(Report {
         election: manifest.id.to_owned(),
@@ -193,6 +196,16 @@ pub(crate) fn play(scenario: &Scenario, out: &Path, progress: Progress<'_>) -> R
         record: out.to_owned(),
         seconds: stages.finish(),
     })
+}
+
+/// A file that every move is written to.
+fn trace(path: &Path) -> Result<Trace> {
+    let file = std::fs::File::create(path).map_err(|error| BadInput(format!("{}: cannot be written ({error})", path.display())))?;
+    let file = std::cell::RefCell::new(std::io::BufWriter::new(file));
+    Ok(Rc::new(move |line: &str| {
+        // A trace that cannot be written is no reason to stop an election.
+        let _ = writeln!(file.borrow_mut(), "{line}");
+    }))
 }
 
 /// Everything that provisioning a station needs.

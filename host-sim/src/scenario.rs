@@ -38,7 +38,7 @@ pub struct Scenario {
     pub(crate) cuts: Vec<PlannedCut>,
     pub(crate) replacements: Vec<Replacement>,
     pub(crate) reissues: Vec<Reissue>,
-    pub(crate) keep: Option<PathBuf>,
+    pub(crate) trace: Option<PathBuf>,
 }
 
 /// A stretch without a network.
@@ -126,7 +126,7 @@ impl Scenario {
             cuts: Vec::new(),
             replacements: Vec::new(),
             reissues: Vec::new(),
-            keep: None,
+            trace: None,
         }
     }
 
@@ -222,11 +222,10 @@ impl Scenario {
         self
     }
 
-    /// Keeps what a town hall would keep (packages, media images, keys, the secret inputs of the tally) in this new folder.
-    /// Only for tests: it holds secrets.
+    /// Writes every move of every person to this file: milliseconds, who, what they see, what they do.
     #[must_use]
-    pub fn keep(mut self, folder: impl Into<PathBuf>) -> Self {
-        self.keep = Some(folder.into());
+    pub fn trace(mut self, file: impl Into<PathBuf>) -> Self {
+        self.trace = Some(file.into());
         self
     }
 

@@ -149,6 +149,7 @@ pub struct Voter {
     inside: bool,
     admitting: bool,
     pulled: bool,
+    dark: bool,
     challenged: Option<Digest>,
     finished: bool,
     /// What is on the ballot they are marking, as they saw it at the review.
@@ -172,6 +173,7 @@ impl Voter {
             inside: false,
             admitting: false,
             pulled: false,
+            dark: false,
             challenged: None,
             finished: false,
             seen: Choices::new(),
@@ -428,7 +430,8 @@ impl Voter {
 
 impl Person for Voter {
     fn look(&mut self, view: &View, card_in: bool) -> Next {
-        if *view != View::Dark {
+        self.dark = *view == View::Dark;
+        if !self.dark {
             self.admitting = *view == View::Admitting;
         }
         match view {
@@ -499,7 +502,7 @@ impl Person for Voter {
                 self.script.challenges = self.script.challenges.saturating_sub(1);
                 self.challenged = self.code;
             }
-            Move::Pull if self.inside => self.pulled = true,
+            Move::Pull if self.inside && !self.dark => self.pulled = true,
             Move::Touch(Touch::Back) if self.code.is_some() => self.script.second_thoughts = false,
             Move::Touch(Touch::Cast) => {
                 self.diary.pending = Some(Cast {

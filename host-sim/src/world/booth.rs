@@ -2,6 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
+use std::fmt;
 use std::rc::Rc;
 
 use anyhow::{Result, bail};
@@ -32,7 +33,11 @@ pub struct Booth {
     /// The card slot.
     pub slot: CardSlot,
     time: Rc<Timeline>,
+    trace: Option<Trace>,
 }
+
+/// Gets a line for every move: milliseconds, who, what they see, what they do. No digit of a PIN is in it.
+pub type Trace = Rc<dyn Fn(&str)>;
 
 struct Inner {
     view: RefCell<Rc<View>>,
@@ -56,6 +61,19 @@ pub enum Move {
     Wait,
     /// Goes away.
     Leave,
+}
+
+impl fmt::Debug for Move {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Touch(Touch::Digit(_)) => f.write_str("Digit"),
+            Self::Touch(touch) => touch.fmt(f),
+            Self::Insert(_) => f.write_str("Insert"),
+            Self::Pull => f.write_str("Pull"),
+            Self::Wait => f.write_str("Wait"),
+            Self::Leave => f.write_str("Leave"),
+        }
+    }
 }
 
 impl Move {
@@ -93,7 +111,7 @@ pub trait Person {
 impl Booth {
     /// A booth whose kiosk has no power yet.
     #[must_use]
-    pub fn new(time: Rc<Timeline>) -> Self {
+    pub fn new(time: Rc<Timeline>, trace: Option<Trace>) -> Self {
         Self {
             inner: Rc::new(Inner {
                 view: RefCell::new(Rc::new(View::Dark)),
@@ -106,6 +124,7 @@ impl Booth {
             }),
             slot: CardSlot::default(),
             time,
+            trace,
         }
     }
 
@@ -183,6 +202,9 @@ impl Booth {
             if let Either::First(()) = select(self.next_picture(shown), self.time.sleep(after)).await {
                 // Something else is on the screen: look again before acting.
                 continue;
+            }
+            if let Some(trace) = &self.trace {
+                trace(&format!("{} {}: {view:?} -> {then:?}", self.time.now(), person.name()));
             }
             person.made(&then);
             match then {

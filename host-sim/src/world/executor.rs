@@ -13,11 +13,14 @@ use std::task::{Context, Poll, Wake, Waker};
 use anyhow::{Result, bail};
 
 use super::notify::Notify;
-use super::time::Timeline;
+use super::time::{HOUR, Timeline};
 
 /// Polls within one moment of virtual time after which a world is said not to come to rest. A whole ballot's
 /// work is a few hundred; a kiosk that turns in a circle without time passing would otherwise hang the simulator.
 const RESTLESS: u64 = 5_000_000;
+
+/// Virtual time after which a run is given up: somebody waits for what will not come, while others only wait and wait again.
+const LONGEST: u64 = 30 * 24 * HOUR;
 
 type Task = Pin<Box<dyn Future<Output = ()>>>;
 
@@ -80,7 +83,6 @@ impl Executor {
     pub fn spawn<T: 'static>(&self, future: impl Future<Output = T> + 'static) -> Job<T> {
         let end = Rc::new(End {
             value: RefCell::new(None),
-            done: Cell::new(false),
             changed: Notify::default(),
         });
         let task = self.inner.serial.get();
@@ -89,7 +91,6 @@ impl Executor {
         let future: Task = Box::pin(async move {
             let value = future.await;
             *told.value.borrow_mut() = Some(value);
-            told.done.set(true);
             told.changed.notify();
         });
         self.inner.tasks.borrow_mut().insert(task, Some(future));
@@ -116,6 +117,7 @@ impl Executor {
     /// As [`Executor::run`].
     pub fn run_with<T: 'static>(&self, future: impl Future<Output = T> + 'static, mut each: impl FnMut()) -> Result<T> {
         let main = self.spawn(future);
+        let end = self.inner.time.now().saturating_add(LONGEST);
         loop {
             let mut polls = 0;
             while let Some(wakeup) = self.next() {
@@ -129,6 +131,9 @@ impl Executor {
                 }
             }
             each();
+            if self.inner.time.now() > end {
+                bail!("nothing comes of it in 30 days");
+            }
             if !self.inner.time.advance() {
                 bail!("everybody waits for ever since {} ms", self.inner.time.now());
             }
@@ -168,7 +173,6 @@ impl Executor {
 
 struct End<T> {
     value: RefCell<Option<T>>,
-    done: Cell<bool>,
     changed: Notify,
 }
 
@@ -189,11 +193,6 @@ impl<T> Job<T> {
     /// Waits until the task is done. For ever if it is stopped.
     pub async fn wait(&self) -> T {
         self.end.changed.wait_for(|| self.take()).await
-    }
-
-    /// Waits until the task is done, without its value. For ever if it is stopped.
-    pub async fn ended(&self) {
-        self.end.changed.wait_for(|| self.end.done.get().then_some(())).await;
     }
 
     /// Drops the task's future at the await point where it stands: that is what a power cut is.

@@ -5,14 +5,13 @@ use std::marker::PhantomData;
 use std::rc::Rc;
 
 use chacha20::ChaCha20Rng;
-use embassy_futures::select::{Either, select};
 use election::hash::Digest;
 use election::sign::PublicKey;
 use kiosk::ports::{NoUplink, Platform, Ports, Uplink};
 use kiosk::run::{Config, Exit};
 use kiosk::screen::Fault;
 
-use super::booth::{Booth, BoothPort};
+use super::booth::{Booth, BoothPort, Trace};
 use super::clock::{ClockPort, EntropyPort};
 use super::executor::{Executor, Job};
 use super::lent::Lent;
@@ -35,6 +34,8 @@ pub struct World {
     pub begin: u64,
     /// The chain behind the network; none in statutory mode, where kiosks have no network by type.
     pub chain: Option<SharedChain>,
+    /// Told of every move of a person.
+    pub trace: Option<Trace>,
 }
 
 /// How a kiosk's program ended.
@@ -88,7 +89,7 @@ impl Machine {
             world: world.clone(),
             setup,
             name,
-            booth: Booth::new(world.executor.time().clone()),
+            booth: Booth::new(world.executor.time().clone(), world.trace.clone()),
             items: Items::default(),
             slots: [Slot::default(), Slot::default()],
             power: Power::new(),
@@ -130,8 +131,11 @@ impl Machine {
         });
         *self.program.borrow_mut() = Some(job.clone());
         let machine = self.clone();
+        let start = self.starts.get();
         let _ = self.world.executor.spawn(async move {
-            if let Either::Second(()) = select(job.ended(), machine.power.failure()).await {
+            // A program that has ended leaves its last screen on the panel: that too goes with the power.
+            machine.power.failure().await;
+            if machine.starts.get() == start {
                 job.stop();
                 machine.without_power();
             }
