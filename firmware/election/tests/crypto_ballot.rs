@@ -623,3 +623,51 @@ fn layouts_outside_the_limits_are_refused() {
     assert!(election::ballot::Election::new([0; 32], *world.election().joint(), *world.election().joint()).is_err());
     assert_eq!(Point::GENERATOR.projective(), ProjectivePoint::GENERATOR);
 }
+
+#[test]
+fn p05_a_copied_ballot_under_a_new_id_is_refused() {
+    let world = World::new(1);
+    let layout = Layout::new(0, &SMALL).unwrap();
+    let honest = cast(&world, 1, &layout, &[1, 7, 1], 9);
+    verify(&world.election(), layout, &honest.bytes).unwrap();
+    // Ciphertexts and proofs of somebody else's ballot, made one's own by a new id: every proof binds the id.
+    for new in [[0; 32], [255; 32], [7; 32]] {
+        let mut copy = honest.bytes.clone();
+        copy[3..35].copy_from_slice(&new);
+        assert_eq!(
+            verify(&world.election(), layout, &copy).err(),
+            Some(BallotError::Selection(place(0, 0)))
+        );
+    }
+    // Contest by contest into a ballot of one's own it does not hold either.
+    let own = cast(&world, 1, &layout, &[2, 7, 1], 10);
+    let first = 6 * SELECTION + 98;
+    let mut copy = own.bytes;
+    copy[HEADER..HEADER + first].copy_from_slice(&honest.bytes[HEADER..HEADER + first]);
+    assert!(verify(&world.election(), layout, &copy).is_err());
+}
+
+#[test]
+fn p26_a_code_follows_from_its_own_ballot_alone() {
+    let world = World::new(1);
+    let layout = Layout::new(0, &SMALL).unwrap();
+    let code_of = |seed: u8| cast(&world, 1, &layout, &[1, 0, 1], seed).code;
+    // The same ballots in three orders of casting: nobody who knows the codes can put them in order.
+    let mut forward: Vec<_> = (0..12).map(code_of).collect();
+    let mut backward: Vec<_> = (0..12).rev().map(code_of).collect();
+    let mut mixed: Vec<_> = (0..12).map(|i| code_of(i * 5 % 12)).collect();
+    for codes in [&mut forward, &mut backward, &mut mixed] {
+        codes.sort_unstable();
+    }
+    assert!(forward == backward && forward == mixed);
+    // The attack: with chained codes each would be a hash of the one before and its own ballot.
+    let ballots: Vec<_> = (0..12).map(|seed| cast(&world, 1, &layout, &[1, 0, 1], seed)).collect();
+    for ballot in &ballots {
+        let view = BallotView::new(layout, &ballot.bytes).unwrap();
+        assert_eq!(tracking_code(&world.hash, 1, &view), ballot.code);
+        for before in &ballots {
+            let chained = election::hash::hash("ippyo/1/code", &[&before.code, &ballot.bytes]);
+            assert_ne!(chained, ballot.code);
+        }
+    }
+}

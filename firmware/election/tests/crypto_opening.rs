@@ -5,7 +5,7 @@ mod crypto_support;
 use crypto_support::*;
 use election::ballot::{BallotView, Layout, Secret, verify};
 use election::group::Scalar;
-use election::opening::{HEADER_LEN, Opening, OpeningError, opening_len, write};
+use election::opening::{ENTRY_LEN, HEADER_LEN, Opening, OpeningError, opening_len, write};
 use proptest::prelude::*;
 
 fn openings(layout: &Layout<'_>, cast: &Cast) -> Vec<Vec<u8>> {
@@ -167,4 +167,33 @@ fn forms_that_are_no_opening_are_refused_by_name() {
     assert_eq!(change(36, &[1]), Some(OpeningError::Contest));
     assert_eq!(change(36, &[200]), Some(OpeningError::Contest));
     assert_eq!(change(4, &[1; 32]), Some(OpeningError::OtherBallot));
+}
+
+#[test]
+fn p20_an_opening_has_one_length_whatever_was_chosen_and_no_byte_of_id_or_seed() {
+    let world = World::new(1);
+    let layout = Layout::new(0, &TINY).unwrap();
+    let mut lengths = std::collections::BTreeSet::new();
+    for (seed, choice) in [(1, 0), (2, 1), (3, 2)] {
+        let ballot = cast(&world, 1, &layout, &[choice], seed);
+        let mut out = vec![0; opening_len(layout.selections())];
+        write(&ballot.code, 0, &ballot.secrets, &mut out).unwrap();
+        lengths.insert(out.len());
+        // Magic, code, position, count and, for each selection, vote and nonce: every byte is accounted for.
+        let mut expected = [&b"IPO1"[..], &ballot.code, &[0, 3]].concat();
+        for entry in out[HEADER_LEN..].chunks(ENTRY_LEN) {
+            let nonce = election::group::scalar(entry[1..].try_into().unwrap()).unwrap();
+            let alpha = point(election::group::ProjectivePoint::GENERATOR * nonce).to_bytes();
+            assert!(
+                ballot.bytes.windows(33).any(|window| window == alpha),
+                "not a nonce of the ballot"
+            );
+            expected.extend(entry);
+        }
+        assert_eq!(out, expected);
+        let id = &ballot.bytes[3..35];
+        assert!(!out.windows(8).any(|window| id.windows(8).any(|part| part == window)));
+        let _: Opening<'_> = Opening::parse(&out).unwrap();
+    }
+    assert_eq!(lengths.len(), 1);
 }

@@ -769,3 +769,30 @@ fn too_little_memory_is_said() {
         6
     );
 }
+
+#[test]
+fn p21_published_ballots_stand_in_the_order_of_their_codes_and_in_no_other() {
+    let mut e = honest();
+    let owned = e.record();
+    let list = ballots_of(&e);
+    let cast: Vec<_> = e
+        .ballots
+        .iter()
+        .filter(|ballot| list.iter().any(|published| published.code == ballot.code))
+        .cloned()
+        .collect();
+    assert_ne!(
+        cast.iter().map(|ballot| ballot.code).collect::<Vec<_>>(),
+        list.iter().map(|ballot| ballot.code).collect::<Vec<_>>(),
+        "the order of casting is another one here"
+    );
+    let why = |list: &[record_support::Ballot]| refused(&e, &owned.with(FileName::Ballots, publish(&e, list))).why;
+    assert_eq!(why(&cast), Why::Order);
+    for turn in 1..list.len() {
+        let mut turned = list.clone();
+        turned.rotate_left(turn);
+        assert_eq!(why(&turned), Why::Order);
+    }
+    let backward: Vec<_> = list.iter().rev().cloned().collect();
+    assert_eq!(why(&backward), Why::Order);
+}
