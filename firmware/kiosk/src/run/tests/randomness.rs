@@ -151,3 +151,25 @@ fn p14_p15_p20_the_code_is_fixed_and_what_is_opened_is_spoiled_at_every_cut() {
     }
     assert!(opened_before_a_cut > 10);
 }
+
+#[test]
+fn p22_the_media_do_not_tell_when_a_voter_came() {
+    // Two days that differ only in how long the kiosk stood empty before each voter: every byte of both media is the same.
+    let day = |waits: [u64; 3]| {
+        let machine = machine(Mode::Statutory);
+        assert_eq!(machine.run(), Ran::Waiting, "open, and nobody there");
+        machine.power_cycle();
+        for (card, wait) in (1..).zip(waits) {
+            machine.world.now.set(machine.world.now.get() + wait);
+            machine.world.people.borrow_mut().visits.push_back(one(card, How::Cast));
+            assert_eq!(machine.run(), Ran::Waiting);
+            machine.power_cycle();
+        }
+        assert_eq!(standing(&machine, 0).len(), 3);
+        [0, 1].map(|medium: usize| machine.media[medium].disk.borrow().durable.clone())
+    };
+    assert!(
+        day([0; 3]) == day([5_000_000, 60_000, 7_777_777]),
+        "a time is on the media"
+    );
+}
