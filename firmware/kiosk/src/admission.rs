@@ -3,12 +3,13 @@
 //! Nothing of the card, its certificate or its roll entry leaves this module; no log line, record or message is made here.
 
 use card::{
-    CardError, CertificateError, CertificateVerifier, Date, KeyUse, MAX_OBJECT, Pin, Piv, Slot, Transmit, TransmitError,
+    Card, CardError, CertificateError, CertificateVerifier, Date, KeyUse, MAX_OBJECT, Pin, Slot, Transmit,
+    TransmitError,
 };
 use election::group::Point;
 use election::package::Package;
 use election::roll::{self, Delta};
-use election::tag::{ElectionSecret, Pseudonym, piv_point};
+use election::tag::{ElectionSecret, Pseudonym, jpki_message, piv_point};
 use zeroize::{Zeroize as _, Zeroizing};
 
 use crate::random::Random;
@@ -55,7 +56,7 @@ fn card(error: CardError) -> Refusal {
 /// # Errors
 /// Why the card cannot vote.
 pub async fn probe<T: Transmit>(link: &mut T) -> Result<u8, WrongCard> {
-    let asked = async { Piv::select(link).await?.tries_left().await };
+    let asked = async { Card::select(link).await?.tries_left().await };
     match asked.await.map_err(card) {
         Ok(0) => Err(WrongCard::Blocked),
         Ok(tries_left) => Ok(tries_left),
@@ -83,7 +84,7 @@ pub(crate) fn certified<V: CertificateVerifier>(
     result
 }
 
-/// Tries the PIN and checks the card: certificate of 9D, roll entry, possession, tag. On every way out the card is told to forget; the
+/// Tries the PIN and checks the card: certificate (PIV: 9D; My Number card: user authentication), roll entry, possession, tag. On every way out the card is told to forget; the
 /// caller takes its power. Never tries a PIN when one try is left unless `last_try_accepted`.
 ///
 /// # Errors
@@ -95,46 +96,79 @@ pub async fn admit<T: Transmit, V: CertificateVerifier>(
     last_try_accepted: bool,
     random: &mut Random,
 ) -> Result<Admission, Refusal> {
-    let mut piv = Piv::select(link).await.map_err(card)?;
-    let result = checked(&mut piv, gate, pin, last_try_accepted, random).await;
+    let mut inserted = Card::select(link).await.map_err(card)?;
+    let result = checked(&mut inserted, gate, pin, last_try_accepted, random).await;
     // A card that does not forget is powered down by the caller; that it was pulled out is no error any more.
-    let _ = piv.forget().await;
+    let _ = inserted.forget().await;
     result
 }
 
 async fn checked<T: Transmit, V: CertificateVerifier>(
-    piv: &mut Piv<'_, T>,
+    inserted: &mut Card<'_, T>,
     gate: &Gate<'_, V>,
     pin: &Pin,
     last_try_accepted: bool,
     random: &mut Random,
 ) -> Result<Admission, Refusal> {
     // Asked again: this may be another card than the one that was looked at.
-    match piv.tries_left().await.map_err(card)? {
+    let left = inserted.tries_left().await.map_err(card)?;
+    match left {
         0 => return Err(Refusal::Card(WrongCard::Blocked)),
         1 if !last_try_accepted => return Err(Refusal::WrongPin { tries_left: 1 }),
         _ => {}
     }
-    piv.verify(pin).await.map_err(card)?;
+    inserted.verify(pin).await.map_err(|error| match error {
+        // It was not even sent, so no try is lost: a PIN of another length than the card's is a wrong one.
+        CardError::PinLength { .. } => Refusal::WrongPin { tries_left: left },
+        other => card(other),
+    })?;
     let mut buffer = Zeroizing::new([0; MAX_OBJECT]);
-    let certificate = piv
-        .certificate(Slot::KeyManagement, buffer.as_mut())
-        .await
-        .map_err(card)?;
-    let key = certified(gate.certificates, gate.package, certificate, KeyUse::Agree)
-        .map_err(|error| Refusal::Card(WrongCard::Certificate(error)))?;
-    let mut point = key
-        .as_bytes()
-        .try_into()
-        .map_err(|_| Refusal::Card(WrongCard::Unsuitable))?;
-    let mut entry = roll::piv_entry(&point);
-    point.zeroize();
+    let (style, pseudonym) = match inserted {
+        Card::Piv(piv) => {
+            let certificate = piv
+                .certificate(Slot::KeyManagement, buffer.as_mut())
+                .await
+                .map_err(card)?;
+            let key = judged(gate, certificate, KeyUse::Agree)?;
+            let mut point = key
+                .as_bytes()
+                .try_into()
+                .map_err(|_| Refusal::Card(WrongCard::Unsuitable))?;
+            let style = on_roll(gate, roll::piv_entry(&point));
+            point.zeroize();
+            let style = style?;
+            let election = piv_point(gate.package.election()).map_err(|_| Refusal::Card(WrongCard::Unreadable))?;
+            let shared = piv.shared_point(election.affine(), &key, random).await.map_err(card)?;
+            let shared = Point::from_projective(&shared.into()).map_err(|_| Refusal::Card(WrongCard::NotProven))?;
+            (style, Pseudonym::piv(&shared))
+        }
+        Card::Jpki(jpki) => {
+            let certificate = jpki.certificate(buffer.as_mut()).await.map_err(card)?;
+            let key = judged(gate, certificate, KeyUse::Sign)?;
+            let style = on_roll(gate, roll::jpki_entry(key.as_bytes()))?;
+            // A signature that is the same each time could have been recorded: a fresh one first.
+            jpki.prove(&key, gate.certificates, random).await.map_err(card)?;
+            let message = jpki_message(gate.package.election());
+            let signature = jpki.unique_signature(&message, &key, gate.certificates).await;
+            (style, Pseudonym::jpki(signature.map_err(card)?.as_ref()))
+        }
+        _ => return Err(Refusal::Card(WrongCard::Unsuitable)),
+    };
+    let tag = Tag(gate.secret.tag(&pseudonym));
+    Ok(Admission { style, tag })
+}
+
+fn judged<V: CertificateVerifier>(
+    gate: &Gate<'_, V>,
+    certificate: &[u8],
+    usage: KeyUse,
+) -> Result<card::CardPublicKey, Refusal> {
+    certified(gate.certificates, gate.package, certificate, usage)
+        .map_err(|error| Refusal::Card(WrongCard::Certificate(error)))
+}
+
+fn on_roll<V>(gate: &Gate<'_, V>, mut entry: [u8; 32]) -> Result<u16, Refusal> {
     let style = roll::style(&gate.package.roll, gate.delta, &entry);
     entry.zeroize();
-    let style = style.ok_or(Refusal::Card(WrongCard::NotOnRoll))?;
-    let election = piv_point(gate.package.election()).map_err(|_| Refusal::Card(WrongCard::Unreadable))?;
-    let shared = piv.shared_point(election.affine(), &key, random).await.map_err(card)?;
-    let shared = Point::from_projective(&shared.into()).map_err(|_| Refusal::Card(WrongCard::NotProven))?;
-    let tag = Tag(gate.secret.tag(&Pseudonym::piv(&shared)));
-    Ok(Admission { style, tag })
+    style.ok_or(Refusal::Card(WrongCard::NotOnRoll))
 }
