@@ -6,6 +6,7 @@
 mod ceremony_commands;
 mod count_commands;
 mod election_commands;
+mod opened_command;
 mod station_commands;
 
 use std::io::IsTerminal as _;
@@ -61,6 +62,8 @@ enum Command {
     Tally(Box<count_commands::Tally>),
     /// Checks a published record from its folder alone
     Verify(count_commands::Verify),
+    /// Checks what a challenged kiosk showed against the spoiled ballots of a record
+    CheckOpened(opened_command::CheckOpened),
 }
 
 /// Runs the program on its arguments.
@@ -80,6 +83,7 @@ pub fn main() -> ExitCode {
         Command::Anchor(command) => command.run(),
         Command::Tally(command) => command.run(),
         Command::Verify(command) => command.run(),
+        Command::CheckOpened(command) => command.run(),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

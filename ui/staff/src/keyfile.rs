@@ -38,10 +38,40 @@ pub fn create<R: CryptoRng + ?Sized>(path: &Path, rng: &mut R) -> Outcome<Signer
 /// # Errors
 /// As [`create`].
 pub fn write_secret(path: &Path, secret: &[u8; 32]) -> Outcome<()> {
-    let mut line = Zeroizing::new(vec![0u8; 65]);
-    hex::encode_to_slice(secret, &mut line[..64])
+    write_line(path, "", secret)
+}
+
+/// What stands before the hex of the election secret. E is destroyed after the tally and keys are kept: a file of the one kind
+/// must never pass for the other.
+const ELECTION: &str = "election-secret ";
+
+/// Keeps the election secret E, marked as such.
+///
+/// # Errors
+/// As [`create`].
+pub fn write_election_secret(path: &Path, secret: &[u8; 32]) -> Outcome<()> {
+    write_line(path, ELECTION, secret)
+}
+
+/// Reads the election secret E; a key file is refused.
+///
+/// # Errors
+/// As [`read_secret`].
+pub fn read_election_secret(path: &Path) -> Outcome<Zeroizing<[u8; 32]>> {
+    read_line(
+        path,
+        ELECTION,
+        "is not the file of an election secret (one line: election-secret and 64 hex digits)",
+    )
+}
+
+fn write_line(path: &Path, mark: &str, secret: &[u8; 32]) -> Outcome<()> {
+    let mut line = Zeroizing::new(vec![0u8; mark.len() + 65]);
+    let (front, digits) = line.split_at_mut(mark.len());
+    front.copy_from_slice(mark.as_bytes());
+    hex::encode_to_slice(secret, &mut digits[..64])
         .map_err(|error| Problem::new(Kind::Malformed, path.display(), error))?;
-    line[64] = b'\n';
+    digits[64] = b'\n';
     files::write_secret(path, &line)
 }
 
@@ -50,17 +80,20 @@ pub fn write_secret(path: &Path, secret: &[u8; 32]) -> Outcome<()> {
 /// # Errors
 /// Not there, or not a line of 64 hex digits.
 pub fn read_secret(path: &Path) -> Outcome<Zeroizing<[u8; 32]>> {
+    read_line(path, "", "is not a secret key file (one line of 64 hex digits)")
+}
+
+fn read_line(path: &Path, mark: &str, wrong: &str) -> Outcome<Zeroizing<[u8; 32]>> {
     let bytes = Zeroizing::new(files::read(path, 256)?);
-    let line = bytes.trim_ascii();
     let mut secret = Zeroizing::new([0; 32]);
-    hex::decode_to_slice(line, secret.as_mut()).map_err(|_| {
-        Problem::new(
-            Kind::Malformed,
-            path.display(),
-            "is not a secret key file (one line of 64 hex digits)",
-        )
-        .advice("check that this is the right file, and that it was copied whole")
-    })?;
+    bytes
+        .trim_ascii()
+        .strip_prefix(mark.as_bytes())
+        .and_then(|digits| hex::decode_to_slice(digits, secret.as_mut()).ok())
+        .ok_or_else(|| {
+            Problem::new(Kind::Malformed, path.display(), wrong)
+                .advice("check that this is the right file, and that it was copied whole")
+        })?;
     Ok(secret)
 }
 
@@ -150,5 +183,25 @@ fn certificate_key(der: &[u8], path: &Path) -> Outcome<Key> {
         // rsaEncryption: the bit string is the PKCS#1 key.
         "1.2.840.113549.1.1.1" => Ok(Key::Rsa(bits.to_vec())),
         other => Err(wrong(&format!("has a key of the algorithm {other}"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_never_passes_for_the_secret_that_is_destroyed_nor_the_other_way_round() {
+        let folder = tempfile::tempdir().unwrap();
+        let (key, secret) = (
+            folder.path().join("authority.key"),
+            folder.path().join("election.secret"),
+        );
+        write_secret(&key, &[7; 32]).unwrap();
+        write_election_secret(&secret, &[8; 32]).unwrap();
+        assert_eq!(*read_secret(&key).unwrap(), [7; 32]);
+        assert_eq!(*read_election_secret(&secret).unwrap(), [8; 32]);
+        assert_eq!(read_election_secret(&key).unwrap_err().kind, Kind::Malformed);
+        assert_eq!(read_secret(&secret).unwrap_err().kind, Kind::Malformed);
     }
 }

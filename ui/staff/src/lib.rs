@@ -21,6 +21,7 @@ pub mod keyfile;
 pub mod ledger_view;
 pub mod medium;
 mod node;
+pub mod opened;
 mod order;
 pub mod package;
 pub mod problem;

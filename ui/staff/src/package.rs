@@ -171,14 +171,14 @@ pub fn claimed_authority(bytes: &[u8]) -> Outcome<PublicKey> {
 /// The file cannot be written.
 pub fn create_secret<R: CryptoRng + ?Sized>(path: &Path, rng: &mut R) -> Outcome<ElectionSecret> {
     let secret = ElectionSecret::generate(rng);
-    keyfile::write_secret(path, &secret.to_bytes())?;
+    keyfile::write_election_secret(path, &secret.to_bytes())?;
     Ok(secret)
 }
 
 /// Reads E.
 ///
 /// # Errors
-/// As [`keyfile::read_secret`].
+/// As [`keyfile::read_election_secret`].
 pub fn read_secret(path: &Path) -> Outcome<ElectionSecret> {
-    Ok(ElectionSecret::from_bytes(*keyfile::read_secret(path)?))
+    Ok(ElectionSecret::from_bytes(*keyfile::read_election_secret(path)?))
 }

@@ -278,7 +278,7 @@ fn a21_a_count_from_media_that_were_never_online() {
     fs::write(at("ceremony.bin"), &town.key.transcript).unwrap();
     fs::write(at("genesis.bin"), &town.genesis).unwrap();
     keyfile::write_secret(&folder.path().join("authority.key"), &town.authority.to_bytes()).unwrap();
-    keyfile::write_secret(&folder.path().join("election.secret"), &[5; 32]).unwrap();
+    keyfile::write_election_secret(&folder.path().join("election.secret"), &[5; 32]).unwrap();
     for (number, secret) in town.key.secrets.iter().enumerate() {
         fs::create_dir(at(&format!("t{number}"))).unwrap();
         keyfile::write_secret(

@@ -97,6 +97,10 @@ impl Tally {
             .map(|path| files::read(path, 1 << 24))
             .transpose()?;
         let authority = keyfile::read_signer(&self.authority)?;
+        // Before the work, so that a wrong name ends it: a key in its place is refused, never destroyed.
+        if let Some(path) = &self.secret {
+            keyfile::read_election_secret(path)?;
+        }
         files::empty_folder(&self.out)?;
         let boxes = self
             .media
@@ -149,7 +153,6 @@ impl Tally {
         tallied.record.write(&self.out)?;
         let secret_destroyed = match &self.secret {
             Some(path) => {
-                keyfile::read_secret(path)?;
                 files::destroy(path)?;
                 true
             }

@@ -36,7 +36,7 @@ impl Secret {
             Self::New { out } => package::create_secret(&out, &mut system_rng()).map(|_| ()),
             Self::Destroy { secret } => {
                 // Only what is a secret file may be destroyed by this command.
-                keyfile::read_secret(&secret)?;
+                keyfile::read_election_secret(&secret)?;
                 files::destroy(&secret)
             }
         }
