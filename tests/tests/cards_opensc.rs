@@ -217,6 +217,8 @@ fn opensc_accepts_the_virtual_my_number_card_and_openssl_both_signatures() {
     inserted.pull().unwrap();
 }
 
+type AnyChip = Box<dyn Chip + Send>;
+
 /// OpenSC is told about a new card half a second later.
 fn wait_for_card(opensc: &OpenSc<'_>) {
     let start = Instant::now();
@@ -319,7 +321,7 @@ fn f8_our_reader_admits_both_kinds_and_survives_what_people_do_to_it() {
     // Both kinds, twice each: the same person each time.
     let mut pseudonyms = Vec::new();
     for round in 0..2 {
-        let cards: [(Box<dyn Chip + Send>, &[u8], &[u8]); 2] = [
+        let cards: [(AnyChip, &[u8], &[u8]); 2] = [
             (Box::new(piv(7)), b"123456", municipality.certificate()),
             (Box::new(jpki(8)), b"1234", ministry.certificate()),
         ];
