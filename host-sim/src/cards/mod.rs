@@ -90,4 +90,11 @@ macro_rules! in_reader {
         }
     )*};
 }
-in_reader!(VirtualPiv, VirtualJpki, Misbehaving, Relay, Box<dyn Chip>, Recording<VirtualJpki>);
+in_reader!(
+    VirtualPiv,
+    VirtualJpki,
+    Misbehaving,
+    Relay,
+    Box<dyn Chip>,
+    Recording<VirtualJpki>
+);
