@@ -190,10 +190,15 @@ fn advances() -> String {
             _ => runs.push((code, 1, advance)),
         }
     }
+    // Measured, not taken from the font's tables: the face's capitals are drawn higher than its OS/2 table says.
+    let capital = face
+        .glyph_index('H')
+        .and_then(|glyph| face.glyph_bounding_box(glyph))
+        .map_or(0, |bounds| bounds.y_max - bounds.y_min);
     format!(
         "/// Units of the em.\npub const UNITS: u32 = {};\n/// Height of a capital letter, in units.\npub const CAPITAL: u32 = {};\n/// Runs of characters of one advance: first, count, advance in units.\nstatic RUNS: [(u32, u16, u16); {}] = {runs:?};\n",
         face.units_per_em(),
-        face.capital_height().unwrap_or(0),
+        capital,
         runs.len()
     )
 }
@@ -206,7 +211,7 @@ fn slint(out: &Path, languages: &[Language]) {
         .flat_map(|language| language.words.values().chain([&language.name]))
         .flat_map(|text| text.chars())
         .chain(' '..='~')
-        .chain(['●'])
+        .chain(['●', '×'])
         .filter(|character| !character.is_control() && *character != '\u{200b}' && !matches!(character, '"' | '\\'))
         .collect();
     characters.sort_unstable();
@@ -226,7 +231,9 @@ fn slint(out: &Path, languages: &[Language]) {
         } else {
             slint_build::EmbedResourcesKind::EmbedForSoftwareRenderer
         })
-        .with_sdf_fonts(!host);
+        .with_sdf_fonts(!host)
+        // Tests walk the tree of accessible elements; a microcontroller has no room for names.
+        .with_debug_info(host);
     if let Err(error) = slint_build::compile_with_config("ui/window.slint", config) {
         fail(&format!("ui/window.slint: {error}"));
     }

@@ -33,6 +33,16 @@ struct Head {
 }
 
 pub(super) fn lay(scene: &Scene, context: &Context<'_>, wanted: usize) -> Page {
+    let page = at(scene, context, wanted, false);
+    if page.overflow {
+        at(scene, context, wanted, true)
+    } else {
+        page
+    }
+}
+
+/// `tight`: a small panel or something large; the title stands on the first page only and leaves its room to the rest.
+fn at(scene: &Scene, context: &Context<'_>, wanted: usize, tight: bool) -> Page {
     let metrics = context.metrics;
     let column_width = column::width(scene, context);
     let left = metrics.gap * 2;
@@ -42,9 +52,9 @@ pub(super) fn lay(scene: &Scene, context: &Context<'_>, wanted: usize) -> Page {
         column_width + 2 * metrics.gap
     };
     let width = metrics.width - left - right;
-    let head = self::head(scene, context, (left, width), false);
+    let head = self::head(scene, context, (left, width), false, tight);
     // On further pages a long title takes less room; it only says where one is.
-    let later = self::head(scene, context, (left, width), true);
+    let later = self::head(scene, context, (left, width), true, tight);
     let top = metrics.gap + head.height;
     let bottom = metrics.height - metrics.gap;
     let foot = line_height(context.kinds.small) + metrics.gap / 2;
@@ -125,11 +135,11 @@ fn used(pieces: &[Piece]) -> i32 {
     all - pieces.last().map_or(0, |piece| piece.after)
 }
 
-fn head(scene: &Scene, context: &Context<'_>, (x, width): (i32, i32), later: bool) -> Head {
+fn head(scene: &Scene, context: &Context<'_>, (x, width): (i32, i32), later: bool, tight: bool) -> Head {
     let metrics = context.metrics;
     let mut texts = Vec::new();
     let mut y = metrics.gap;
-    if let Some(above) = &scene.above {
+    if let Some(above) = scene.above.as_ref().filter(|_| !tight) {
         let says = above.text(context.language);
         let em = context.kinds.small;
         let lines = text::balanced(&says, em, width);
@@ -139,7 +149,7 @@ fn head(scene: &Scene, context: &Context<'_>, (x, width): (i32, i32), later: boo
     let says = scene.title.text(context.language);
     let mut em = context.kinds.title;
     let mut lines = text::balanced(&says, em, width);
-    let title_flows = lines_height(lines.len(), em) > metrics.height * 2 / 5;
+    let title_flows = tight || lines_height(lines.len(), em) > metrics.height * 2 / 5;
     if later && lines.len() > 1 {
         em = context.kinds.small;
         lines = text::lines(&says, em, width);
@@ -160,7 +170,16 @@ fn footer(scene: &Scene, context: &Context<'_>, (x, y, width): (i32, i32, i32), 
     let em = context.kinds.small;
     let pages = (out.count > 1).then(|| {
         let numbers = [("n", number(out.index) + 1), ("m", number(out.count))];
-        Say::with(Word::Page, &numbers).text(context.language)
+        let words = Say::with(Word::Page, &numbers).text(context.language);
+        let status = scene
+            .status
+            .as_ref()
+            .map_or(0, |status| text::width(&status.text(context.language), em));
+        if status + context.metrics.gap + text::width(&words, em) + 2 <= width {
+            words
+        } else {
+            alloc::format!("{}/{}", out.index + 1, out.count)
+        }
     });
     let page_width = pages.as_ref().map_or(0, |pages| text::width(pages, em) + 2);
     if let Some(status) = &scene.status {
@@ -251,6 +270,9 @@ fn pieces(
     let gap = context.metrics.gap;
     let mut out = Vec::new();
     if title_flows {
+        if let Some(above) = &scene.above {
+            paragraph(above, context, kinds.small, width, true, &mut out);
+        }
         paragraph(&scene.title, context, kinds.title, width, false, &mut out);
     }
     let mut body = scene.body.iter().peekable();
@@ -297,7 +319,7 @@ fn pieces(
                 &mut out,
             ),
             Block::Pair(label, value) => pair(label, value, context, width, &mut out),
-            Block::Qr(code, lines) => out.push(qr(code, lines, context, (width, room))),
+            Block::Qr(code, lines) => qr(code, lines, context, (width, room), &mut out),
             Block::Groups(lines) => {
                 for say in lines {
                     paragraph(say, context, kinds.body, width, true, &mut out);
@@ -450,7 +472,7 @@ fn options(run: &[&Block], context: &Context<'_>, width: i32, columns: i32, extr
     let mark = context.metrics.px(8_500).max(line_height(kinds.body) * 3 / 4);
     let cell_width = (width - (columns - 1) * gap) / columns;
     let text_x = context.metrics.stroke * 5 + mark + gap;
-    let text_width = cell_width - text_x - pad;
+    let text_width = cell_width - text_x - 2 * pad;
     let cells: Vec<Cell> = run
         .iter()
         .filter_map(|block| {
@@ -493,7 +515,7 @@ fn options(run: &[&Block], context: &Context<'_>, width: i32, columns: i32, extr
     // A16: all options of a contest are equal in size, on all its pages.
     let height = cells
         .iter()
-        .map(|cell| inner(cell) + pad)
+        .map(|cell| inner(cell) + pad * 3 / 2)
         .max()
         .unwrap_or(0)
         .max(context.metrics.touch)
@@ -601,7 +623,7 @@ fn pair(label: &Say, value: &Say, context: &Context<'_>, width: i32, out: &mut V
     });
 }
 
-fn qr(code: &crate::qr::Code, lines: &[Say], context: &Context<'_>, (width, room): (i32, i32)) -> Piece {
+fn qr(code: &crate::qr::Code, lines: &[Say], context: &Context<'_>, (width, room): (i32, i32), out: &mut Vec<Piece>) {
     let metrics = context.metrics;
     let modules = code.size() + 2 * crate::qr::QUIET;
     // 0.8 mm a module where there is room: what a telephone at arm's length reads; at most two thirds of the height.
@@ -626,36 +648,35 @@ fn qr(code: &crate::qr::Code, lines: &[Say], context: &Context<'_>, (width, room
     };
     let em = context.kinds.body;
     let beside = width - side - metrics.gap * 2;
-    let fits = |room: i32| {
-        lines
-            .iter()
-            .all(|say| text::width(&say.text(context.language), em) <= room)
-    };
-    let long = lines
+    let broken: Vec<(Vec<String>, String)> = lines
         .iter()
-        .any(|say| text::width(&say.text(context.language), em) > width);
-    let (x, mut y, room) = if fits(beside) || (long && beside > em * 8) {
-        (side + metrics.gap * 2, 0, beside)
-    } else {
-        (0, side + metrics.gap / 2, width)
-    };
-    let start = y;
-    for say in lines {
-        let says = say.text(context.language);
-        let broken = text::lines(&says, em, room);
-        piece
-            .texts
-            .extend(stack(&broken, &says, em, (x, y), room, Align::Left, false));
-        y += lines_height(broken.len(), em);
-    }
-    // Beside a code that is higher, in its middle.
-    if x > 0 && y < side {
-        for line in &mut piece.texts {
-            line.y += (side - (y - start)) / 2;
+        .map(|say| say.text(context.language))
+        .map(|says| (text::lines(&says, em, beside), says))
+        .collect();
+    let height: i32 = broken.iter().map(|(lines, _)| lines_height(lines.len(), em)).sum();
+    // Lines of a code stay whole: beside the picture only if none is broken; a sentence only if it is not much higher.
+    let sentence = lines.len() == 1;
+    let whole = broken.iter().all(|(lines, _)| lines.len() == 1);
+    if height <= room && (whole || (sentence && beside >= em * 6 && height <= side)) {
+        let mut y = ((side - height) / 2).max(0);
+        for (lines, says) in &broken {
+            let at = (side + metrics.gap * 2, y);
+            piece
+                .texts
+                .extend(stack(lines, says, em, at, beside, Align::Left, false));
+            y += lines_height(lines.len(), em);
         }
+        piece.height = side.max(y);
+        out.push(piece);
+        return;
     }
-    piece.height = piece.height.max(y);
-    piece
+    out.push(piece);
+    for say in lines {
+        paragraph(say, context, em, width, !sentence, out);
+    }
+    if let Some(last) = out.last_mut() {
+        (last.keep, last.after) = (false, metrics.gap);
+    }
 }
 
 fn words(words: &[Say], context: &Context<'_>, width: i32, out: &mut Vec<Piece>) {

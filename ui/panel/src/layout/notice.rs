@@ -10,12 +10,19 @@ pub(super) fn lay(scene: &Scene, context: &Context<'_>) -> Page {
     let title = context.kinds.title;
     let mut out = Page::default();
     // The largest title for which everything stays on the screen; what is said is never shortened.
-    for em in [title * 2, title * 3 / 2, title] {
-        let (texts, height) = at(scene, context, em);
+    let (body, small) = (context.kinds.body, context.kinds.small);
+    for (em, body) in [
+        (title * 2, body),
+        (title * 3 / 2, body),
+        (title, body),
+        (body, small),
+        (small, small),
+    ] {
+        let (texts, height) = at(scene, context, em, body);
         out = Page {
             texts,
             count: 1,
-            overflow: height > context.metrics.height,
+            overflow: height > context.metrics.height - context.metrics.gap,
             ..Page::default()
         };
         if !out.overflow {
@@ -26,11 +33,11 @@ pub(super) fn lay(scene: &Scene, context: &Context<'_>) -> Page {
     out
 }
 
-fn at(scene: &Scene, context: &Context<'_>, em: i32) -> (Vec<Line>, i32) {
+fn at(scene: &Scene, context: &Context<'_>, em: i32, body: i32) -> (Vec<Line>, i32) {
     let margin = context.metrics.gap * 3;
     let column = column::width(scene, context);
     let width = context.metrics.width - 2 * margin - column;
-    let space = context.kinds.body / 2;
+    let space = body / 2;
     let mut parts = Vec::new();
     if let Some(above) = &scene.above {
         let says = above.text(context.language);
@@ -45,7 +52,7 @@ fn at(scene: &Scene, context: &Context<'_>, em: i32) -> (Vec<Line>, i32) {
     for block in &scene.body {
         let (say, em) = match block {
             Block::Small(say) => (say, context.kinds.small),
-            Block::Text(say) | Block::Alarm(say) | Block::Heading(say) => (say, context.kinds.body),
+            Block::Text(say) | Block::Alarm(say) | Block::Heading(say) => (say, body),
             _ => continue,
         };
         let says = say.text(context.language);

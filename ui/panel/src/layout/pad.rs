@@ -9,11 +9,21 @@ use kiosk::screen::Touch;
 
 use super::{Align, Area, Context, Page, Style, column, lines_height, stack};
 use crate::metrics::line_height;
-use crate::scene::{Act, Block, Scene};
+use crate::scene::{Act, Block, Button, Part, Scene};
 use crate::text;
 use crate::words::{Say, Word};
 
 pub(super) fn lay(scene: &Scene, context: &Context<'_>, typed: u8) -> Page {
+    let page = at(scene, context, typed, false);
+    if page.overflow {
+        at(scene, context, typed, true)
+    } else {
+        page
+    }
+}
+
+/// `tight`: a small panel; everything beside the pad in the smaller type.
+fn at(scene: &Scene, context: &Context<'_>, typed: u8, tight: bool) -> Page {
     let metrics = context.metrics;
     let gap = metrics.gap;
     let mut out = Page {
@@ -21,15 +31,22 @@ pub(super) fn lay(scene: &Scene, context: &Context<'_>, typed: u8) -> Page {
         ..Page::default()
     };
     let word = |word: Word| Say::from(word).text(context.language);
-    let (clear, enter) = (word(Word::PinClear), word(Word::PinEnter));
+    let (clear_says, enter_says) = (word(Word::PinClear), word(Word::PinEnter));
+    // Signs where words would make the keys so wide that nothing fits beside them.
+    let (clear, enter) = if tight {
+        ("×".to_string(), "OK".to_string())
+    } else {
+        (clear_says.clone(), enter_says.clone())
+    };
 
     // Keys as high as the panel allows, but not out of one hand's reach.
     let key_height = ((metrics.height - 5 * gap) / 4).min(metrics.px(26_000));
+    let inset = if tight { context.pad / 3 } else { context.pad };
     let label = [context.kinds.body, context.kinds.small]
         .into_iter()
-        .find(|em| text::width(&clear, *em).max(text::width(&enter, *em)) + 2 * context.pad <= key_height * 5 / 4)
+        .find(|em| text::width(&clear, *em).max(text::width(&enter, *em)) + 2 * inset <= key_height * 5 / 4)
         .unwrap_or(context.kinds.small);
-    let key_width = (text::width(&clear, label).max(text::width(&enter, label)) + 2 * context.pad + 2)
+    let key_width = (text::width(&clear, label).max(text::width(&enter, label)) + 2 * inset + 2)
         .max(key_height)
         .max(metrics.touch);
     let pad_x = metrics.width - 3 * (key_width + gap);
@@ -38,7 +55,7 @@ pub(super) fn lay(scene: &Scene, context: &Context<'_>, typed: u8) -> Page {
 
     let left = gap * 2;
     let width = pad_x - gap - left;
-    words(scene, context, typed, (left, gap, width), &mut out);
+    words(scene, context, typed, tight, (left, gap, width), &mut out);
 
     let digit_em = (context.kinds.body * 3 / 2)
         .min(key_height * 3 / 5)
@@ -56,8 +73,8 @@ pub(super) fn lay(scene: &Scene, context: &Context<'_>, typed: u8) -> Page {
                 digit_em,
                 Say::with(Word::PinDigit, &[("n", i64::from(digit))]).text(context.language),
             ),
-            Key::Clear => (Touch::Clear, clear.clone(), label, clear.clone()),
-            Key::Enter => (Touch::Enter, enter.clone(), label, enter.clone()),
+            Key::Clear => (Touch::Clear, clear.clone(), label, clear_says.clone()),
+            Key::Enter => (Touch::Enter, enter.clone(), label, enter_says.clone()),
         };
         let style = if touch == Touch::Enter {
             Style::Primary
@@ -94,22 +111,33 @@ enum Key {
 }
 
 /// What stands left of the pad: title, dots, tries left; at the foot the buttons that are always there, side by side.
-fn words(scene: &Scene, context: &Context<'_>, typed: u8, (x, top, width): (i32, i32, i32), out: &mut Page) {
-    let metrics = context.metrics;
-    let gap = metrics.gap;
-    let foot = buttons(scene, context, (x, width), out);
+fn words(
+    scene: &Scene,
+    context: &Context<'_>,
+    typed: u8,
+    tight: bool,
+    (x, top, width): (i32, i32, i32),
+    out: &mut Page,
+) {
+    let gap = context.metrics.gap / if tight { 2 } else { 1 };
+    let body = if tight { context.kinds.small } else { context.kinds.body };
+    let foot = buttons(scene, context, tight, (x, width), out);
     let mut y = top;
     let mut paragraphs: Vec<(String, i32)> = Vec::new();
     if let Some(above) = &scene.above {
         paragraphs.push((above.text(context.language), context.kinds.small));
     }
-    paragraphs.push((scene.title.text(context.language), context.kinds.body));
+    if !tight || paragraphs.is_empty() {
+        paragraphs.push((scene.title.text(context.language), body));
+    }
     for (says, em) in &paragraphs {
         let lines = text::balanced(says, *em, width);
         out.texts
             .extend(stack(&lines, says, *em, (x, y), width, Align::Left, false));
         y += lines_height(lines.len(), *em);
     }
+    let edge = 2 * context.metrics.stroke;
+    let down = (gap / 2).max(edge + context.metrics.stroke);
     // The dots: one a digit.
     let dots: Vec<String> = alloc::vec![if typed == 0 {
         " ".to_string()
@@ -117,23 +145,24 @@ fn words(scene: &Scene, context: &Context<'_>, typed: u8, (x, top, width): (i32,
         "●".repeat(usize::from(typed))
     }];
     let says = Say::with(Word::PinTyped, &[("n", i64::from(typed))]).text(context.language);
-    let em = (context.kinds.body).min(width / 9);
+    let em = body.min(width / 9);
     out.texts.extend(stack(
         &dots,
         &says,
         em,
-        (x + gap, y + gap / 2),
+        (x + gap, y + down),
         width - 2 * gap,
         Align::Centre,
         false,
     ));
-    y += line_height(em) + gap / 2;
-    out.areas
-        .insert(0, frame((x, y - line_height(em), width, line_height(em)), Style::Field));
+    y += line_height(em) + down;
+    let field = (x, y - line_height(em) - edge, width, line_height(em) + 2 * edge);
+    out.areas.insert(0, frame(field, Style::Field));
+    y += edge;
     y += gap;
     for block in &scene.body {
         let (say, em, framed) = match block {
-            Block::Alarm(say) => (say, context.kinds.body, true),
+            Block::Alarm(say) => (say, body, true),
             Block::Small(say) => (say, context.kinds.small, false),
             _ => continue,
         };
@@ -179,59 +208,60 @@ fn frame((x, y, width, height): (i32, i32, i32, i32), style: Style) -> Area {
 }
 
 /// Gives the top of what is drawn.
-fn buttons(scene: &Scene, context: &Context<'_>, (x, width): (i32, i32), out: &mut Page) -> i32 {
+fn buttons(scene: &Scene, context: &Context<'_>, tight: bool, (x, width): (i32, i32), out: &mut Page) -> i32 {
     let metrics = context.metrics;
-    let count = i32::try_from(scene.buttons.len()).unwrap_or(0);
-    if count == 0 {
-        return metrics.height - metrics.gap;
-    }
-    let each = (width - (count - 1) * metrics.gap) / count;
-    // Side by side if their words fit, else smaller words, else one behind "other".
-    for em in [context.kinds.body, context.kinds.small] {
-        let labels: Vec<(Vec<String>, String)> = scene
-            .buttons
+    let other = Button {
+        say: Word::Other.into(),
+        act: Act::Other,
+        part: Part::Always,
+    };
+    // Side by side if their words fit in two lines, else in smaller words, else all behind "other".
+    let small = context.kinds.small;
+    let all: &[Button] = &scene.buttons;
+    let alone: &[Button] = core::slice::from_ref(&other);
+    for (row, em) in [(all, context.kinds.body), (all, small), (alone, small)] {
+        let Ok(count) = i32::try_from(row.len()) else { continue };
+        if count == 0 {
+            break;
+        }
+        let each = (width - (count - 1) * metrics.gap) / count;
+        let room = each - 2 * context.pad;
+        let labels: Vec<(Vec<String>, String)> = row
             .iter()
             .map(|button| {
                 let label = button.say.text(context.language);
-                (
-                    text::balanced(&label, em, each - 2 * context.pad),
-                    label.replace('\n', " "),
-                )
+                (text::balanced(&label, em, room), label.replace('\n', " "))
             })
             .collect();
-        let fits = labels
-            .iter()
-            .flat_map(|(lines, _)| lines)
-            .all(|line| text::width(line, em) <= each - 2 * context.pad);
         let rows = labels.iter().map(|(lines, _)| lines.len()).max().unwrap_or(1);
-        if em != context.kinds.small && (!fits || rows > 2) {
+        let words_whole = row
+            .iter()
+            .zip(&labels)
+            .all(|(button, (lines, _))| lines.len() <= natural(&button.say.text(context.language)));
+        if row.len() > 1 && (tight || rows > 2 || !words_whole) {
             continue;
         }
         let height = (lines_height(rows, em) + context.pad).max(metrics.touch);
         let y = metrics.height - metrics.gap - height;
-        for ((index, button), (lines, says)) in (0_i32..).zip(&scene.buttons).zip(labels) {
+        for ((index, button), (lines, says)) in (0_i32..).zip(row).zip(labels) {
             let at = x + index * (each + metrics.gap);
-            column::caption(
-                &lines,
-                em,
-                (at, y, each, height),
-                Style::Plain,
-                context,
-                &mut out.captions,
-            );
+            let style = Style::Plain;
+            column::caption(&lines, em, (at, y, each, height), style, context, &mut out.captions);
             out.areas.push(Area {
-                x: at,
-                y,
-                width: each,
-                height,
-                style: Style::Plain,
                 act: Some(button.act),
-                mark: 0,
-                chosen: false,
                 says,
+                ..frame((at, y, each, height), style)
             });
+        }
+        if row.len() != scene.buttons.len() {
+            out.rest = scene.buttons.clone();
         }
         return y - metrics.gap / 2;
     }
     metrics.height - metrics.gap
+}
+
+/// Lines that a label may take without a word being broken: one a given line, and one more for each space or pause.
+fn natural(label: &str) -> usize {
+    1 + label.matches(['\n', ' ', '\u{200b}', 'を', '・']).count()
 }

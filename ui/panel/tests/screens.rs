@@ -1,0 +1,285 @@
+//! What is really drawn: pixels of the software renderer and elements of Slint's tree, for every screen (V2, V4, accessibility).
+//! A pairwise cover of language, panel, text size and theme, not the product.
+#![cfg(feature = "std")]
+
+mod common;
+
+use i_slint_backend_testing::{AccessibleRole, ElementHandle, ElementRoot as _};
+use kiosk::form::Form;
+use kiosk::screen::Screen;
+use panel::layout::Style;
+use panel::metrics::TextSize;
+use panel::render::{Headless, every, measure};
+use panel::words::LANGUAGES;
+use panel::{Config, Settings};
+
+/// Panel, language, size, theme: every pair of language, size and theme is there once.
+fn cover() -> Vec<(Config, Settings)> {
+    let panels = [(800, 480, 178), (1024, 600, 257), (1280, 800, 257), (1920, 1080, 396)];
+    let mut cover = Vec::new();
+    for theme in 0..4_u8 {
+        for step in 0..4_usize {
+            let (width, height, diagonal_mm) = panels[(step + usize::from(theme) * 3) % 4];
+            let settings = Settings {
+                language: step % LANGUAGES.len(),
+                size: TextSize::ALL[(step + usize::from(theme)) % 4],
+                theme,
+            };
+            let config = Config {
+                width,
+                height,
+                diagonal_mm,
+            };
+            cover.push((config, settings));
+        }
+    }
+    cover
+}
+
+fn show(headless: &Headless, screen: &Screen<'_>, settings: Settings) {
+    headless.panel.show(&Screen::Blank);
+    headless.panel.show(screen);
+    headless.panel.set(settings);
+    headless.draw();
+}
+
+/// V4, measured from pixels: default at least 10:1, on white 20:1, on black 15:1 (yellow and white are above 17.5),
+/// low contrast between 4.5 and 8.
+#[test]
+fn v4_contrast_of_every_text_on_every_screen() {
+    let ranges = [(10.0, 21.1), (20.0, 21.1), (17.5, 21.1), (4.5, 8.0)];
+    let form = Form::new(common::town(), 0).expect("the form is there");
+    let mut measured = 0;
+    // One panel a theme is enough for colours; the first is large enough that strokes are whole pixels.
+    for (theme, (least, most)) in (0_u8..).zip(ranges) {
+        let headless = Headless::new(Config {
+            width: 1280,
+            height: 800,
+            diagonal_mm: 257,
+        })
+        .expect("a panel in memory");
+        every(&form, &mut |name, screen| {
+            show(
+                &headless,
+                screen,
+                Settings {
+                    theme,
+                    ..Settings::default()
+                },
+            );
+            let (width, _, pixels) = headless.pixels();
+            if let Some(contrast) = measure(&headless.panel.page(), headless.panel.metrics(), width, &pixels).contrast {
+                assert!((least..=most).contains(&contrast), "{name}, theme {theme}: {contrast}");
+                measured += 1;
+            }
+        });
+    }
+    assert!(measured > 200);
+}
+
+/// Every control has a role, a label and a place; checkboxes say whether they are checked; a paragraph is read as one; nothing
+/// is read that is not on the screen. What the tree says is what the layout said.
+#[test]
+fn every_control_has_role_and_label() {
+    let form = Form::new(common::town(), 0).expect("the form is there");
+    for (config, settings) in cover().into_iter().take(8) {
+        let headless = Headless::new(config).expect("a panel in memory");
+        every(&form, &mut |name, screen| {
+            show(&headless, screen, settings);
+            let page = headless.panel.page();
+            let elements = headless.component().root_element();
+            let find = |role: AccessibleRole| elements.query_descendants().match_accessible_role(role).find_all();
+            let controls: Vec<ElementHandle> = find(AccessibleRole::Button)
+                .into_iter()
+                .chain(find(AccessibleRole::Checkbox))
+                .collect();
+            let areas: Vec<_> = page.areas.iter().filter(|area| area.act.is_some()).collect();
+            assert_eq!(controls.len(), areas.len(), "{name}");
+            for control in &controls {
+                let label = control.accessible_label().unwrap_or_default();
+                assert!(!label.trim().is_empty(), "{name}: a control without a label");
+                let (place, size) = (control.absolute_position(), control.size());
+                // What Slint laid out is what was computed, so that tests/geometry.rs judges the screen.
+                #[allow(clippy::cast_possible_truncation)]
+                let same = areas.iter().find(|area| {
+                    (area.x, area.y, area.width, area.height)
+                        == (place.x as i32, place.y as i32, size.width as i32, size.height as i32)
+                });
+                let area = same.unwrap_or_else(|| panic!("{name}: {label} is not where it should be: {place:?}"));
+                assert_eq!(area.says, label.as_str(), "{name}");
+                if area.style == Style::Option {
+                    assert_eq!(control.accessible_checked(), Some(area.chosen), "{name}: {label}");
+                }
+            }
+            let texts = find(AccessibleRole::Text);
+            let said: Vec<String> = texts
+                .iter()
+                .filter_map(ElementHandle::accessible_label)
+                .map(String::from)
+                .collect();
+            let wanted: Vec<String> = page
+                .texts
+                .iter()
+                .map(|line| line.says.clone())
+                .filter(|says| !says.is_empty())
+                .collect();
+            assert_eq!(said, wanted, "{name}");
+            assert_eq!(find(AccessibleRole::Image).len(), page.pictures.len(), "{name}");
+        });
+    }
+}
+
+/// A screen reader's action does what a finger does.
+#[test]
+fn a_control_can_be_activated_without_a_finger() {
+    let form = Form::new(common::town(), 0).expect("the form is there");
+    let headless = Headless::new(Config {
+        width: 1280,
+        height: 800,
+        diagonal_mm: 257,
+    })
+    .expect("a panel in memory");
+    every(&form, &mut |name, screen| {
+        if name == "contest-0" {
+            headless.panel.show(screen);
+            headless.advance(1_000);
+            headless.draw();
+            let elements = headless.component().root_element();
+            let option = elements
+                .query_descendants()
+                .match_accessible_role(AccessibleRole::Checkbox)
+                .find_first();
+            option.expect("an option").invoke_accessible_default_action();
+            assert_eq!(headless.panel.try_next(), Some(kiosk::screen::Touch::Option(0)));
+        }
+    });
+}
+
+/// V3 from pixels: the strokes of a line are as high as its type says (a digit is as high as a capital), and no ink touches the
+/// end of its room, which is what a cut text would do.
+#[test]
+fn v3_ink_is_as_high_as_computed_and_never_cut() {
+    let form = Form::new(common::town(), 0).expect("the form is there");
+    let mut lines = 0;
+    for (config, settings) in cover() {
+        let headless = Headless::new(config).expect("a panel in memory");
+        every(&form, &mut |name, screen| {
+            show(&headless, screen, settings);
+            let page = headless.panel.page();
+            let (width, _, pixels) = headless.pixels();
+            let at = |x: i32, y: i32| pixels[usize::try_from(y).unwrap() * width + usize::try_from(x).unwrap()];
+            for line in page
+                .texts
+                .iter()
+                .chain(&page.captions)
+                .filter(|line| !line.text.trim().is_empty())
+            {
+                let ground = at(line.x, line.y);
+                let ink: Vec<(i32, i32)> = (line.y..line.y + line.height)
+                    .flat_map(|y| (line.x..line.x + line.width).map(move |x| (x, y)))
+                    .filter(|(x, y)| at(*x, *y) != ground)
+                    .collect();
+                assert!(!ink.is_empty(), "{name}: {:?} is not drawn", line.text);
+                let right = ink.iter().map(|(x, _)| *x).max().unwrap_or(0) - line.x;
+                let left = ink.iter().map(|(x, _)| *x).min().unwrap_or(0) - line.x;
+                let drawn = panel::text::width(&line.text, line.em);
+                assert!(
+                    right - left <= drawn + 2,
+                    "{name}: {line:?} is drawn from {left} to {right}, computed {drawn}: {config:?}, {settings:?}"
+                );
+                if line.text.chars().all(|character| character.is_ascii_digit()) {
+                    let top = ink.iter().map(|(_, y)| *y).min().unwrap_or(0);
+                    let bottom = ink.iter().map(|(_, y)| *y).max().unwrap_or(0);
+                    let height = headless.panel.metrics().um(bottom - top + 1);
+                    let computed = headless.panel.metrics().capital_um(line.em);
+                    // Round digits reach over a capital by a twentieth, and ink covers pixels at both ends in part.
+                    let slack = computed / 16 + headless.panel.metrics().um(2);
+                    assert!(
+                        (height - computed).abs() <= slack,
+                        "{name}: {:?} is {height} um, computed {computed}",
+                        line.text
+                    );
+                }
+                lines += 1;
+            }
+        });
+    }
+    assert!(lines > 10_000, "{lines} lines");
+}
+
+/// The code on the screen is the code that the text says: read back from the pixels, module by module.
+#[test]
+fn a_qr_code_is_drawn_module_by_module_with_its_quiet_zone() {
+    let form = Form::new(common::town(), 0).expect("the form is there");
+    let headless = Headless::new(Config {
+        width: 1024,
+        height: 600,
+        diagonal_mm: 257,
+    })
+    .expect("a panel in memory");
+    let mut seen = 0;
+    every(&form, &mut |name, screen| {
+        // In every theme a code is black on white: readers expect it.
+        for theme in 0..4 {
+            show(
+                &headless,
+                screen,
+                Settings {
+                    theme,
+                    ..Settings::default()
+                },
+            );
+            for number in 0..headless.panel.page().count {
+                headless.panel.turn(number);
+                let page = headless.panel.page();
+                let (width, _, pixels) = headless.pixels();
+                for picture in &page.pictures {
+                    let modules = picture.code.size() + 2 * panel::qr::QUIET;
+                    let module = picture.side / modules;
+                    assert_eq!(picture.side % modules, 0);
+                    for y in 0..modules {
+                        for x in 0..modules {
+                            let (px, py) = (picture.x + x * module + module / 2, picture.y + y * module + module / 2);
+                            let pixel = pixels[usize::try_from(py).unwrap() * width + usize::try_from(px).unwrap()];
+                            let dark = picture.code.dark(x - panel::qr::QUIET, y - panel::qr::QUIET);
+                            assert_eq!(pixel.g == 0, dark, "{name}, theme {theme}: module {x}, {y}");
+                        }
+                    }
+                    seen += 1;
+                }
+            }
+        }
+    });
+    assert!(seen >= 20, "{seen} codes");
+}
+
+/// A3 and the design: the tracking code and the choice never stand on one screen, but for the opening of a test ballot.
+#[test]
+fn the_code_and_the_choice_never_share_a_screen() {
+    let form = Form::new(common::town(), 0).expect("the form is there");
+    let headless = Headless::new(Config {
+        width: 1280,
+        height: 800,
+        diagonal_mm: 257,
+    })
+    .expect("a panel in memory");
+    let names: Vec<String> = form
+        .contests()
+        .flat_map(|item| item.contest.options.iter().map_while(Result::ok).collect::<Vec<_>>())
+        .map(|option| panel::words::Say::from(option.name).text(&LANGUAGES[0]))
+        .collect();
+    every(&form, &mut |name, screen| {
+        show(&headless, screen, Settings::default());
+        let has = |wanted: &dyn Fn(&str) -> bool| {
+            (0..headless.panel.page().count).any(|number| {
+                headless.panel.turn(number);
+                let page = headless.panel.page();
+                page.texts.iter().chain(&page.captions).any(|line| wanted(&line.text))
+            })
+        };
+        let code = has(&|text| text.contains("BA8G"));
+        let choice = has(&|text| names.iter().any(|name| name == text));
+        assert!(!(code && choice) || name.starts_with("opening"), "{name}");
+        assert_eq!(code, name.starts_with("opening") || name.starts_with("cast"), "{name}");
+    });
+}
