@@ -1,14 +1,14 @@
 //! The table "requirement -> tests" (tests/REQUIREMENTS.md) and the tests that really are in the sources.
 //!
-//! A test that closes a line is named after it (`a1_...`, `v12_...`, `p04_...`). The table is read both ways: a row's tests
+//! A test that closes a line is named after it (`a1_...`, `v12_...`). The table is read both ways: a row's tests
 //! exist, a test named after a line stands in that line's row, and every line has a row with tests or with the room that
 //! still owes them.
 
 use std::collections::BTreeSet;
 use std::path::Path;
 
-/// How many lines each list of facts has: A, F, U and V of the requirements, P for the pitfalls of ballot cryptography.
-pub const LISTS: &[(char, u32)] = &[('A', 21), ('F', 10), ('U', 10), ('V', 13), ('P', 27)];
+/// How many lines each list of the requirements has. (The pitfalls of ballot cryptography have a table of their own in SPEC.md.)
+pub const LISTS: &[(char, u32)] = &[('A', 21), ('F', 10), ('U', 10), ('V', 13)];
 
 /// One row of the table.
 #[derive(Debug, PartialEq, Eq)]
@@ -72,7 +72,7 @@ fn parse_id(id: &str) -> Option<(char, u32)> {
     (1..=*last).contains(&number).then_some((list, number))
 }
 
-/// The line a test is named after: `a1_second_vote` -> `A1`, `p04_length` -> `P4`.
+/// The line a test is named after: `a1_second_vote` -> `A1`.
 #[must_use]
 pub fn line_of(name: &str) -> Option<String> {
     let name = name.strip_prefix("test_").unwrap_or(name);
