@@ -14,8 +14,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result};
 use clap::{Parser, ValueEnum};
 use election::manifest;
-use staff::{Kind, Problem};
 use staff::progress::Step;
+use staff::{Kind, Problem};
 
 use crate::bundled;
 use crate::scenario::{BadInput, Scenario};

@@ -221,7 +221,9 @@ impl Watch {
         let spare = self.spare.take().context("there is no spare")?;
         self.machine.switch_off().await;
         let index = spare.plan.surviving as usize;
-        let surviving = self.machine.slots[index].put(None).context("the surviving medium is missing")?;
+        let surviving = self.machine.slots[index]
+            .put(None)
+            .context("the surviving medium is missing")?;
         self.replaced = self.machine.slots[1 - index].put(None);
         // The spare's own medium for this slot goes back to the office.
         spare.machine.slots[index].put(Some(surviving));

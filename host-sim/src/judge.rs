@@ -48,8 +48,7 @@ pub fn places(mut chain: &[u8]) -> Result<HashMap<Digest, Place>> {
     while !chain.is_empty() {
         let (decided, rest) = take::<Decided<'_>>(chain).map_err(|error| anyhow::anyhow!("chain.bin: {error}"))?;
         chain = rest;
-        let block: Block<'_> =
-            decode(decided.block.0).map_err(|error| anyhow::anyhow!("chain.bin: {error}"))?;
+        let block: Block<'_> = decode(decided.block.0).map_err(|error| anyhow::anyhow!("chain.bin: {error}"))?;
         for (number, transaction) in (0..).zip(block.transactions.iter().map_while(Result::ok)) {
             if let Ok(Transaction::Batch(batch)) = Transaction::read(transaction.0) {
                 for (index, entry) in (0..).zip(batch.entries.iter().map_while(Result::ok)) {
@@ -101,7 +100,10 @@ pub fn judge(
         .totals
         .iter()
         .map(|(contest, options)| {
-            let options = options.iter().map(|(option, votes)| (option.clone(), u64::from(*votes))).collect();
+            let options = options
+                .iter()
+                .map(|(option, votes)| (option.clone(), u64::from(*votes)))
+                .collect();
             (contest.clone(), options)
         })
         .collect();
@@ -122,7 +124,11 @@ pub fn judge(
     for (contest, options) in &truth.totals {
         for (option, votes) in options {
             let said = totals.get(contest).and_then(|options| options.get(option));
-            same(&format!("{contest}, {option}"), said.copied().unwrap_or(u64::MAX), *votes);
+            same(
+                &format!("{contest}, {option}"),
+                said.copied().unwrap_or(u64::MAX),
+                *votes,
+            );
         }
     }
     for (contest, votes) in &truth.no_votes {
@@ -151,13 +157,15 @@ pub fn judge(
 fn check_openings(record: &Record, visits: &[Visited], wrong: &mut Vec<String>) -> Result<()> {
     let manifest = Manifest::parse(record.get(FileName::Manifest).unwrap_or_default())
         .map_err(|error| anyhow::anyhow!("manifest.bin: {error}"))?;
-    let keys = Keys::read(record.get(FileName::Keys).unwrap_or_default()).map_err(|error| anyhow::anyhow!("keys.bin: {error}"))?;
+    let keys = Keys::read(record.get(FileName::Keys).unwrap_or_default())
+        .map_err(|error| anyhow::anyhow!("keys.bin: {error}"))?;
     let crypto = Crypto::new(&manifest, election_hash(manifest.bytes(), &keys.joint.0), &keys.joint.0)?;
     let election = crypto.election()?;
     let mut ballots = Vec::new();
     let mut rest = record.get(FileName::Spoiled).unwrap_or_default();
     while !rest.is_empty() {
-        let (item, after) = take::<PublishedSpoiled<'_>>(rest).map_err(|error| anyhow::anyhow!("spoiled.bin: {error}"))?;
+        let (item, after) =
+            take::<PublishedSpoiled<'_>>(rest).map_err(|error| anyhow::anyhow!("spoiled.bin: {error}"))?;
         ballots.push(item);
         rest = after;
     }
@@ -174,7 +182,9 @@ fn check_openings(record: &Record, visits: &[Visited], wrong: &mut Vec<String>) 
                 None => Err("it is not published".to_owned()),
                 Some(view) => challenge.pages.iter().try_for_each(|page| {
                     let opening = Opening::parse(page).map_err(|error| error.to_string())?;
-                    opening.verify(&election, visit.station, view).map_err(|error| error.to_string())?;
+                    opening
+                        .verify(&election, visit.station, view)
+                        .map_err(|error| error.to_string())?;
                     let contest = view
                         .contests()
                         .nth(usize::from(opening.position()))
@@ -196,10 +206,17 @@ fn check_openings(record: &Record, visits: &[Visited], wrong: &mut Vec<String>) 
                 }),
             };
             if let Err(why) = checked {
-                wrong.push(format!("voter {}'s challenged ballot {}: {why}", visit.citizen, code_text(&challenge.code)));
+                wrong.push(format!(
+                    "voter {}'s challenged ballot {}: {why}",
+                    visit.citizen,
+                    code_text(&challenge.code)
+                ));
             }
             if challenge.pages.len() != challenge.choices.len() {
-                wrong.push(format!("voter {} was not shown every contest of a challenged ballot", visit.citizen));
+                wrong.push(format!(
+                    "voter {} was not shown every contest of a challenged ballot",
+                    visit.citizen
+                ));
             }
         }
     }
@@ -217,9 +234,21 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let out = folder.path().join("record");
         let definition = bundled::load("tsukuba-2015-referendum").unwrap();
-        let report = Scenario::new(definition).voters(3).habits(Habits::plain()).run(&out).unwrap();
+        let report = Scenario::new(definition)
+            .voters(3)
+            .habits(Habits::plain())
+            .run(&out)
+            .unwrap();
         assert!(report.holds());
-        let authority = hex::decode(verify(&Record::read(&out).unwrap(), &Options::default(), &staff::progress::silent).unwrap().authority);
+        let authority = hex::decode(
+            verify(
+                &Record::read(&out).unwrap(),
+                &Options::default(),
+                &staff::progress::silent,
+            )
+            .unwrap()
+            .authority,
+        );
         let authority: PublicKey = authority.unwrap().try_into().unwrap();
         let counters = staff::report::Ballots {
             admitted: 3,

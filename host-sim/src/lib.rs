@@ -12,6 +12,7 @@ mod office;
 mod play;
 pub mod report;
 pub mod scenario;
+mod stations;
 mod town;
 pub mod truth;
 pub mod voters;

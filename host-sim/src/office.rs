@@ -134,7 +134,8 @@ impl<'m> Office<'m> {
     /// # Errors
     /// If the election does not fit a medium.
     pub fn media(&self, kiosk: &Digest, station: u16, epoch: u8, votes: u32, spoiled: u32) -> Result<[Memory; 2]> {
-        let layout = Layout::plan(self.manifest, SECTOR, votes, spoiled).context("this election does not fit a medium")?;
+        let layout =
+            Layout::plan(self.manifest, SECTOR, votes, spoiled).context("this election does not fit a medium")?;
         let pair = bytes(&mut self.seed.rng(&format!("pair {}", hex::encode(kiosk)), u64::from(epoch)));
         let medium = |role: Role| -> Result<Memory> {
             let mut medium = Memory::new(usize::try_from(layout.size())?, SECTOR);
@@ -179,13 +180,24 @@ impl<'m> Office<'m> {
     ///
     /// # Errors
     /// As [`anchor`].
-    pub fn anchor(&self, content: &Content, registration: &[u8], chain: &mut Chain<MemoryStorage>) -> Result<AnchorReport> {
+    pub fn anchor(
+        &self,
+        content: &Content,
+        registration: &[u8],
+        chain: &mut Chain<MemoryStorage>,
+    ) -> Result<AnchorReport> {
         let mut gateway = |request: &[u8]| {
             let mut reply = [0; MAX_REPLY];
             Ok(chain::gateway::handle(chain, request, &mut reply).to_vec())
         };
         let first = [registration.to_vec()];
-        Ok(anchor(content, &first, &self.genesis, &mut gateway, &staff::progress::silent)?)
+        Ok(anchor(
+            content,
+            &first,
+            &self.genesis,
+            &mut gateway,
+            &staff::progress::silent,
+        )?)
     }
 
     /// Tallies, with two of the three trustees, and writes the record.

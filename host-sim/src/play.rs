@@ -6,7 +6,7 @@ use std::io::Write as _;
 use std::path::Path;
 use std::rc::Rc;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result};
 use election::hash::Digest;
 use election::ledger::{Transaction, kiosk_id};
 use election::manifest::{Manifest, Mode, Policy};
@@ -14,30 +14,25 @@ use kiosk::ports::Item;
 use staff::Outcome;
 use staff::import::{Options, import_bytes};
 use staff::medium::{BallotBox, Content, join};
-use staff::progress::{Progress, Step};
+use staff::progress::Progress;
 
-use crate::day::{Citizen, Day, Evening, Post, Spare};
+use crate::day::{Citizen, Evening};
 use crate::judge;
-use crate::office::{Office, TallyInput, software};
-use crate::report::{Closing, Report, Stages};
+use crate::office::{Office, TallyInput};
+use crate::report::{Closing, Counter, Report, Stages};
 use crate::scenario::{BadInput, Scenario};
+use crate::stations::Stations;
 use crate::town::Town;
 use crate::truth::{Truth, Visited};
 use crate::voters::choices;
 use crate::voters::plan::{self, Visit, Wanted};
-use crate::voters::staff::{Crew, Staff, Task};
 use crate::world::booth::Trace;
 use crate::world::executor::Executor;
-use crate::world::machine::{Machine, Setup, World};
+use crate::world::machine::World;
 use crate::world::media::Shared;
-use crate::world::network::{Network, Outage, SharedChain};
+use crate::world::network::SharedChain;
 use crate::world::seed::Seed;
-use crate::world::time::{HOUR, Timeline};
-use crate::world::view::{StaffView, View};
-
-/// The world begins at four in the afternoon of the day before; polls open at seven in the morning, Japanese time.
-const FIRST_OPENING: u64 = 15 * HOUR;
-const NEXT_OPENING: u64 = 24 * HOUR;
+use crate::world::time::Timeline;
 
 pub(crate) fn play(scenario: &Scenario, out: &Path, progress: Progress<'_>) -> Result<Report> {
     let mut stages = Stages::new();
@@ -89,7 +84,7 @@ pub(crate) fn play(scenario: &Scenario, out: &Path, progress: Progress<'_>) -> R
         chain: (scenario.mode == Mode::Consultation).then(|| chain.clone()),
         trace: scenario.trace.as_deref().map(trace).transpose()?,
     };
-    let town_map = Map {
+    let stations = Stations {
         scenario,
         office: &office,
         world: &world,
@@ -120,19 +115,23 @@ pub(crate) fn play(scenario: &Scenario, out: &Path, progress: Progress<'_>) -> R
         stages.begin("provisioning");
         let mut lines: Vec<Vec<(Rc<Citizen>, usize, Visit)>> = vec![Vec::new(); usize::from(scenario.kiosks)];
         for (person, citizen) in people.iter().zip(&citizens) {
-            for (number, visit) in person.visits.iter().enumerate().filter(|(_, visit)| visit.epoch == epoch) {
+            for (number, visit) in person
+                .visits
+                .iter()
+                .enumerate()
+                .filter(|(_, visit)| visit.epoch == epoch)
+            {
                 lines[visit.kiosk].push((citizen.clone(), number, visit.clone()));
             }
         }
-        let posts = town_map.posts(epoch, lines)?;
+        let posts = stations.posts(epoch, lines)?;
         stages.begin("voting");
-        let evenings = town_map.day(epoch, posts, &mut played, visits, progress)?;
+        let evenings = stations.day(epoch, posts, played.visits.len(), visits, progress)?;
         stages.begin("anchoring");
         for evening in evenings {
             boxes.push(played.evening(evening, epoch, &office, scenario, &chain)?);
         }
     }
-    drop(town_map);
 
     stages.begin("tally");
     let bytes = chain
@@ -140,8 +139,13 @@ pub(crate) fn play(scenario: &Scenario, out: &Path, progress: Progress<'_>) -> R
         .export()
         .map_err(|error| anyhow::anyhow!("the chain: {error}"))?;
     let places = judge::places(&bytes)?;
-    let truth = Truth::of(&played.visits, scenario.policy, &papers, |code| places.get(code).copied());
-    let reception = town.reception(&office.election, truth.admissions.iter().map(|(place, count)| (*place, *count)))?;
+    let truth = Truth::of(&played.visits, scenario.policy, &papers, |code| {
+        places.get(code).copied()
+    });
+    let reception = town.reception(
+        &office.election,
+        truth.admissions.iter().map(|(place, count)| (*place, *count)),
+    )?;
     let generated = generated(manifest.last_day);
     let tallied = office.tally(
         &TallyInput {
@@ -157,11 +161,21 @@ pub(crate) fn play(scenario: &Scenario, out: &Path, progress: Progress<'_>) -> R
     )?;
 
     stages.begin("verify");
-    let judged = judge::judge(out, &office.authority(), &truth, &tallied.report.ballots, &played.visits, progress)?;
+    let judged = judge::judge(
+        out,
+        &office.authority(),
+        &truth,
+        &tallied.report.ballots,
+        &played.visits,
+        progress,
+    )?;
     let wrong = truth.wrong.iter().cloned().chain(judged.wrong).collect();
     Ok(Report {
         election: manifest.id.to_owned(),
-        name: manifest.text(manifest.name, manifest.fallback()).unwrap_or_default().to_owned(),
+        name: manifest
+            .text(manifest.name, manifest.fallback())
+            .unwrap_or_default()
+            .to_owned(),
         seed: scenario.seed.clone(),
         mode: match scenario.mode {
             Mode::Consultation => "consultation",
@@ -200,206 +214,13 @@ pub(crate) fn play(scenario: &Scenario, out: &Path, progress: Progress<'_>) -> R
 
 /// A file that every move is written to.
 fn trace(path: &Path) -> Result<Trace> {
-    let file = std::fs::File::create(path).map_err(|error| BadInput(format!("{}: cannot be written ({error})", path.display())))?;
+    let file = std::fs::File::create(path)
+        .map_err(|error| BadInput(format!("{}: cannot be written ({error})", path.display())))?;
     let file = std::cell::RefCell::new(std::io::BufWriter::new(file));
     Ok(Rc::new(move |line: &str| {
         // A trace that cannot be written is no reason to stop an election.
         let _ = writeln!(file.borrow_mut(), "{line}");
     }))
-}
-
-/// Everything that provisioning a station needs.
-struct Map<'p> {
-    scenario: &'p Scenario,
-    office: &'p Office<'p>,
-    world: &'p World,
-    roll: &'p [u8],
-    certificate: &'p [u8],
-    crews: Vec<Rc<Crew>>,
-}
-
-impl Map<'_> {
-    const fn opens(epoch: u8) -> u64 {
-        FIRST_OPENING + epoch as u64 * NEXT_OPENING
-    }
-
-    /// Provisions every kiosk of an epoch, and the spares.
-    fn posts(&self, epoch: u8, lines: Vec<Vec<(Rc<Citizen>, usize, Visit)>>) -> Result<Vec<Post>> {
-        let time = self.world.executor.time().clone();
-        let eve = Self::opens(epoch) - FIRST_OPENING;
-        self.world.executor.run(async move { time.until(eve).await })?;
-        lines
-            .into_iter()
-            .enumerate()
-            .map(|(kiosk, mut line)| {
-                line.sort_by_key(|(citizen, number, visit)| (visit.at, citizen.number, *number));
-                self.post(epoch, kiosk, line)
-            })
-            .collect()
-    }
-
-    fn post(&self, epoch: u8, kiosk: usize, line: Vec<(Rc<Citizen>, usize, Visit)>) -> Result<Post> {
-        let station = u16::try_from(kiosk + 1)?;
-        let crew = self.crews[kiosk % self.crews.len()].clone();
-        let package: Rc<[u8]> = self.office.package(station, 1, self.roll, self.certificate)?.into();
-        let votes = u32::try_from(line.len())? + 16;
-        let challenges: u32 = line.iter().map(|(_, _, visit)| u32::from(visit.script.challenges)).sum();
-        let needs = (votes, challenges + 8);
-        let machine = self.machine(&format!("{kiosk}"), station, epoch, &package);
-        self.provision(&machine, &crew, station, epoch, needs, true)
-            .with_context(|| format!("provisioning kiosk {kiosk} for epoch {epoch}"))?;
-        let here = |at: (usize, u8)| at == (kiosk, epoch);
-        let spare = match self.scenario.replacements.iter().find(|one| here((one.kiosk, one.epoch))) {
-            None => None,
-            Some(plan) => {
-                let spare = self.machine(&format!("{kiosk} spare"), station, epoch, &package);
-                self.provision(&spare, &crew, station, epoch, needs, false)
-                    .with_context(|| format!("provisioning the spare of kiosk {kiosk} for epoch {epoch}"))?;
-                Some(Spare {
-                    plan: *plan,
-                    machine: spare,
-                })
-            }
-        };
-        let reissue = match self.scenario.reissues.iter().find(|one| here((one.kiosk, one.epoch))) {
-            None => None,
-            Some(plan) => {
-                let package = self.office.package(station, 2, self.roll, self.certificate)?;
-                Some((*plan, package.into()))
-            }
-        };
-        Ok(Post {
-            station,
-            machine,
-            crew,
-            line,
-            cuts: self
-                .scenario
-                .cuts
-                .iter()
-                .filter(|cut| here((cut.kiosk, cut.epoch)))
-                .copied()
-                .collect(),
-            spare,
-            reissue,
-        })
-    }
-
-    fn machine(&self, name: &str, station: u16, epoch: u8, package: &Rc<[u8]>) -> Rc<Machine> {
-        let kiosk = usize::from(station) - 1;
-        let outages = self
-            .scenario
-            .outages
-            .iter()
-            .filter(|outage| outage.epoch == epoch && outage.kiosk.is_none_or(|number| number == kiosk))
-            .map(|outage| Outage {
-                from: Self::opens(epoch) + outage.from,
-                until: Self::opens(epoch) + outage.until,
-            })
-            .collect();
-        let setup = Setup {
-            authority: self.office.authority(),
-            station,
-            software: software(),
-        };
-        let machine = Machine::new(self.world, format!("{name} of epoch {epoch}"), setup, Network::new(outages));
-        *machine.package.borrow_mut() = package.clone();
-        machine
-    }
-
-    /// Two staff cards register the kiosk; the desk formats its media and seals the election secret to it. A spare does not mount
-    /// its media: they have to be empty when it takes over.
-    fn provision(
-        &self,
-        machine: &Rc<Machine>,
-        crew: &Rc<Crew>,
-        station: u16,
-        epoch: u8,
-        (votes, spoiled): (u32, u32),
-        mounts: bool,
-    ) -> Result<()> {
-        machine.switch_on();
-        let waiting = machine.clone();
-        self.world.executor.run(async move {
-            waiting
-                .booth
-                .wait_for(|view| matches!(view, View::Staff(StaffView::Provision { .. }) | View::Fault { .. }))
-                .await;
-        })?;
-        let View::Staff(StaffView::Provision { kiosk, .. }) = &*machine.booth.view() else {
-            anyhow::bail!("the kiosk shows {:?}", machine.booth.view());
-        };
-        let kiosk: Digest = *kiosk;
-        let media = self
-            .office
-            .media(&kiosk, station, epoch, votes, spoiled)?
-            .map(|medium| Rc::new(std::cell::RefCell::new(medium)));
-        if mounts {
-            for (slot, medium) in machine.slots.iter().zip(&media) {
-                slot.put(Some(medium.clone()));
-            }
-        }
-        self.staff(machine, crew, Task::Provision)?;
-        let registration = machine.items.get(Item::Registration).context("the kiosk was not registered")?;
-        machine.items.put(Item::Secret, &self.office.seal(&registration, station)?);
-        if mounts {
-            self.staff(machine, crew, Task::Accept)?;
-        } else {
-            let machine = machine.clone();
-            self.world.executor.run(async move { machine.switch_off().await })?;
-        }
-        for (slot, medium) in machine.slots.iter().zip(media) {
-            slot.put(Some(medium));
-        }
-        Ok(())
-    }
-
-    fn staff(&self, machine: &Rc<Machine>, crew: &Rc<Crew>, task: Task) -> Result<()> {
-        let (machine, crew) = (machine.clone(), crew.clone());
-        let rng = self.world.seed.rng(&format!("staff {} {task:?}", machine.name), 0);
-        self.world.executor.run(async move {
-            let crew = crew.take().await;
-            let mut staff = Staff::new(task, crew.badges(), rng);
-            machine.booth.attend(&mut staff).await?;
-            ensure!(staff.notes.complaints.is_empty(), "{}", staff.notes.complaints.join("; "));
-            Ok(())
-        })?
-    }
-
-    /// Plays one epoch at all posts.
-    fn day(
-        &self,
-        epoch: u8,
-        posts: Vec<Post>,
-        played: &mut Played,
-        visits: usize,
-        progress: Progress<'_>,
-    ) -> Result<Vec<Evening>> {
-        let done = Rc::new(Cell::new(played.visits.len()));
-        let told = done.clone();
-        let day = Day {
-            world: self.world.clone(),
-            epoch,
-            opens: Self::opens(epoch),
-            progress: Rc::new(move || told.set(told.get() + 1)),
-        };
-        let jobs: Vec<_> = posts
-            .into_iter()
-            .map(|post| self.world.executor.spawn(day.clone().run(post)))
-            .collect();
-        let counter = Counter::new("voting", visits, progress);
-        let ended = self.world.executor.run_with(
-            async move {
-                let mut evenings = Vec::new();
-                for job in jobs {
-                    evenings.push(job.wait().await?);
-                }
-                Ok(evenings)
-            },
-            || counter.at(done.get()),
-        )?;
-        ended
-    }
 }
 
 /// What has happened so far.
@@ -434,7 +255,10 @@ impl Played {
             Ok(Transaction::Register { body, .. }) => kiosk_id(&body.kiosk.0),
             _ => anyhow::bail!("the kiosk's registration is none"),
         };
-        let [original, duplicate] = evening.media.each_ref().map(|medium| read(office, medium.as_ref(), &name));
+        let [original, duplicate] = evening
+            .media
+            .each_ref()
+            .map(|medium| read(office, medium.as_ref(), &name));
         let unsent = closing.unsent.unwrap_or(0) > 0;
         if scenario.mode == Mode::Statutory || unsent {
             let content = original.as_ref().or(duplicate.as_ref()).map_err(Clone::clone)?;
@@ -466,44 +290,13 @@ fn read(office: &Office<'_>, medium: Option<&Shared>, name: &str) -> Outcome<Con
     }
 }
 
-/// Progress of one stage.
-struct Counter<'p> {
-    stage: &'static str,
-    total: u64,
-    done: Cell<u64>,
-    progress: Progress<'p>,
-}
-
-impl<'p> Counter<'p> {
-    fn new(stage: &'static str, total: usize, progress: Progress<'p>) -> Self {
-        let counter = Self {
-            stage,
-            total: total as u64,
-            done: Cell::new(u64::MAX),
-            progress,
-        };
-        counter.at(0);
-        counter
-    }
-
-    fn step(&self) {
-        self.at(usize::try_from(self.done.get()).unwrap_or(0) + 1);
-    }
-
-    fn at(&self, done: usize) {
-        if self.done.replace(done as u64) != done as u64 {
-            (self.progress)(Step {
-                stage: self.stage,
-                done: done as u64,
-                total: self.total,
-            });
-        }
-    }
-}
-
 /// Seconds from 1970 to the beginning of a day (Howard Hinnant, chrono-compatible low-level date algorithms, `days_from_civil`).
 fn seconds(day: u32) -> u64 {
-    let (year, month, day) = (u64::from(day / 10_000), u64::from(day / 100 % 100), u64::from(day % 100));
+    let (year, month, day) = (
+        u64::from(day / 10_000),
+        u64::from(day / 100 % 100),
+        u64::from(day % 100),
+    );
     let year = if month <= 2 { year - 1 } else { year };
     let of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
     let days = year * 365 + year / 4 - year / 100 + year / 400 + of_year;
@@ -512,5 +305,10 @@ fn seconds(day: u32) -> u64 {
 
 /// Nine in the evening of the last day, Japanese time.
 fn generated(day: u32) -> String {
-    format!("{:04}-{:02}-{:02}T21:00:00+09:00", day / 10_000, day / 100 % 100, day % 100)
+    format!(
+        "{:04}-{:02}-{:02}T21:00:00+09:00",
+        day / 10_000,
+        day / 100 % 100,
+        day % 100
+    )
 }

@@ -1,10 +1,12 @@
 //! What a run has to say.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
+use staff::progress::{Progress, Step};
 
 use crate::voters::choices::Totals;
 
@@ -121,5 +123,40 @@ impl Stages {
     pub(crate) fn finish(mut self) -> BTreeMap<&'static str, f64> {
         self.end();
         self.seconds
+    }
+}
+
+/// Progress of one stage.
+pub(crate) struct Counter<'p> {
+    stage: &'static str,
+    total: u64,
+    done: Cell<u64>,
+    progress: Progress<'p>,
+}
+
+impl<'p> Counter<'p> {
+    pub(crate) fn new(stage: &'static str, total: usize, progress: Progress<'p>) -> Self {
+        let counter = Self {
+            stage,
+            total: total as u64,
+            done: Cell::new(u64::MAX),
+            progress,
+        };
+        counter.at(0);
+        counter
+    }
+
+    pub(crate) fn step(&self) {
+        self.at(usize::try_from(self.done.get()).unwrap_or(0) + 1);
+    }
+
+    pub(crate) fn at(&self, done: usize) {
+        if self.done.replace(done as u64) != done as u64 {
+            (self.progress)(Step {
+                stage: self.stage,
+                done: done as u64,
+                total: self.total,
+            });
+        }
     }
 }

@@ -91,13 +91,22 @@ impl Town {
             })
         };
         let officials = (1..=stations.min(PAIRS))
-            .map(|pair| Ok([official(format!("投票管理者 {pair}"))?, official(format!("投票立会人 {pair}"))?]))
+            .map(|pair| {
+                Ok([
+                    official(format!("投票管理者 {pair}"))?,
+                    official(format!("投票立会人 {pair}"))?,
+                ])
+            })
             .collect::<Result<_>>()?;
         let mut cards = Vec::with_capacity(plan.len());
         for (number, citizen) in plan.iter().enumerate() {
             let mut rng = seed.rng("voter card", number as u64);
             let pin = pin(&mut rng);
-            let days = if citizen.card == CardKind::Expired { expired } else { valid };
+            let days = if citizen.card == CardKind::Expired {
+                expired
+            } else {
+                valid
+            };
             let chip = authority.issue_voter(&pin, days, &mut rng)?;
             cards.push(Issued {
                 key: hex::encode(chip.public_key(Slot::KeyManagement).as_bytes()),
@@ -121,7 +130,9 @@ impl Town {
         let mut table = String::from("key,style\n");
         for (citizen, card) in plan.iter().zip(&self.cards) {
             if citizen.card != CardKind::NotOnRoll {
-                let style = manifest.style(citizen.style).context("the plan has a style that is not there")?;
+                let style = manifest
+                    .style(citizen.style)
+                    .context("the plan has a style that is not there")?;
                 writeln!(table, "{},{}", card.key, style.id)?;
             }
         }
@@ -145,7 +156,11 @@ impl Town {
     /// The roster for the genesis.
     #[must_use]
     pub fn roster(&self) -> Vec<Staff> {
-        self.officials.iter().flatten().map(|official| official.entry.clone()).collect()
+        self.officials
+            .iter()
+            .flatten()
+            .map(|official| official.entry.clone())
+            .collect()
     }
 
     /// `reception.json`: how many were let in, by station and epoch, signed by the first official's card.

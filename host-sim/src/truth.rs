@@ -7,7 +7,7 @@ use election::manifest::Policy;
 
 use crate::voters::choices::{self, Choices, Paper, Totals};
 use crate::voters::plan::Expect;
-use crate::voters::voter::Diary;
+use crate::voters::script::Diary;
 
 /// One visit as it went.
 pub struct Visited {
@@ -135,7 +135,8 @@ impl Truth {
 
     fn person(&mut self, citizen: usize, mut votes: Vec<Vote<'_>>, policy: Policy, papers: &[Paper]) {
         if votes.len() > 1 && votes.iter().any(|vote| vote.place.is_none()) {
-            self.wrong.push(format!("voter {citizen} cannot find a code of theirs on the chain"));
+            self.wrong
+                .push(format!("voter {citizen} cannot find a code of theirs on the chain"));
         }
         // The one that counts comes first: with `last` the highest epoch; then the lowest place.
         let order = |vote: &Vote<'_>| match policy {
@@ -181,7 +182,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use crate::voters::choices::Contest;
-    use crate::voters::voter::Cast;
+    use crate::voters::script::Cast;
 
     fn vote(citizen: usize, epoch: u8, code: u8, option: &str) -> Visited {
         Visited {
@@ -214,7 +215,10 @@ mod tests {
         let place = |code: &Digest| Some((10 - u64::from(code[0]), 0, 0));
         let visits = [vote(0, 0, 1, "a"), vote(0, 0, 2, "b"), vote(1, 0, 3, "a")];
         let truth = Truth::of(&visits, Policy::First, &papers, place);
-        assert_eq!((truth.recorded, truth.counted, truth.duplicates, truth.overwritten), (3, 2, 1, 0));
+        assert_eq!(
+            (truth.recorded, truth.counted, truth.duplicates, truth.overwritten),
+            (3, 2, 1, 0)
+        );
         assert_eq!((truth.totals["c"]["a"], truth.totals["c"]["b"]), (1, 1));
         assert_eq!(truth.codes[&[1; 32]], "duplicate");
 

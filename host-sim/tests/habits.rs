@@ -31,7 +31,10 @@ fn habit(change: impl Fn(&mut Habits)) -> Report {
 #[test]
 fn people_who_know_what_they_want() {
     let report = habit(|_| {});
-    assert_eq!((report.admitted, report.recorded, report.counted, report.spoiled), (3, 3, 3, 0));
+    assert_eq!(
+        (report.admitted, report.recorded, report.counted, report.spoiled),
+        (3, 3, 3, 0)
+    );
 }
 
 #[test]
@@ -59,7 +62,13 @@ fn challenged_ballots_open_to_what_was_chosen_and_do_not_count() {
 fn a18_ending_without_a_vote_is_a_ballot_of_no_votes() {
     let report = habit(|habits| habits.without_vote = ALL);
     assert_eq!((report.recorded, report.counted), (3, 3));
-    assert!(report.totals.values().flat_map(|options| options.values()).all(|votes| *votes == 0));
+    assert!(
+        report
+            .totals
+            .values()
+            .flat_map(|options| options.values())
+            .all(|votes| *votes == 0)
+    );
     assert!(report.no_votes.values().all(|votes| *votes >= 3));
 }
 

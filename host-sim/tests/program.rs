@@ -4,7 +4,10 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 fn run(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_host-sim")).args(arguments).output().unwrap()
+    Command::new(env!("CARGO_BIN_EXE_host-sim"))
+        .args(arguments)
+        .output()
+        .unwrap()
 }
 
 fn refused(arguments: &[&str], wanted: &[&str]) {
@@ -54,9 +57,17 @@ fn the_summary_is_json_and_the_record_is_where_it_should_be() {
     ] {
         assert!(summary.get(name).is_some(), "{name}");
     }
-    assert_eq!((summary["voters"].as_u64(), summary["target"].as_str()), (Some(4), Some("host")));
+    assert_eq!(
+        (summary["voters"].as_u64(), summary["target"].as_str()),
+        (Some(4), Some("host"))
+    );
     assert_eq!(summary["verified"].as_bool(), Some(true));
-    let votes: u64 = summary["totals"]["c-park"].as_object().unwrap().values().filter_map(serde_json::Value::as_u64).sum();
+    let votes: u64 = summary["totals"]["c-park"]
+        .as_object()
+        .unwrap()
+        .values()
+        .filter_map(serde_json::Value::as_u64)
+        .sum();
     assert_eq!(votes + summary["no_votes"]["c-park"].as_u64().unwrap(), 4);
     assert!(out.join("index.bin").exists());
     let trace = std::fs::read_to_string(trace).unwrap();
@@ -72,14 +83,26 @@ fn bad_input_is_refused_with_what_to_do() {
         path(name)
     };
     let out = path("record");
-    refused(&["--election", "no-such", "--out", &out], &["no-such", "kaga-consultation", "nist-county"]);
+    refused(
+        &["--election", "no-such", "--out", &out],
+        &["no-such", "kaga-consultation", "nist-county"],
+    );
     refused(&["--voters", "0", "--out", &out], &["--voters"]);
     refused(&["--voters", "many"], &["--voters"]);
     refused(&["--kiosks", "0", "--out", &out], &["--kiosks"]);
     let totals = |text: &str, wanted: &[&str]| {
         let file = write("totals.json", text);
         refused(
-            &["--election", "tsukuba-2015-referendum", "--voters", "9", "--totals", &file, "--out", &out],
+            &[
+                "--election",
+                "tsukuba-2015-referendum",
+                "--voters",
+                "9",
+                "--totals",
+                &file,
+                "--out",
+                &out,
+            ],
             wanted,
         );
     };
@@ -88,7 +111,10 @@ fn bad_input_is_refused_with_what_to_do() {
     totals("{\"c-zoo\": {}}", &["c-zoo", "c-park"]);
     totals("{\"c-park\": {\"o-maybe\": 1}}", &["o-maybe", "o-for"]);
     totals("{\"c-park\": {\"o-for\": 10}}", &["o-for", "only 9 voters"]);
-    totals("{\"c-park\": {\"o-for\": 9, \"o-against\": 1}}", &["c-park", "at most 9"]);
+    totals(
+        "{\"c-park\": {\"o-for\": 9, \"o-against\": 1}}",
+        &["c-park", "at most 9"],
+    );
     let broken = write("broken.json", "{\"@type\": \"BallotDefinition.BallotDefinition\"}");
     refused(&["--election", &broken, "--out", &out], &["what to do"]);
     let full = folder.path().to_str().unwrap();

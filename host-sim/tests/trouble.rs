@@ -49,7 +49,11 @@ fn f2_after_a_power_cut_zero_or_one_vote_stands_and_staff_know_which() {
 
 #[test]
 fn f4_a_spare_takes_over_with_either_medium_and_the_old_one_is_counted_once() {
-    for (surviving, counted_again) in [(Role::Original, true), (Role::Duplicate, false), (Role::Duplicate, true)] {
+    for (surviving, counted_again) in [
+        (Role::Original, true),
+        (Role::Duplicate, false),
+        (Role::Duplicate, true),
+    ] {
         let report = play(&tsukuba(12).seed(format!("{surviving}")).replacement(Replacement {
             kiosk: 0,
             epoch: 0,

@@ -56,7 +56,11 @@ fn write(report: &Report, text: &mut String) -> std::fmt::Result {
     }
     writeln!(text, "\nClosing words, as witnesses wrote them down:")?;
     for closing in &report.closing_words {
-        writeln!(text, "  station {}, epoch {}: {}", closing.station, closing.epoch, closing.words)?;
+        writeln!(
+            text,
+            "  station {}, epoch {}: {}",
+            closing.station, closing.epoch, closing.words
+        )?;
     }
     writeln!(text, "\nThe election record is in {}", report.record.display())?;
     let verdict = if report.holds() {

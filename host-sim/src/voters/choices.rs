@@ -152,7 +152,9 @@ pub fn exactly(totals: &Totals, papers: &[Paper], styles: &[u16], rng: &mut ChaC
         .map(|style| paper(*style).map(nothing).unwrap_or_default())
         .collect();
     for (id, wanted) in totals {
-        let mut voters: Vec<usize> = (0..minds.len()).filter(|index| minds[*index].contains_key(id)).collect();
+        let mut voters: Vec<usize> = (0..minds.len())
+            .filter(|index| minds[*index].contains_key(id))
+            .collect();
         if voters.is_empty() {
             continue;
         }

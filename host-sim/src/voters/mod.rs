@@ -5,5 +5,6 @@
 pub mod choices;
 pub mod habits;
 pub mod plan;
+pub mod script;
 pub mod staff;
 pub mod voter;

@@ -5,7 +5,7 @@ use kiosk::session::WrongCard;
 
 use super::choices::{self, Choices, Paper, Totals};
 use super::habits::Habits;
-use super::voter::{End, Script};
+use super::script::{End, Script};
 use crate::world::seed::{Draw as _, Seed};
 use crate::world::time::{HOUR, MINUTE};
 
@@ -172,10 +172,18 @@ impl Plan<'_> {
         let habits = self.wanted.habits;
         let papers = self.wanted.papers;
         let anybody = |_: &Citizen| true;
-        let wants_nothing = |citizen: &Citizen| citizen.visits[0].script.choices.values().all(|chosen| chosen.is_empty());
+        let wants_nothing = |citizen: &Citizen| {
+            citizen.visits[0]
+                .script
+                .choices
+                .values()
+                .all(|chosen| chosen.is_empty())
+        };
         let exact = self.wanted.totals.is_some();
 
-        for index in self.some(habits.without_vote, citizens, |citizen| !exact || wants_nothing(citizen)) {
+        for index in self.some(habits.without_vote, citizens, |citizen| {
+            !exact || wants_nothing(citizen)
+        }) {
             let script = &mut citizens[index].visits[0].script;
             script.choices = choices::nothing(&papers[usize::from(citizens[index].style)]);
             script.end = End::WithoutVote;
@@ -194,7 +202,11 @@ impl Plan<'_> {
         }
         for (number, index) in self.some(habits.challenge, citizens, casts).into_iter().enumerate() {
             // One more than is allowed: the kiosk has to say that they are used up.
-            let challenges = if number % 3 == 2 { kiosk::session::CHALLENGES + 1 } else { 1 };
+            let challenges = if number % 3 == 2 {
+                kiosk::session::CHALLENGES + 1
+            } else {
+                1
+            };
             citizens[index].visits[0].script.challenges = challenges;
         }
         for index in self.some(habits.second_thoughts, citizens, casts) {
@@ -280,7 +292,13 @@ impl Plan<'_> {
     fn others(&mut self, citizens: &mut Vec<Citizen>) {
         let habits = self.wanted.habits;
         let kinds = [
-            (habits.pull_and_go, CardKind::Good, End::PullsAndGoes, 0, Expect::Abandon),
+            (
+                habits.pull_and_go,
+                CardKind::Good,
+                End::PullsAndGoes,
+                0,
+                Expect::Abandon,
+            ),
             (habits.walk_away, CardKind::Good, End::WalksAway, 0, Expect::Abandon),
             (habits.forget_pin, CardKind::Good, End::Cast, u8::MAX, Expect::Blocked),
             (habits.not_on_roll, CardKind::NotOnRoll, End::Cast, 0, Expect::NotOnRoll),
@@ -339,19 +357,38 @@ mod tests {
     #[test]
     fn every_habit_is_there_at_119_voters() {
         let citizens = plan(119, 3, 2, "habits");
-        let script = |holds: &dyn Fn(&Script) -> bool| citizens.iter().any(|c| c.visits.iter().any(|v| holds(&v.script)));
-        assert!(script(&|s| s.wrong_pins == 1) && script(&|s| s.wrong_pins == 2) && script(&|s| s.wrong_pins == u8::MAX));
+        let script =
+            |holds: &dyn Fn(&Script) -> bool| citizens.iter().any(|c| c.visits.iter().any(|v| holds(&v.script)));
+        assert!(
+            script(&|s| s.wrong_pins == 1) && script(&|s| s.wrong_pins == 2) && script(&|s| s.wrong_pins == u8::MAX)
+        );
         assert!(script(&|s| s.first.is_some()) && script(&|s| s.overvotes) && script(&|s| s.second_thoughts));
         assert!(script(&|s| s.challenges == 1) && script(&|s| s.challenges > kiosk::session::CHALLENGES));
         assert!(script(&|s| s.calls_staff) && script(&|s| s.thinks_long) && script(&|s| s.upside_down));
-        for end in [End::WithoutVote, End::PullsAndReturns, End::PullsAndGoes, End::WalksAway] {
+        for end in [
+            End::WithoutVote,
+            End::PullsAndReturns,
+            End::PullsAndGoes,
+            End::WalksAway,
+        ] {
             assert!(script(&|s| s.end == end), "{end:?}");
         }
-        for expect in [Expect::Voted, Expect::Blocked, Expect::NotOnRoll, Expect::Certificate, Expect::Abandon] {
-            assert!(citizens.iter().any(|c| c.visits.iter().any(|v| v.expect == expect)), "{expect:?}");
+        for expect in [
+            Expect::Voted,
+            Expect::Blocked,
+            Expect::NotOnRoll,
+            Expect::Certificate,
+            Expect::Abandon,
+        ] {
+            assert!(
+                citizens.iter().any(|c| c.visits.iter().any(|v| v.expect == expect)),
+                "{expect:?}"
+            );
         }
         let pairs = |holds: &dyn Fn(&Visit, &Visit) -> bool| {
-            citizens.iter().any(|c| matches!(c.visits.as_slice(), [a, b] if b.expect == Expect::Vote && holds(a, b)))
+            citizens
+                .iter()
+                .any(|c| matches!(c.visits.as_slice(), [a, b] if b.expect == Expect::Vote && holds(a, b)))
         };
         assert!(pairs(&|a, b| a.epoch == b.epoch && a.kiosk != b.kiosk));
         assert!(pairs(&|a, b| a.epoch < b.epoch));

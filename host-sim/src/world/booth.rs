@@ -228,7 +228,11 @@ impl Booth {
                 bail!("{} gets no reaction in front of {view:?}", person.name());
             }
         }
-        bail!("{} does not come to an end in front of {:?}", person.name(), self.view())
+        bail!(
+            "{} does not come to an end in front of {:?}",
+            person.name(),
+            self.view()
+        )
     }
 }
 

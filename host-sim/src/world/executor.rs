@@ -141,12 +141,22 @@ impl Executor {
     }
 
     fn next(&self) -> Option<Arc<Wakeup>> {
-        self.inner.ready.0.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
+        self.inner
+            .ready
+            .0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .pop_front()
     }
 
     fn poll(&self, wakeup: &Arc<Wakeup>) {
         wakeup.queued.store(false, Ordering::Relaxed);
-        let taken = self.inner.tasks.borrow_mut().get_mut(&wakeup.task).and_then(Option::take);
+        let taken = self
+            .inner
+            .tasks
+            .borrow_mut()
+            .get_mut(&wakeup.task)
+            .and_then(Option::take);
         let Some(mut future) = taken else { return };
         let waker = Waker::from(wakeup.clone());
         let done = future.as_mut().poll(&mut Context::from_waker(&waker)) == Poll::Ready(());

@@ -39,7 +39,12 @@ impl Lent {
             layouts.push(label.layout);
         }
         let sizes = Package::open(package, authority)
-            .map(|package| layouts.iter().map(|layout| Sizes::new(&package.manifest, layout)).collect())
+            .map(|package| {
+                layouts
+                    .iter()
+                    .map(|layout| Sizes::new(&package.manifest, layout))
+                    .collect()
+            })
             .unwrap_or_default();
         Self::of(sizes)
     }

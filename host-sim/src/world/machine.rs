@@ -153,7 +153,11 @@ impl Machine {
         let mut rng = self.rng("cut");
         for slot in &self.slots {
             if let Some(medium) = slot.medium() {
-                let how = if self.tears.get() { Cut::Torn(&mut rng) } else { Cut::Lost };
+                let how = if self.tears.get() {
+                    Cut::Torn(&mut rng)
+                } else {
+                    Cut::Lost
+                };
                 medium.borrow_mut().cut(how);
             }
         }
@@ -220,7 +224,9 @@ async fn program<P: Platform>(mut ports: Ports<P>, package: Rc<[u8]>, setup: Set
         match kiosk::run::run(&mut ports, &config, lent.lend()).await {
             Exit::Restart => {}
             Exit::Closed { .. } => return Ok(()),
-            Exit::Fault { fault: Fault::Buffers, .. } if !measured_again => measured_again = true,
+            Exit::Fault {
+                fault: Fault::Buffers, ..
+            } if !measured_again => measured_again = true,
             Exit::Fault { fault, recorded } => return Err(format!("{fault:?}, vote recorded: {recorded:?}")),
         }
     }
