@@ -14,8 +14,8 @@ mod tables;
 mod transaction;
 
 pub use block::{
-    Block, BlockError, BlockHeader, Certificate, CertificateError, CommitSignature, Decided, MAX_BLOCK, MAX_TRANSACTIONS,
-    PRECOMMIT, Raw, check_signatures, precommit, transactions_root,
+    Block, BlockError, BlockHeader, Certificate, CertificateError, CommitSignature, Decided, MAX_BLOCK,
+    MAX_TRANSACTIONS, PRECOMMIT, Raw, check_signatures, precommit, transactions_root,
 };
 pub use genesis::{Genesis, GenesisError, MAX_STAFF, MAX_VALIDATORS, StaffCard, Validators, role};
 pub use proof::{CommitProof, MAX_PROOF, ProofError};
@@ -23,8 +23,8 @@ pub use refusal::{Refusal, StaffRefusal};
 pub use rules::{Applied, Book, Full, KioskRow, Rules};
 pub use tables::{BatchRow, Tables};
 pub use transaction::{
-    MAX_BODY, MAX_REASON, MAX_TRANSACTION, PAIR, Registration, Revocation, StaffBody, StaffSignature, Takeover, Transaction,
-    check_staff_pair, staff_pair, transaction_hash,
+    MAX_BODY, MAX_REASON, MAX_TRANSACTION, PAIR, Registration, Revocation, StaffBody, StaffSignature, Takeover,
+    Transaction, check_staff_pair, staff_pair, transaction_hash,
 };
 
 pub use crate::batch::kiosk_id;
