@@ -4,7 +4,10 @@
 #[path = "../tests/common/mod.rs"]
 mod common;
 
+use std::time::{Duration, Instant};
+
 use kiosk::form::Form;
+use kiosk::screen::Screen;
 use panel::metrics::TextSize;
 use panel::words::LANGUAGES;
 use panel::{Config, Settings};
@@ -34,5 +37,33 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let form = Form::new(manifest, 0).ok_or("the form is there")?;
     let list = panel::render::render_all(&form, config, settings, argument(0, "screens").as_ref())?;
     println!("{} pictures", list.len());
+    pace(&form, config, settings)
+}
+
+/// From a finger to the changed picture, without the kiosk between: what presenter and renderer take.
+fn pace(form: &Form<'_>, config: Config, settings: Settings) -> Result<(), Box<dyn std::error::Error>> {
+    let headless = panel::render::Headless::new(config)?;
+    let (mut whole, mut press, mut count) = (Duration::ZERO, Duration::ZERO, 0_u32);
+    panel::render::every(form, &mut |_, screen| {
+        headless.panel.show(&Screen::Blank);
+        headless.panel.set(settings);
+        headless.draw();
+        headless.advance(1_000);
+        let start = Instant::now();
+        headless.panel.show(screen);
+        headless.panel.set(settings);
+        headless.draw();
+        whole = whole.max(start.elapsed());
+        if let Some(area) = headless.panel.page().areas.iter().find(|area| area.act.is_some()) {
+            let start = Instant::now();
+            headless.press(area.x + area.width / 2, area.y + area.height / 2);
+            headless.draw();
+            press = press.max(start.elapsed());
+            headless.slide(0, 0);
+            headless.release(0, 0);
+        }
+        count += 1;
+    });
+    println!("{count} screens: slowest new screen {whole:?}, slowest feedback to a finger {press:?}");
     Ok(())
 }

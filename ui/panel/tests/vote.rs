@@ -1,5 +1,6 @@
-//! A whole vote by touch alone on the real panel: the kiosk's own session machine behind it, fingers on pixels before it.
-//! Nothing is known here but what the panel draws.
+//! A whole vote by touch alone on the real panel: fingers on pixels, and screens for the touches that come out. The session's
+//! machine cannot be had without a ballot box, so the screens are answered by the few rules that this test needs; the
+//! shipped loop behind the panel is a test of the room that joins both.
 #![cfg(feature = "std")]
 
 mod common;

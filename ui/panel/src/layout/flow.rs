@@ -60,6 +60,7 @@ fn at(scene: &Scene, context: &Context<'_>, wanted: usize, tight: bool) -> Page 
     let foot = line_height(context.kinds.small) + metrics.gap / 2;
 
     // The fewest pages, then the fewest columns.
+    #[allow(clippy::type_complexity)] // Pages, columns, pieces, pieces of each page, room: used in the next lines only.
     let mut best: Option<(usize, i32, Vec<Piece>, Vec<Vec<usize>>, i32)> = None;
     let has_options = scene.body.iter().any(|block| matches!(block, Block::Option { .. }));
     for columns in 1..=(if has_options { 3 } else { 1 }) {
@@ -185,12 +186,19 @@ fn footer(scene: &Scene, context: &Context<'_>, (x, y, width): (i32, i32, i32), 
     if let Some(status) = &scene.status {
         let says = status.text(context.language);
         let room = width - page_width - if page_width > 0 { context.metrics.gap } else { 0 };
-        out.texts
-            .extend(stack(&[says.clone()], &says, em, (x, y), room, Align::Left, false));
+        out.texts.extend(stack(
+            core::slice::from_ref(&says),
+            &says,
+            em,
+            (x, y),
+            room,
+            Align::Left,
+            false,
+        ));
     }
     if let Some(pages) = pages {
         out.texts.extend(stack(
-            &[pages.clone()],
+            core::slice::from_ref(&pages),
             &pages,
             em,
             (x + width - page_width, y),
@@ -692,7 +700,7 @@ fn words(words: &[Say], context: &Context<'_>, width: i32, out: &mut Vec<Piece>)
         };
         for (place, text) in (0_i32..).zip(row) {
             piece.texts.extend(stack(
-                &[text.clone()],
+                core::slice::from_ref(text),
                 text,
                 em,
                 (place * (width / columns), 0),

@@ -26,12 +26,15 @@ fn leak(text: String) -> &'static str {
     text.leak()
 }
 
+/// One text in some languages: tag and text.
+pub type Said = Vec<(&'static str, &'static str)>;
+
 pub struct Ask {
-    pub name: Vec<(&'static str, &'static str)>,
-    pub text: Vec<(&'static str, &'static str)>,
+    pub name: Said,
+    pub text: Said,
     pub votes: u8,
     /// Names and parties.
-    pub options: Vec<(Vec<(&'static str, &'static str)>, Vec<(&'static str, &'static str)>)>,
+    pub options: Vec<(Said, Said)>,
 }
 
 pub fn manifest(name: &[(&'static str, &'static str)], asks: &[Ask]) -> CheckedManifest<'static> {
