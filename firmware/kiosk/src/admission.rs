@@ -23,6 +23,8 @@ pub enum Refusal {
         /// Tries left.
         tries_left: u8,
     },
+    /// Nothing was tried: one try is left, and whoever typed the PIN was not warned.
+    LastTry,
     /// The card cannot vote.
     Card(WrongCard),
 }
@@ -61,7 +63,7 @@ pub async fn probe<T: Transmit>(link: &mut T) -> Result<u8, WrongCard> {
         Ok(0) => Err(WrongCard::Blocked),
         Ok(tries_left) => Ok(tries_left),
         Err(Refusal::Card(why)) => Err(why),
-        Err(Refusal::WrongPin { .. }) => Err(WrongCard::Unreadable),
+        Err(Refusal::WrongPin { .. } | Refusal::LastTry) => Err(WrongCard::Unreadable),
     }
 }
 
@@ -114,7 +116,7 @@ async fn checked<T: Transmit, V: CertificateVerifier>(
     let left = inserted.tries_left().await.map_err(card)?;
     match left {
         0 => return Err(Refusal::Card(WrongCard::Blocked)),
-        1 if !last_try_accepted => return Err(Refusal::WrongPin { tries_left: 1 }),
+        1 if !last_try_accepted => return Err(Refusal::LastTry),
         _ => {}
     }
     inserted.verify(pin).await.map_err(|error| match error {

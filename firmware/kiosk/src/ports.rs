@@ -284,7 +284,7 @@ pub enum Item {
     Accepted = 4,
     /// The newest roll delta, as the desk signed it. Written by the desk.
     Delta = 5,
-    /// How far the ballot box of the current epoch has come ([`crate::ballot_box::Progress`]). Written by the kiosk.
+    /// How far the ballot box of the current epoch has come ([`crate::ballot_box::Progress`]). Written by the kiosk, once a voter.
     Progress = 6,
 }
 

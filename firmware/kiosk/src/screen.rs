@@ -257,7 +257,8 @@ pub enum StaffScreen<'a> {
         /// Votes on the surviving medium.
         recorded: u32,
     },
-    /// Close now? No vote is possible afterwards. [`Touch::Confirm`], [`Touch::Back`].
+    /// Close now? No vote is possible afterwards. Only behind the first staff card; left alone, the kiosk goes back to idle.
+    /// [`Touch::Confirm`] asks for the second card, [`Touch::Back`].
     ConfirmClose {
         /// What the box holds.
         counts: Counts,
@@ -316,7 +317,7 @@ pub enum WrongStaffCard {
 /// The kiosk's state for staff; never a vote.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Health {
-    /// What the box holds; `None` before it is mounted.
+    /// What the box holds; `None` before it is mounted, and while polls are open (A14): without it the next three are 0 and say nothing.
     pub counts: Option<Counts>,
     /// Free places for votes.
     pub free: u32,

@@ -103,9 +103,33 @@ impl<P: Platform> Desk<'_, P> {
         }
     }
 
+    /// As [`Desk::wait_for`], for so many milliseconds in all, whatever else is touched.
+    pub async fn wait_while(&mut self, screen: &Screen<'_>, wanted: &[Touch], milliseconds: u32) -> Option<Touch> {
+        let clock = self.clock;
+        match select(self.wait_for(screen, wanted), clock.sleep(milliseconds)).await {
+            Either::First(touch) => Some(touch),
+            Either::Second(()) => None,
+        }
+    }
+
     /// Has an act signed by two cards, ascending by key; `None` if it was called off.
     pub async fn sign(&mut self, package: &Package<'_>, act: &Act<'_>) -> Option<[StaffSignature; 2]> {
-        let first = self.one(package, act, 1, None).await?;
+        let first = self.first(package, act).await?;
+        self.second(package, act, first).await
+    }
+
+    /// The first card of two; `None` if it was called off.
+    pub async fn first(&mut self, package: &Package<'_>, act: &Act<'_>) -> Option<StaffSignature> {
+        self.one(package, act, 1, None).await
+    }
+
+    /// The second card, another one; both signatures, ascending by key.
+    pub async fn second(
+        &mut self,
+        package: &Package<'_>,
+        act: &Act<'_>,
+        first: StaffSignature,
+    ) -> Option<[StaffSignature; 2]> {
         let second = self.one(package, act, 2, Some(&first.key.0)).await?;
         let mut pair = [first, second];
         pair.sort_unstable_by_key(|card| card.key);

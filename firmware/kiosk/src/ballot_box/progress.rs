@@ -4,7 +4,8 @@ use election::hash::Digest;
 use election::wire;
 use serde::{Deserialize, Serialize};
 
-/// Written at mounting, opening, each batch and at closing.
+/// Written at opening, whenever a voter's session has ended, at each batch, at closing, and at every start in between: always after the media,
+/// which may therefore be ahead of it (a cut fell between the two) and never behind. Counts alone: no time, no tag, no order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Progress {
     /// Election hash.
@@ -15,13 +16,17 @@ pub struct Progress {
     pub pair: [u8; 16],
     /// Journal entries that stood then; fewer now means an older copy.
     pub entries: u32,
+    /// Votes that stood then. An entry stands before its voter's vote does: a copy from between the two lacks a vote and no entry.
+    pub cast: u32,
+    /// Challenged ballots that stood then.
+    pub spoiled: u32,
     /// Whether polls are closed.
     pub closed: bool,
 }
 
 impl Progress {
     /// Longest encoding.
-    pub const MAX: usize = 32 + 1 + 16 + 5 + 1;
+    pub const MAX: usize = 32 + 1 + 16 + 3 * 5 + 1;
 
     /// Encodes.
     #[must_use]

@@ -22,7 +22,7 @@ use crate::admission::{self, Gate, Refusal};
 use crate::audit::Event;
 use crate::ballot_box::{Counts, RECORD_HEADER};
 use crate::form::Form;
-use crate::ports::{CardReader, Clock, Lamp, Panel, Platform, ReaderError, Signals};
+use crate::ports::{CardReader, Clock, Item, Lamp, Panel, Platform, ReaderError, Signals, Store as _};
 use crate::random::Random;
 use crate::screen::{
     Fault, Phase as KioskPhase, Recorded, Screen, StaffAction, StaffScreen, StaffTouch, Touch, ZeroReport,
@@ -60,6 +60,14 @@ pub(crate) struct Polls<'d, 'v, 't, P: Platform> {
 impl<P: Platform> Drop for Polls<'_, '_, '_, P> {
     fn drop(&mut self) {
         self.wipe();
+    }
+}
+
+/// A fault while somebody stands there: their vote is recorded, or is not.
+const fn during(stop: Stop, recorded: Option<Recorded>) -> Stop {
+    match stop {
+        Stop::Fault(fault, None) => Stop::Fault(fault, recorded),
+        other => other,
     }
 }
 
@@ -181,7 +189,7 @@ impl<P: Platform> Polls<'_, '_, '_, P> {
                 Either::Second(touch) => Input::Touch(touch),
             },
             // A reader that is gone says "removed" at once; these phases pass by time.
-            Phase::Abandoned | Phase::Blank | Phase::Refused(WrongCard::ReaderGone) => {
+            Phase::Abandoned | Phase::Leaving | Phase::Blank | Phase::Refused(WrongCard::ReaderGone) => {
                 let timeout = state.timeout().unwrap_or(1_000);
                 match select(desk.panel.next(), desk.clock.sleep(timeout)).await {
                     Either::First(touch) => Input::Touch(touch),
@@ -217,14 +225,24 @@ impl<P: Platform> Polls<'_, '_, '_, P> {
                 self.desk.panel.show(&Screen::Recording);
                 yield_now().await;
             }
-            let then = self
-                .vault
-                .lock()
-                .await
-                .ballot_box
-                .commit(outcome, self.slot, self.ballot, self.random)
-                .await
-                .map_err(|broken| Stop::Fault(broken.fault, standing.then_some(broken.recorded)))?;
+            let ended = match outcome.record() {
+                Some(Record::Cast(_)) => Some(Recorded::Yes),
+                Some(Record::Abandoned) => Some(Recorded::No),
+                Some(Record::Admitted | Record::Spoiled) | None => None,
+            };
+            let then = {
+                let mut vault = self.vault.lock().await;
+                let then = vault
+                    .ballot_box
+                    .commit(outcome, self.slot, self.ballot, self.random)
+                    .await
+                    .map_err(|broken| Stop::Fault(broken.fault, standing.then_some(broken.recorded)))?;
+                if ended.is_some() {
+                    // Before the voter reads anything: no older copy of the media can take back what a screen said (F6).
+                    vault.remember().await.map_err(|stop| during(stop, ended))?;
+                }
+                then
+            };
             state = then.state;
             for effect in then.effects {
                 if matches!(effect, Effect::StaffMenu) {
@@ -281,6 +299,7 @@ impl<P: Platform> Polls<'_, '_, '_, P> {
         let admission = match admitted {
             // The card keeps its power for the next try.
             Err(Refusal::WrongPin { tries_left }) => return Ok(Input::WrongPin { tries_left }),
+            Err(Refusal::LastTry) => return Ok(Input::Ready { tries_left: 1 }),
             Err(Refusal::Card(why)) => return Ok(Input::Refused(why)),
             Ok(admission) => admission,
         };
@@ -387,42 +406,45 @@ impl<P: Platform> Polls<'_, '_, '_, P> {
         Ok(opening::opening_len(count))
     }
 
-    /// The staff menu while polls are open; true if they are closed now.
+    /// The staff menu while polls are open; true if they are closed now. Whatever is left alone goes back to the idle screen.
     async fn staff_menu(&mut self) -> Result<bool, Stop> {
-        loop {
-            let health = self.vault.lock().await.health(self.desk.clock.seconds());
-            self.desk.panel.show(&Screen::Staff(StaffScreen::Menu {
-                phase: KioskPhase::Open,
-                health,
-            }));
-            match select(self.desk.panel.next(), self.desk.clock.sleep(MENU_TIMEOUT)).await {
-                Either::First(Touch::Back) | Either::Second(()) => return Ok(false),
-                Either::First(Touch::Staff(StaffTouch::Close)) => {
-                    if self.close().await? {
-                        return Ok(true);
-                    }
-                }
-                Either::First(_) => {}
-            }
+        let health = self.vault.lock().await.bare_health(self.desk.clock.seconds());
+        let menu = Screen::Staff(StaffScreen::Menu {
+            phase: KioskPhase::Open,
+            health,
+        });
+        match self
+            .desk
+            .wait_while(&menu, &[Touch::Back, Touch::Staff(StaffTouch::Close)], MENU_TIMEOUT)
+            .await
+        {
+            Some(Touch::Staff(StaffTouch::Close)) => self.close().await,
+            _ => Ok(false),
         }
     }
 
+    /// One card, then the counts and the question, then the second card. The first signature is worth nothing alone and is dropped.
     async fn close(&mut self) -> Result<bool, Stop> {
-        let (counts, kiosk) = {
-            let vault = self.vault.lock().await;
-            (vault.ballot_box.counts(), vault.ballot_box.label().kiosk)
-        };
-        let confirm = Screen::Staff(StaffScreen::ConfirmClose { counts });
-        if self.desk.wait_for(&confirm, &[Touch::Confirm, Touch::Back]).await != Touch::Confirm {
-            return Ok(false);
-        }
+        let kiosk = self.vault.lock().await.ballot_box.label().kiosk;
         let message = staff_close_message(self.package.election(), &kiosk, self.epoch);
         let act = Act {
             action: StaffAction::Close,
             label: LABEL_STAFF_CLOSE,
             message: &message,
         };
-        let Some(staff) = self.desk.sign(self.package, &act).await else {
+        let Some(first) = self.desk.first(self.package, &act).await else {
+            return Ok(false);
+        };
+        let counts = self.vault.lock().await.ballot_box.counts();
+        let confirm = Screen::Staff(StaffScreen::ConfirmClose { counts });
+        let answer = self
+            .desk
+            .wait_while(&confirm, &[Touch::Confirm, Touch::Back], MENU_TIMEOUT)
+            .await;
+        if answer != Some(Touch::Confirm) {
+            return Ok(false);
+        }
+        let Some(staff) = self.desk.second(self.package, &act, first).await else {
             return Ok(false);
         };
         let closed = Event::Closed {
@@ -434,6 +456,8 @@ impl<P: Platform> Polls<'_, '_, '_, P> {
             .batches(usize::from(self.package.manifest.batch), self.signer, self.random)
             .await?;
         vault.ballot_box.append(&closed).await.map_err(housekeeping)?;
+        // Nobody can vote any more: E goes now, and not after the closing batch, which may fail (DESIGN, invariant 5).
+        vault.store.erase(Item::Secret).await?;
         vault.remember().await?;
         Ok(true)
     }

@@ -19,7 +19,7 @@ pub(crate) fn screen<'a>(state: &'a State, package: &'a Package<'a>, opening: &'
         Phase::Pin(entry) => pin_screen(entry, PinOf::Voter),
         Phase::Voting(voting) => booth(voting, package, opening).unwrap_or(Screen::Blank),
         Phase::Abandoned => Screen::Abandoned,
-        Phase::Done => Screen::Done,
+        Phase::Done | Phase::Leaving => Screen::Done,
         Phase::Blank => Screen::Blank,
     }
 }

@@ -102,6 +102,10 @@ async fn inner<P: Platform>(ports: &mut Ports<P>, config: &Config<'_>, buffers: 
     )
     .await
     .map_err(Fault::Media)?;
+    if ballot_box.log().is_closed() {
+        // Wiped at closing; a cut may have come between. Before anything that can fail.
+        rest.store.erase(Item::Secret).await?;
+    }
     progressed(rest.store, &ballot_box).await?;
     ballot_box.settle().await.map_err(housekeeping)?;
     if !ballot_box.log().is_closed() {
@@ -124,6 +128,10 @@ async fn inner<P: Platform>(ports: &mut Ports<P>, config: &Config<'_>, buffers: 
         height: 0,
     };
     let signer = &identity.signer;
+    // The media may be ahead of what is remembered. Not before opening: until then nothing stands, and a pair may be formatted anew.
+    if open || closed {
+        vault.remember().await?;
+    }
     vault.batches(expected.batch, signer, &mut random).await?;
 
     let secret = if closed {
@@ -221,7 +229,14 @@ async fn progressed<S: Store, M, L>(store: &mut S, ballot_box: &BallotBox<'_, M,
         return Err(Fault::Media(MediaFault::OtherPair).into());
     }
     let log = ballot_box.log();
-    if log.entries() < progress.entries || (progress.closed && !log.is_closed()) {
+    let counts = ballot_box.counts();
+    // More of anything is a cut between the media and the store. Fewer votes is also what damage on both media at one place leaves: nor may
+    // polls go on then as if somebody had left.
+    if log.entries() < progress.entries
+        || counts.recorded < progress.cast
+        || counts.spoiled < progress.spoiled
+        || (progress.closed && !log.is_closed())
+    {
         return Err(Fault::Media(MediaFault::Older).into());
     }
     Ok(())

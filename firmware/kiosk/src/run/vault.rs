@@ -38,14 +38,30 @@ impl<M: Medium, S: Store> Vault<'_, M, S> {
         }
     }
 
+    /// As [`Vault::health`], for whoever comes to the panel while polls are open, without a card: nothing that tells how many have voted (A14).
+    pub(crate) const fn bare_health(&self, seconds: u64) -> Health {
+        Health {
+            counts: None,
+            free: 0,
+            free_spoiled: 0,
+            unsent: 0,
+            online: self.online,
+            height: self.height,
+            seconds,
+        }
+    }
+
     /// Remembers in the kiosk's own store how far the box has come (F6).
     pub(crate) async fn remember(&mut self) -> Result<(), Stop> {
         let label = *self.ballot_box.label();
+        let counts = self.ballot_box.counts();
         let progress = Progress {
             election: label.election,
             epoch: label.epoch,
             pair: label.pair,
             entries: self.ballot_box.log().entries(),
+            cast: counts.recorded,
+            spoiled: counts.spoiled,
             closed: self.ballot_box.log().is_closed(),
         };
         let mut out = [0; Progress::MAX];
@@ -67,11 +83,10 @@ impl<M: Medium, S: Store> Vault<'_, M, S> {
         if written { self.remember().await } else { Ok(()) }
     }
 
-    /// Completes a closing, wipes the election secret; gives the closing hash. May be repeated.
+    /// Completes a closing; gives the closing hash. May be repeated.
     pub(crate) async fn finish(&mut self, package: &Digest, signer: &Signer) -> Result<Digest, Stop> {
         let hash = self.ballot_box.finish(package, signer).await.map_err(housekeeping)?;
         self.remember().await?;
-        self.store.erase(Item::Secret).await?;
         Ok(hash)
     }
 }

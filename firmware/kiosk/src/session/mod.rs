@@ -8,7 +8,7 @@
 //! Idle -card-> Probing -> Pin -enter-> Admitting -> (Admitted) Contest 0..n -> Review -> Encrypting -> Sealed
 //!   ^            |         ^  wrong PIN   |                ^      ^  |  change            |  |  back: drops the ballot
 //!   |         Refused <----+--------------+                |      +--+--------------------+  |
-//!   |            | card out                                |                                 +-cast-> (Cast) Done -card out-> Blank
+//!   |            | card out                                |                                 +-cast-> (Cast) Done -card out-> Leaving -> Blank
 //!   +------------+--- Abandoned <-(Abandoned)- card out ---+                                 +-challenge-> (Spoiled) Opening 0..n
 //!                                                          +------------------ a fresh ballot ---------------------+
 //! ```

@@ -134,6 +134,7 @@ impl State {
             Phase::Refused(_) | Phase::Done => Some(20_000),
             Phase::Pin(_) => Some(60_000),
             Phase::Abandoned => Some(8_000),
+            Phase::Leaving => Some(3_000),
             Phase::Blank => Some(1_500),
             Phase::Voting(voting) => match voting.aside {
                 Aside::None => Some(150_000),
@@ -170,6 +171,8 @@ pub enum Phase {
     Abandoned,
     /// The vote is recorded; the card is still in.
     Done,
+    /// As before, and the card is out: whoever pulled it while casting must still be able to read that the vote is recorded (U6).
+    Leaving,
     /// Between voters.
     Blank,
 }

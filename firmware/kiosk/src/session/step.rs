@@ -15,7 +15,10 @@ impl State {
             (Phase::Idle, Input::Unreadable(why)) => refuse(&mut out, why),
             (Phase::Idle, Input::Touch(Touch::Staff(StaffTouch::Menu))) => out.then(Phase::Idle, [Effect::StaffMenu]),
 
-            (Phase::Probing, Input::Ready { tries_left }) => Phase::Pin(PinEntry::new(tries_left, false)),
+            // From admission: fewer tries are left than the first look said, and nothing was tried.
+            (Phase::Probing | Phase::Admitting, Input::Ready { tries_left }) => {
+                Phase::Pin(PinEntry::new(tries_left, false))
+            }
             (Phase::Probing | Phase::Admitting, Input::Refused(why)) => refuse(&mut out, why),
 
             (Phase::Pin(entry), Input::Touch(touch)) => pin(&mut out, entry, touch),
@@ -69,7 +72,8 @@ impl State {
                 [Effect::Lamp(Lamp::Call), Effect::Sound(Sound::Call)],
             ),
 
-            (Phase::Done, Input::Removed) => Phase::Blank,
+            (Phase::Done, Input::Removed) => Phase::Leaving,
+            (Phase::Leaving, Input::Timeout) => Phase::Blank,
             // The card lies there: whoever comes next must not take it for theirs.
             (Phase::Done, Input::Timeout) => {
                 out.then(Phase::Done, [Effect::Lamp(Lamp::Call), Effect::Sound(Sound::Call)])

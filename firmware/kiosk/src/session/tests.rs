@@ -163,6 +163,7 @@ fn snapshot(state: &State) -> Phase {
         }),
         Phase::Abandoned => Phase::Abandoned,
         Phase::Done => Phase::Done,
+        Phase::Leaving => Phase::Leaving,
         Phase::Blank => Phase::Blank,
     }
 }
@@ -363,7 +364,10 @@ fn u1_u2_u5_the_whole_path() {
     assert!(matches!(state.phase(), Phase::Done));
     assert_eq!((seen.cast, seen.spoiled, seen.admitted), (1, 1, 1));
     let (state, _) = walk(
-        &path.into_iter().chain([Do::Removed, Do::Timeout]).collect::<Vec<_>>(),
+        &path
+            .into_iter()
+            .chain([Do::Removed, Do::Timeout, Do::Timeout])
+            .collect::<Vec<_>>(),
         |_, _, _, _| {},
     );
     assert!(matches!(state.phase(), Phase::Idle));

@@ -86,6 +86,8 @@ pub struct Faulty {
     pub name: u8,
     /// Fails every write from now on.
     pub dead: Rc<RefCell<bool>>,
+    /// Fails every write from this step of the world on.
+    pub dies: Rc<RefCell<Option<u32>>>,
     /// Says synced and is not.
     pub lying: Rc<RefCell<bool>>,
 }
@@ -102,8 +104,14 @@ impl Faulty {
             power: power.clone(),
             name,
             dead: Rc::default(),
+            dies: Rc::default(),
             lying: Rc::default(),
         }
+    }
+
+    fn is_dead(&self) -> bool {
+        let died = self.dies.borrow().is_some_and(|step| self.power.borrow().steps >= step);
+        *self.dead.borrow() || died
     }
 
     /// A copy of what is durable now.
@@ -193,7 +201,7 @@ impl Medium for Faulty {
             offset.is_multiple_of(512) && data.len().is_multiple_of(512),
             "whole sectors only"
         );
-        if *self.dead.borrow() {
+        if self.is_dead() {
             return Err(MediumError::Write);
         }
         let offset = usize::try_from(offset).unwrap();
@@ -214,7 +222,7 @@ impl Medium for Faulty {
     }
 
     async fn sync(&mut self) -> Result<(), MediumError> {
-        if *self.dead.borrow() {
+        if self.is_dead() {
             return Err(MediumError::Write);
         }
         if self.step('s') {

@@ -411,6 +411,59 @@ fn a_wrong_pin_costs_two_tries_and_the_last_is_warned_of() {
     assert_eq!(people.tries.iter().filter(|tries| **tries == 2).count(), 1);
 }
 
+/// Between the first look at a card and the PIN its tries drop to one: nothing was tried, so nothing was wrong.
+#[test]
+fn the_last_try_is_warned_of_and_not_called_wrong() {
+    let machine = machine(Mode::Consultation);
+    {
+        let mut people = machine.world.people.borrow_mut();
+        people.visits.push_back(voter(0, [1, 1], How::Cast));
+        people.drops = true;
+        people.accepts_last_try = true;
+    }
+    assert_eq!(machine.run(), Ran::Waiting);
+    let people = machine.world.people.borrow();
+    assert_eq!(people.last_tries, 1);
+    assert!(!people.wrong, "no PIN was wrong");
+    assert_eq!(people.done.len(), 1, "the right PIN is taken");
+}
+
+/// Staff walk away from the menu, and from the question: the kiosk goes on by itself. That no count is seen without a card, [`People`] judge on all days.
+#[test]
+fn a14_staff_screens_close_and_show_counts_only_behind_a_card() {
+    let machine = machine(Mode::Consultation);
+    {
+        let mut people = machine.world.people.borrow_mut();
+        people.visits.push_back(voter(0, [1, 1], How::Cast));
+        people.visits.push_back(Visit::LeaveMenu);
+        people.visits.push_back(voter(1, [1, 1], How::Cast));
+        people.visits.push_back(Visit::LeaveQuestion);
+        people.visits.push_back(voter(2, [1, 1], How::Cast));
+    }
+    assert_eq!(machine.run(), Ran::Waiting);
+    assert_eq!(machine.world.people.borrow().done.len(), 3);
+    assert_eq!(machine.world.people.borrow().counts_seen, 1);
+    machine.power_cycle();
+    machine.world.people.borrow_mut().visits.push_back(Visit::Close);
+    assert!(matches!(machine.run(), Ran::Ended(Exit::Closed { .. })));
+}
+
+/// Every voter takes the card out the moment the vote is recorded, and can still read that it is (U6).
+#[test]
+fn u6_done_stays_for_a_while_after_the_card_is_out() {
+    let machine = machine(Mode::Consultation);
+    machine
+        .world
+        .people
+        .borrow_mut()
+        .visits
+        .push_back(voter(0, [1, 1], How::Cast));
+    assert_eq!(machine.run(), Ran::Waiting);
+    let people = machine.world.people.borrow();
+    let (taken, left) = (people.taken.unwrap(), people.done_left.unwrap());
+    assert!(left >= taken + 3_000, "{taken} {left}");
+}
+
 #[test]
 fn a7_v11_two_different_staff_cards_with_the_right_are_needed() {
     let machine = machine(Mode::Consultation);
@@ -532,6 +585,166 @@ fn f6_an_older_copy_of_the_media_is_refused() {
             recorded: None
         })
     );
+}
+
+/// Voters without a batch between them (k = 2: none before four wait).
+fn few() -> [Visit; 3] {
+    [
+        voter(0, [0b001, 0b0011], How::Cast),
+        voter(1, [0b010, 0b1000], How::ChallengeFirst),
+        voter(2, [0b100, 0b0110], How::Cast),
+    ]
+}
+
+/// `machine` with other media in.
+fn with_media(machine: &Machine, media: [media::Faulty; 2]) -> Machine {
+    Machine {
+        media,
+        world: machine.world.clone(),
+        package: machine.package.clone(),
+        with_uplink: machine.with_uplink,
+        layout: machine.layout,
+    }
+}
+
+/// Copies of both media, taken at any write of the day, are given to the kiosk of the same day after its end: no vote can be made to be missing.
+#[test]
+fn f6_an_older_copy_of_both_media_between_two_batches_is_refused() {
+    let day = || {
+        let machine = machine(Mode::Statutory);
+        machine.world.people.borrow_mut().visits.extend(few());
+        machine
+    };
+    let machine = day();
+    assert_eq!(machine.run(), Ran::Waiting);
+    let all = votes(&machine, 0, Mode::Statutory);
+    assert_eq!(all.len(), 3);
+    let steps = machine.media[0].power.borrow().steps;
+    let items = machine.world.items.borrow().clone();
+    let mut between = 0;
+    for cut in 0..steps {
+        // The same kiosk, the same day, up to a cut.
+        let copied = day();
+        copied.media[0].power.borrow_mut().left = Some(cut);
+        assert_eq!(copied.run(), Ran::Cut, "{cut}");
+        let [one, two] = [copied.media[0].image(), copied.media[1].image()];
+        let fewer = votes(&with_media(&machine, [one.clone(), two.clone()]), 1, Mode::Statutory).len();
+        between += u32::from(fewer > 0 && fewer < 3);
+        for medium in [&one, &two] {
+            medium.power.borrow_mut().left = None;
+            medium.power.borrow_mut().gone = false;
+        }
+        *machine.world.items.borrow_mut() = items.clone();
+        machine.world.pull();
+        let older = with_media(&machine, [one, two]);
+        let ran = older.run();
+        let refused = ran
+            == Ran::Ended(Exit::Fault {
+                fault: Fault::Media(MediaFault::Older),
+                recorded: None,
+            });
+        // The last step is the duplicate's sync of the last vote: the original alone has it, and that is enough.
+        assert!(refused || votes(&older, 0, Mode::Statutory) == all, "{cut}: {ran:?}");
+    }
+    assert!(between > 10, "{between}");
+}
+
+/// A cut between the box's write and the store's: the media are ahead, by a whole session or half of one.
+#[test]
+fn f6_media_ahead_of_what_is_remembered_are_taken() {
+    let machine = machine(Mode::Statutory);
+    machine.world.online.set(false);
+    machine
+        .world
+        .people
+        .borrow_mut()
+        .visits
+        .extend(few().into_iter().take(1));
+    assert_eq!(machine.run(), Ran::Waiting);
+    machine.power_cycle();
+    let before = machine.world.items.borrow().clone();
+    machine
+        .world
+        .people
+        .borrow_mut()
+        .visits
+        .extend(few().into_iter().skip(1));
+    assert_eq!(machine.run(), Ran::Waiting);
+    machine.power_cycle();
+    assert_ne!(before, *machine.world.items.borrow());
+    *machine.world.items.borrow_mut() = before;
+    machine.world.people.borrow_mut().visits.push_back(Visit::Close);
+    assert!(matches!(machine.run(), Ran::Ended(Exit::Closed { .. })));
+    judge(&machine, Mode::Statutory);
+}
+
+/// The duplicate dies at any step from the closing on, also while the closing is completed: a closed kiosk holds no E.
+#[test]
+fn the_secret_is_gone_as_soon_as_polls_are_closed() {
+    let day = || {
+        let machine = machine(Mode::Statutory);
+        let visits = [few()[0].clone(), Visit::Close];
+        machine.world.people.borrow_mut().visits.extend(visits);
+        machine.world.online.set(false);
+        machine
+    };
+    let steps = {
+        let machine = day();
+        assert!(matches!(machine.run(), Ran::Ended(Exit::Closed { .. })));
+        machine.media[0].power.borrow().steps
+    };
+    let secret = Item::Secret as u8;
+    let mut halves = 0;
+    for step in (0..steps).rev() {
+        let machine = day();
+        *machine.media[1].dies.borrow_mut() = Some(step);
+        assert!(matches!(machine.run(), Ran::Ended(Exit::Fault { .. })), "{step}");
+        if !media::run(stands_closed(&machine.media[1])).unwrap() {
+            break;
+        }
+        assert!(!machine.world.items.borrow().contains_key(&secret), "{step}");
+        halves += 1;
+    }
+    assert!(halves > 3, "{halves}");
+    // Nor after a start that can write nothing, if a cut came between the event and the erasing.
+    let mut starts = 0;
+    for step in steps - halves - 2..steps {
+        let machine = day();
+        machine.media[0].power.borrow_mut().left = Some(step);
+        assert_eq!(machine.run(), Ran::Cut, "{step}");
+        machine.power_cycle();
+        if !media::run(stands_closed(&machine.media[1])).unwrap() {
+            continue;
+        }
+        machine.world.items.borrow_mut().insert(secret, vec![0; 80]);
+        *machine.media[1].dead.borrow_mut() = true;
+        let Ran::Ended(Exit::Fault { fault, .. }) = machine.run() else {
+            panic!("{step}");
+        };
+        // Media that cannot be mounted say nothing, not even that they are closed.
+        if !matches!(fault, Fault::Media(_)) {
+            assert!(!machine.world.items.borrow().contains_key(&secret), "{step}");
+            starts += 1;
+        }
+    }
+    assert!(starts > 0);
+}
+
+/// Whether a medium's log says closed.
+async fn stands_closed(medium: &media::Faulty) -> bool {
+    let mut reader = Reader::open(medium.image()).await.unwrap();
+    let mut buffer = vec![0; 1 << 16];
+    while let Some(item) = reader.next(&mut buffer).await.unwrap() {
+        if item.kind == crate::ballot_box::EntryKind::Event
+            && matches!(
+                election::wire::decode(item.payload),
+                Ok(crate::audit::Event::Closed { .. })
+            )
+        {
+            return true;
+        }
+    }
+    false
 }
 
 #[test]

@@ -32,6 +32,10 @@ pub enum Visit {
         how: How,
     },
     Close,
+    /// Staff who open the menu and walk away.
+    LeaveMenu,
+    /// Staff who show one card, look at the question and walk away.
+    LeaveQuestion,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,6 +68,18 @@ pub struct People {
     /// Staff make the closed kiosk ready for another epoch.
     pub retire: bool,
     pub faults: Vec<(Fault, Option<Recorded>)>,
+    /// The tries of a voter's card drop to one as the PIN is typed.
+    pub drops: bool,
+    pub accepts_last_try: bool,
+    /// A voter was told that a PIN was wrong.
+    pub wrong: bool,
+    /// Staff cards accepted since the menu was opened.
+    pub accepted: u32,
+    /// How often counts were seen while polls were open.
+    pub counts_seen: u32,
+    /// When the card was taken out of "done", and when that went from the screen.
+    pub taken: Option<u64>,
+    pub done_left: Option<u64>,
     /// The voter whose vote was being cast when the power went.
     pub casting: Option<u8>,
 }
@@ -161,6 +177,9 @@ impl World {
             return;
         }
         let mut people = self.people.borrow_mut();
+        if matches!(screen, Screen::Blank) {
+            people.done_left = Some(self.now.get());
+        }
         let visit = people.visits.front().cloned();
         let voter = match &visit {
             Some(Visit::Voter { card, pin, choice, how }) => Some((*card, *pin, *choice, *how)),
@@ -172,16 +191,23 @@ impl World {
                     drop(people);
                     self.insert(card);
                 }
-                Some(Visit::Close) => self.touch(Touch::Staff(StaffTouch::Menu)),
+                Some(Visit::Close | Visit::LeaveMenu | Visit::LeaveQuestion) => {
+                    people.accepted = 0;
+                    self.touch(Touch::Staff(StaffTouch::Menu));
+                }
                 None => {}
             },
             Screen::Pin {
                 digits: 0,
                 tries_left,
                 who,
-                ..
+                wrong,
             } => {
                 people.tries.push(*tries_left);
+                people.wrong |= *wrong && *who == PinOf::Voter;
+                if *who == PinOf::Voter && core::mem::take(&mut people.drops) {
+                    self.slot.borrow_mut().as_mut().unwrap().tries = 1;
+                }
                 match who {
                     PinOf::Voter => self.pin(voter.unwrap().1),
                     PinOf::Staff(_) => self.pin(*b"1234"),
@@ -189,6 +215,10 @@ impl World {
             }
             Screen::LastTry { .. } => {
                 people.last_tries += 1;
+                if people.accepts_last_try {
+                    self.touch(Touch::Confirm);
+                    return;
+                }
                 people.visits.pop_front();
                 drop(people);
                 self.pull();
@@ -242,7 +272,10 @@ impl World {
                 people.opened.push(opening.payload.to_vec());
                 self.touch(Touch::Next);
             }
+            // Still there for a while.
+            Screen::Done if self.inside.get().is_none() => {}
             Screen::Done => {
+                people.taken = Some(self.now.get());
                 let (card, _, choice, how) = voter.unwrap();
                 let choice = if how == How::EndWithoutVote { [0; 2] } else { choice };
                 people.done.insert(card, choice);
@@ -264,7 +297,27 @@ impl World {
                 phase: Phase::NotOpened,
                 ..
             } => self.touch(Touch::Staff(StaffTouch::Open)),
-            StaffScreen::Menu { .. } => self.touch(Touch::Staff(StaffTouch::Close)),
+            StaffScreen::Menu { health, .. } => {
+                // A14: nothing to read a count from.
+                assert_eq!(
+                    (health.counts, health.free, health.free_spoiled, health.unsent),
+                    (None, 0, 0, 0)
+                );
+                if people.visits.front() == Some(&Visit::LeaveMenu) {
+                    people.visits.pop_front();
+                } else {
+                    self.touch(Touch::Staff(StaffTouch::Close));
+                }
+            }
+            StaffScreen::ConfirmClose { .. } => {
+                assert_eq!(people.accepted, 1, "counts before a staff card");
+                people.counts_seen += 1;
+                if people.visits.front() == Some(&Visit::LeaveQuestion) {
+                    people.visits.pop_front();
+                } else {
+                    self.touch(Touch::Confirm);
+                }
+            }
             StaffScreen::AwaitSecret { .. } => {
                 let request = self.items.borrow().get(&(Item::Request as u8)).cloned().unwrap();
                 let sealed = desk::sealed(&request);
@@ -283,7 +336,10 @@ impl World {
                 people.staff_refused.push(*why);
                 self.pull();
             }
-            StaffScreen::TakeCard => self.pull(),
+            StaffScreen::TakeCard => {
+                people.accepted += 1;
+                self.pull();
+            }
             StaffScreen::ZeroReport(report) => {
                 assert_eq!(report.software, &desk::SOFTWARE);
                 people.zero_reports += 1;
@@ -293,9 +349,7 @@ impl World {
                 people.restarted.push(*restarted);
                 self.touch(Touch::Confirm);
             }
-            StaffScreen::Provision { .. } | StaffScreen::TakeOver { .. } | StaffScreen::ConfirmClose { .. } => {
-                self.touch(Touch::Confirm);
-            }
+            StaffScreen::Provision { .. } | StaffScreen::TakeOver { .. } => self.touch(Touch::Confirm),
             StaffScreen::Closed(closed) => {
                 // Only now: a cut before this leaves the polls to be closed once more.
                 if people.visits.front() == Some(&Visit::Close) {
@@ -640,7 +694,10 @@ impl Machine {
         };
         // Invariant 7, however it ended: nothing that opens a ballot stays in the platform's memory.
         drop(future);
-        assert!(secrets.iter().all(election::ballot::Secret::is_empty), "nonces stayed: {ran:?}");
+        assert!(
+            secrets.iter().all(election::ballot::Secret::is_empty),
+            "nonces stayed: {ran:?}"
+        );
         assert!(opening.iter().all(|byte| *byte == 0), "an opening stayed: {ran:?}");
         ran
     }
