@@ -139,7 +139,16 @@ impl Play {
             Some(out) => out.clone(),
             None => temporary().map_err(input)?,
         };
-        let report = scenario.run_with(&out, &progress())?;
+        let report = match scenario.run_with(&out, &progress()) {
+            Ok(report) => report,
+            Err(error) => {
+                if self.out.is_none() {
+                    // Ours, and nothing of use is in it.
+                    let _ = std::fs::remove_dir_all(&out);
+                }
+                return Err(error);
+            }
+        };
         if self.json {
             println!("{}", serde_json::to_string_pretty(&report)?);
         } else {

@@ -9,7 +9,7 @@ use std::rc::Rc;
 use anyhow::{Context as _, Result, bail, ensure};
 use kiosk::screen::{Recorded, Restarted};
 
-use crate::scenario::{PlannedCut, Reissue, Replacement};
+use crate::scenario::{MediumFailure, PlannedCut, Reissue, Replacement};
 use crate::truth::Visited;
 use crate::voters::plan::{OPEN, Visit};
 use crate::voters::staff::{Crew, Notes, Staff, Task};
@@ -54,6 +54,8 @@ pub struct Post {
     pub line: Vec<(Rc<Citizen>, usize, Visit)>,
     /// Power cuts to come, in order.
     pub cuts: Vec<PlannedCut>,
+    /// Media that will fail.
+    pub failures: Vec<MediumFailure>,
     /// A spare that takes over, with the media put aside for it.
     pub spare: Option<Spare>,
     /// A reissued package.
@@ -113,6 +115,7 @@ impl Day {
             crew: post.crew,
             machine: post.machine,
             cuts: post.cuts,
+            failures: post.failures,
             spare: post.spare,
             reissue: post.reissue,
             replaced: None,
@@ -135,6 +138,7 @@ struct Watch {
     crew: Rc<Crew>,
     machine: Rc<Machine>,
     cuts: Vec<PlannedCut>,
+    failures: Vec<MediumFailure>,
     spare: Option<Spare>,
     reissue: Option<(Reissue, Rc<[u8]>)>,
     replaced: Option<Shared>,
@@ -196,10 +200,15 @@ impl Watch {
         }
     }
 
-    /// What is planned for this kiosk until then: a new package, or a spare.
+    /// What is planned for this kiosk until then: a failing medium, a new package, a spare.
     async fn events(&mut self, until: u64) -> Result<()> {
         let time = self.day.world.executor.time().clone();
         let opens = self.day.opens;
+        for failure in self.failures.extract_if(.., |failure| opens + failure.at <= until) {
+            if let Some(medium) = self.machine.slots[failure.role as usize].medium() {
+                medium.borrow_mut().set_condition(failure.condition);
+            }
+        }
         if let Some((reissue, package)) = self.reissue.take_if(|(reissue, _)| opens + reissue.at <= until) {
             time.until(opens + reissue.at).await;
             self.machine.switch_off().await;
@@ -304,7 +313,8 @@ impl Watch {
         let mut interrupted = 0;
         for _ in 0..COMES_BACK {
             self.machine.booth.attend(&mut voter).await?;
-            if !self.machine.power.is_out() && voter.diary.fault.take().is_none() {
+            let fault = voter.diary.fault.take();
+            if !self.machine.power.is_out() && fault.is_none() {
                 return Ok(self.visited(voter, citizen, visit, interrupted));
             }
             let standing = voter.standing();
@@ -313,6 +323,13 @@ impl Watch {
             let told = found.and_then(|found| found.voter);
             let now = found.map_or(self.interrupted, |found| found.counts.interrupted);
             let cut_off = std::mem::replace(&mut self.interrupted, now) < now;
+            // What the kiosk said when it stopped and what the restart says must not be each other's opposite (F3).
+            if let (Standing::Booth, Some((_, Some(Recorded::Yes | Recorded::No)))) = (standing, fault)
+                && fault.and_then(|(_, said)| said) != told
+            {
+                let text = format!("the kiosk stopped with {fault:?}, but staff read {told:?}");
+                voter.diary.complaints.push(text);
+            }
             match (standing, told) {
                 // Staff say that the vote stands: then it has to be in the totals.
                 (Standing::Booth, Some(Recorded::Yes)) => voter.stands(),

@@ -19,4 +19,4 @@ pub mod voters;
 pub mod world;
 
 pub use report::Report;
-pub use scenario::{PlannedCut, PlannedOutage, Reissue, Replacement, Scenario};
+pub use scenario::{MediumFailure, PlannedCut, PlannedOutage, Reissue, Replacement, Scenario};

@@ -19,7 +19,7 @@ use staff::progress::Progress;
 use crate::day::{Citizen, Evening};
 use crate::judge;
 use crate::office::{Office, TallyInput};
-use crate::report::{Closing, Counter, Report, Stages};
+use crate::report::{Closing, ContestNames, Counter, Report, Stages};
 use crate::scenario::{BadInput, Scenario};
 use crate::stations::Stations;
 use crate::town::Town;
@@ -209,6 +209,7 @@ pub(crate) fn play(scenario: &Scenario, out: &Path, progress: Progress<'_>) -> R
         wrong,
         record: out.to_owned(),
         seconds: stages.finish(),
+        names: ContestNames::of(&imported.definition),
     })
 }
 

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
+use staff::definition::{Definition, Texts};
 use staff::progress::{Progress, Step};
 
 use crate::voters::choices::Totals;
@@ -71,6 +72,41 @@ pub struct Report {
     pub record: PathBuf,
     /// Seconds of real time by stage.
     pub seconds: BTreeMap<&'static str, f64>,
+    /// Contests and options by name, in the order of the definition, for telling.
+    #[serde(skip)]
+    pub names: Vec<ContestNames>,
+}
+
+/// Names of a contest and its options, in the election's first language.
+#[derive(Clone, Debug)]
+pub struct ContestNames {
+    /// NIST's `@id`.
+    pub id: String,
+    /// Title.
+    pub name: String,
+    /// Options: id and name.
+    pub options: Vec<(String, String)>,
+}
+
+impl ContestNames {
+    /// All contests of a definition.
+    #[must_use]
+    pub fn of(definition: &Definition) -> Vec<Self> {
+        let first = |texts: &Texts| texts.first().map(|(_, text)| text.clone()).unwrap_or_default();
+        definition
+            .contests
+            .iter()
+            .map(|contest| Self {
+                id: contest.id.clone(),
+                name: first(&contest.name),
+                options: contest
+                    .options
+                    .iter()
+                    .map(|option| (option.id.clone(), first(&option.name)))
+                    .collect(),
+            })
+            .collect()
+    }
 }
 
 /// Closing words of one kiosk.

@@ -12,6 +12,7 @@ use crate::report::Report;
 use crate::voters::choices::Totals;
 use crate::voters::habits::Habits;
 use crate::voters::plan::OPEN;
+use crate::world::media::Condition;
 use crate::world::time::HOUR;
 
 /// A whole election to be played: from the definition to the verified record.
@@ -38,6 +39,7 @@ pub struct Scenario {
     pub(crate) cuts: Vec<PlannedCut>,
     pub(crate) replacements: Vec<Replacement>,
     pub(crate) reissues: Vec<Reissue>,
+    pub(crate) failures: Vec<MediumFailure>,
     pub(crate) trace: Option<PathBuf>,
 }
 
@@ -83,6 +85,21 @@ pub struct Replacement {
     pub counted_again: bool,
 }
 
+/// A medium fails while polls are open. A kiosk that stops because of it goes on only with a [`Replacement`], which then comes at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MediumFailure {
+    /// Which kiosk, from 0.
+    pub kiosk: usize,
+    /// In which epoch.
+    pub epoch: u8,
+    /// Milliseconds after polls open.
+    pub at: u64,
+    /// Which medium.
+    pub role: Role,
+    /// What it does from then on.
+    pub condition: Condition,
+}
+
 /// A kiosk gets its package once more with a higher serial, and restarts with it in the middle of the day.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Reissue {
@@ -126,6 +143,7 @@ impl Scenario {
             cuts: Vec::new(),
             replacements: Vec::new(),
             reissues: Vec::new(),
+            failures: Vec::new(),
             trace: None,
         }
     }
@@ -215,6 +233,13 @@ impl Scenario {
         self
     }
 
+    /// One more failing medium.
+    #[must_use]
+    pub fn failure(mut self, failure: MediumFailure) -> Self {
+        self.failures.push(failure);
+        self
+    }
+
     /// One more reissued package.
     #[must_use]
     pub fn reissue(mut self, reissue: Reissue) -> Self {
@@ -276,7 +301,8 @@ impl Scenario {
         let kiosks: BTreeSet<usize> = (0..usize::from(self.kiosks)).collect();
         let named = (self.cuts.iter().map(|cut| (cut.kiosk, cut.epoch)))
             .chain(self.replacements.iter().map(|one| (one.kiosk, one.epoch)))
-            .chain(self.reissues.iter().map(|one| (one.kiosk, one.epoch)));
+            .chain(self.reissues.iter().map(|one| (one.kiosk, one.epoch)))
+            .chain(self.failures.iter().map(|one| (one.kiosk, one.epoch)));
         for (kiosk, epoch) in named {
             if !kiosks.contains(&kiosk) || epoch >= self.epochs() {
                 return Err(BadInput(format!("there is no kiosk {kiosk} in epoch {epoch}")));

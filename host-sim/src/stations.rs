@@ -103,6 +103,13 @@ impl Stations<'_> {
                 .filter(|cut| here((cut.kiosk, cut.epoch)))
                 .copied()
                 .collect(),
+            failures: self
+                .scenario
+                .failures
+                .iter()
+                .filter(|failure| here((failure.kiosk, failure.epoch)))
+                .copied()
+                .collect(),
             spare,
             reissue,
         })

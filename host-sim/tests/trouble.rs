@@ -1,8 +1,9 @@
 //! Days on which something goes wrong, judged by what the voters did.
 
 use host_sim::voters::habits::Habits;
+use host_sim::world::media::Condition;
 use host_sim::world::time::HOUR;
-use host_sim::{PlannedCut, Reissue, Replacement, Report, Scenario, bundled};
+use host_sim::{MediumFailure, PlannedCut, Reissue, Replacement, Report, Scenario, bundled};
 use kiosk::ballot_box::Role;
 
 fn tsukuba(voters: u32) -> Scenario {
@@ -77,4 +78,32 @@ fn a1_a_reissued_package_makes_no_new_voters() {
         at: 5 * HOUR,
     }));
     assert_eq!((report.counted, report.refused), (8, 8));
+}
+
+/// The kiosk stops in front of a voter, staff read whether the vote stands, and the spare goes on with the other medium.
+#[test]
+fn f3_f4_a_medium_dies_under_a_vote_and_a_spare_goes_on() {
+    for (role, surviving) in [(Role::Duplicate, Role::Original), (Role::Original, Role::Duplicate)] {
+        for condition in [Condition::NoWrites, Condition::Dead] {
+            let report = play(
+                &tsukuba(10)
+                    .seed(format!("{role} {condition:?}"))
+                    .failure(MediumFailure {
+                        kiosk: 0,
+                        epoch: 0,
+                        at: 4 * HOUR,
+                        role,
+                        condition,
+                    })
+                    .replacement(Replacement {
+                        kiosk: 0,
+                        epoch: 0,
+                        at: 12 * HOUR,
+                        surviving,
+                        counted_again: condition == Condition::NoWrites,
+                    }),
+            );
+            assert_eq!((report.recorded, report.counted), (10, 10));
+        }
+    }
 }

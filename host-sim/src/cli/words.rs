@@ -46,13 +46,14 @@ fn write(report: &Report, text: &mut String) -> std::fmt::Result {
         "The chain has {} blocks with {} batches, signed by {} validator(s).\n",
         report.chain_height, report.batches, report.validators
     )?;
-    for (contest, options) in &report.totals {
-        writeln!(text, "{contest}")?;
-        for (option, votes) in options {
-            writeln!(text, "  {option:<20} {votes:>8}")?;
+    for contest in &report.names {
+        writeln!(text, "{} ({})", contest.name, contest.id)?;
+        let votes = |option: &String| report.totals.get(&contest.id).and_then(|options| options.get(option));
+        for (option, name) in &contest.options {
+            writeln!(text, "{:>8}  {name} ({option})", votes(option).copied().unwrap_or(0))?;
         }
-        let unused = report.no_votes.get(contest).copied().unwrap_or(0);
-        writeln!(text, "  {:<20} {unused:>8}", "(no vote)")?;
+        let unused = report.no_votes.get(&contest.id).copied().unwrap_or(0);
+        writeln!(text, "{unused:>8}  votes not given")?;
     }
     writeln!(text, "\nClosing words, as witnesses wrote them down:")?;
     for closing in &report.closing_words {

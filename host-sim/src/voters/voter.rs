@@ -44,7 +44,7 @@ pub struct Voter {
     inside: bool,
     admitting: bool,
     pulled: bool,
-    dark: bool,
+    stopped: bool,
     challenged: Option<Digest>,
     finished: bool,
     /// What is on the ballot they are marking, as they saw it at the review.
@@ -68,7 +68,7 @@ impl Voter {
             inside: false,
             admitting: false,
             pulled: false,
-            dark: false,
+            stopped: false,
             challenged: None,
             finished: false,
             seen: Choices::new(),
@@ -330,8 +330,8 @@ impl Voter {
 
 impl Person for Voter {
     fn look(&mut self, view: &View, card_in: bool) -> Next {
-        self.dark = *view == View::Dark;
-        if !self.dark {
+        self.stopped = matches!(view, View::Dark | View::Fault { .. });
+        if !self.stopped {
             self.admitting = *view == View::Admitting;
         }
         match view {
@@ -393,7 +393,12 @@ impl Person for Voter {
             }
             View::Fault { why, recorded } => {
                 self.diary.fault = Some((*why, *recorded));
-                self.leave(card_in)
+                self.diary.uncertain.extend(self.challenged.take());
+                if card_in {
+                    self.soon(Move::Pull)
+                } else {
+                    Move::Leave.after(SECOND)
+                }
             }
             View::Pin { .. } | View::LastTry(_) | View::Staff(_) | View::Unknown => {
                 self.complain(format!("a voter sees {view:?}"));
@@ -410,7 +415,7 @@ impl Person for Voter {
                 self.script.challenges = self.script.challenges.saturating_sub(1);
                 self.challenged = self.code;
             }
-            Move::Pull if self.inside && !self.dark => self.pulled = true,
+            Move::Pull if self.inside && !self.stopped => self.pulled = true,
             Move::Touch(Touch::Back) if self.code.is_some() => self.script.second_thoughts = false,
             Move::Touch(Touch::Cast) => {
                 self.diary.pending = Some(Cast {
