@@ -220,3 +220,38 @@ pub fn disagreements(rows: &[Row], tests: &[Test]) -> Vec<String> {
     }
     out
 }
+
+/// The table with the tests of each row brought up to date: names that are gone leave, tests named after the line come in, what
+/// a person added (tests with other names, the last column) stays.
+#[must_use]
+pub fn updated(markdown: &str, tests: &[Test]) -> String {
+    let mut out = String::new();
+    for line in markdown.lines() {
+        if let Some(row) = rows(line).pop() {
+            let cells: Vec<&str> = line.split('|').collect();
+            let mut names: Vec<String> = row.tests;
+            names.retain(|path| tests.iter().any(|t| t.is(path)));
+            for test in tests
+                .iter()
+                .filter(|t| line_of(&t.name).as_deref() == Some(row.id.as_str()))
+            {
+                if !names.iter().any(|path| test.is(path)) {
+                    names.push(format!("{}::{}::{}", test.package, test.modules.join("::"), test.name));
+                }
+            }
+            let names: Vec<String> = names.iter().map(|n| format!("`{n}`")).collect();
+            let cell = |i: usize| cells.get(i).copied().unwrap_or_default();
+            out.push_str(&format!(
+                "|{}|{}| {} |{}|",
+                cell(1),
+                cell(2),
+                names.join("<br>"),
+                cell(4)
+            ));
+        } else {
+            out.push_str(line);
+        }
+        out.push('\n');
+    }
+    out
+}

@@ -4,8 +4,11 @@ use serde_json::{Value, json};
 use tests::arrows::{Arrow, forbidden, of_metadata, reach, room};
 use tests::tree;
 
-/// A made-up workspace: packages by folder, each with (folder, kind) of what it depends on.
-fn workspace(packages: &[(&str, &[(&str, Option<&str>)])]) -> Value {
+/// A made-up package: its folder, and (folder, kind) of what it depends on.
+type Package<'a> = (&'a str, &'a [(&'a str, Option<&'a str>)]);
+
+/// A made-up workspace.
+fn workspace(packages: &[Package<'_>]) -> Value {
     let packages: Vec<Value> = packages
         .iter()
         .map(|(folder, dependencies)| {
@@ -19,7 +22,7 @@ fn workspace(packages: &[(&str, &[(&str, Option<&str>)])]) -> Value {
     json!({"workspace_root": "/w", "packages": packages})
 }
 
-fn judged(packages: &[(&str, &[(&str, Option<&str>)])]) -> Vec<String> {
+fn judged(packages: &[Package<'_>]) -> Vec<String> {
     forbidden(&of_metadata(&workspace(packages)).unwrap())
 }
 

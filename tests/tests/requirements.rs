@@ -2,12 +2,15 @@
 
 use std::path::Path;
 
-use tests::requirements::{LISTS, Row, Test, disagreements, line_of, rows, tests_of};
+use tests::requirements::{LISTS, Row, Test, disagreements, line_of, rows, tests_of, updated};
 use tests::tree;
+
+/// Set to write the tests that exist into the table, instead of failing because they are not in it.
+const UPDATE: &str = "IPPYO_UPDATE_TABLE";
 
 #[test]
 fn the_table_names_every_test_and_only_tests_that_exist() {
-    let table = std::fs::read_to_string(tree::root().join("tests/REQUIREMENTS.md")).unwrap();
+    let path = tree::root().join("tests/REQUIREMENTS.md");
     let tests: Vec<Test> = tree::texts(&["rs", "py"])
         .unwrap()
         .iter()
@@ -18,8 +21,29 @@ fn the_table_names_every_test_and_only_tests_that_exist() {
             .iter()
             .any(|t| t.is("tests::requirements::the_table_names_every_test_and_only_tests_that_exist"))
     );
+    let mut table = std::fs::read_to_string(&path).unwrap();
+    if std::env::var_os(UPDATE).is_some() {
+        table = updated(&table, &tests);
+        std::fs::write(&path, &table).unwrap();
+    }
     let wrong = disagreements(&rows(&table), &tests);
-    assert!(wrong.is_empty(), "{wrong:#?}");
+    assert!(
+        wrong.is_empty(),
+        "{wrong:#?}\n{UPDATE}=1 cargo test -p tests --test requirements brings the table up to date"
+    );
+}
+
+#[test]
+fn an_update_adds_and_removes_tests_and_keeps_what_people_wrote() {
+    let tests = [
+        test("kiosk", &["session"], "a1_new"),
+        test("kiosk", &["session"], "whole_day"),
+    ];
+    let table =
+        "# Head\n\n| A1 | what | `kiosk::whole_day`<br>`kiosk::a1_gone` | not yet: panel |\n| A2 | x |  | - |\n";
+    let wanted = "# Head\n\n| A1 | what | `kiosk::whole_day`<br>`kiosk::session::a1_new` | not yet: panel |\n| A2 | x |  | - |\n";
+    assert_eq!(updated(table, &tests), wanted);
+    assert_eq!(updated(wanted, &tests), wanted);
 }
 
 fn full(replace: &[(&str, &[&str], &str)]) -> Vec<Row> {
