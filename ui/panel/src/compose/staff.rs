@@ -138,7 +138,12 @@ fn menu(phase: Phase, health: &Health) -> Scene {
         scene = scene.block(row(Word::StaffDoClose.into(), StaffTouch::Close));
     }
     scene = match &health.counts {
-        Some(counts) => with_counts(scene, counts),
+        Some(counts) => with_counts(scene, counts)
+            .block(pair(Word::StaffFree, u64::from(health.free)))
+            .block(pair(Word::StaffFreeSpoiled, u64::from(health.free_spoiled)))
+            .block(pair(Word::StaffUnsent, u64::from(health.unsent))),
+        // A14: nothing is counted out before a staff card was shown.
+        None if phase == Phase::Open => scene,
         None => scene.block(Block::Small(Word::StaffNotMounted.into())),
     };
     let network = match health.online {
@@ -147,9 +152,6 @@ fn menu(phase: Phase, health: &Health) -> Scene {
         Some(false) => Word::StaffNetworkOff,
     };
     scene = scene
-        .block(pair(Word::StaffFree, u64::from(health.free)))
-        .block(pair(Word::StaffFreeSpoiled, u64::from(health.free_spoiled)))
-        .block(pair(Word::StaffUnsent, u64::from(health.unsent)))
         .block(Block::Pair(Word::StaffNetwork.into(), network.into()))
         .block(pair(Word::StaffHeight, health.height))
         .block(Block::Pair(Word::StaffClock.into(), Say::Plain(clock(health.seconds))));
