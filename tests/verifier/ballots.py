@@ -18,9 +18,15 @@ SELECTION, SUM = 294, 98
 class Layout:
     """How long a ballot of each style is, and which selections it holds: it follows from the manifest alone."""
 
-    def __init__(self, manifest):
-        self.contests = [SimpleNamespace(options=len(c.options), votes=c.votes) for c in manifest.contests]
-        self.styles = [[c.contest for c in style.contests] for style in manifest.styles]
+    def __init__(self, contests, styles):
+        """(options m, votes n) of each contest, and the contests of each style."""
+        self.contests = [SimpleNamespace(options=m, votes=n) for m, n in contests]
+        self.styles = styles
+
+    @classmethod
+    def of(cls, manifest):
+        contests = [(len(c.options), c.votes) for c in manifest.contests]
+        return cls(contests, [[c.contest for c in style.contests] for style in manifest.styles])
 
     def slots(self, contest):
         """m options and n no-votes."""

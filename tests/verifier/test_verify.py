@@ -448,7 +448,7 @@ class Ballots(Record):
         e = maker.Election()
         a = e.register(1)
         good = e.vote(a, 1, 0, [[0], [1]]).ballot
-        layout = ballots.Layout(verify.check_manifest(e.manifest))
+        layout = ballots.Layout.of(verify.check_manifest(e.manifest))
         checker = ballots.Checker(layout, e.eh, e.joint_raw)
         self.assertIsNone(checker.first_false(good))
         self.assertIsNone(checker.check([("x", good, True, True)])[1])

@@ -638,7 +638,7 @@ def verify(folder, authority=None, reception=None, sample=None, jobs=1, say=lamb
     say("4 chain")
     genesis, ledger = check_chain(data, eh, lambda done: progress("chain", done, len(data["chain.bin"])))
     say("5, 6 ballots against the chain")
-    layout = ballots.Layout(manifest)
+    layout = ballots.Layout.of(manifest)
     cast = published("ballots.bin", data["ballots.bin"], wire.PublishedBallot, 1, layout, eh, ledger)
     spoiled = published("spoiled.bin", data["spoiled.bin"], wire.PublishedSpoiled, 2, layout, eh, ledger)
     closings = read_closings(data["closings.bin"], eh, manifest, genesis, ledger)
