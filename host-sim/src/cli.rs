@@ -5,7 +5,7 @@
 
 mod words;
 
-use std::io::IsTerminal as _;
+use std::io::{IsTerminal as _, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::{Mutex, PoisonError};
@@ -149,11 +149,14 @@ impl Play {
                 return Err(error);
             }
         };
-        if self.json {
-            println!("{}", serde_json::to_string_pretty(&report)?);
+        let text = if self.json {
+            serde_json::to_string_pretty(&report)?
         } else {
-            print!("{}", words::tell(&report));
-        }
+            words::tell(&report)
+        };
+        // A full disk or a closed pipe behind the output is said, not a panic.
+        writeln!(std::io::stdout(), "{}", text.trim_end())
+            .map_err(|error| BadInput(format!("standard output cannot be written: {error}")))?;
         for wrong in &report.wrong {
             eprintln!("wrong: {wrong}");
         }
@@ -164,12 +167,44 @@ impl Play {
 fn read_totals(path: &std::path::Path) -> Result<crate::voters::choices::Totals> {
     const LONGEST: u64 = 16 << 20;
     let bytes = staff::files::read(path, LONGEST)?;
-    serde_json::from_slice(&bytes).with_context(|| {
+    let Once(contests): Once<Once<u64>> = serde_json::from_slice(&bytes).with_context(|| {
         format!(
-            "{}: totals must be JSON of the form {{contest id: {{option id: votes}}}}, votes as whole numbers",
+            "{}: totals must be JSON of the form {{contest id: {{option id: votes}}}}, votes as whole numbers, each id once",
             path.display()
         )
-    })
+    })?;
+    Ok(contests
+        .into_iter()
+        .map(|(contest, Once(options))| (contest, options))
+        .collect())
+}
+
+/// A JSON object whose names appear once: of two counts for one option neither is more right than the other.
+struct Once<T>(std::collections::BTreeMap<String, T>);
+
+impl<'de, T: serde::Deserialize<'de>> serde::Deserialize<'de> for Once<T> {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor<T>(std::marker::PhantomData<T>);
+        impl<'de, T: serde::Deserialize<'de>> serde::de::Visitor<'de> for Visitor<T> {
+            type Value = Once<T>;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("an object with ids as names")
+            }
+
+            fn visit_map<A: serde::de::MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut once = std::collections::BTreeMap::new();
+                while let Some((name, value)) = map.next_entry::<String, T>()? {
+                    if once.contains_key(&name) {
+                        return Err(serde::de::Error::custom(format_args!("{name} appears twice")));
+                    }
+                    once.insert(name, value);
+                }
+                Ok(Once(once))
+            }
+        }
+        deserializer.deserialize_map(Visitor(std::marker::PhantomData))
+    }
 }
 
 /// A new folder among the system's temporary ones.

@@ -125,3 +125,42 @@ fn bad_input_is_refused_with_what_to_do() {
     assert_eq!(help.status.code(), Some(0));
     assert!(String::from_utf8(help.stdout).unwrap().contains("Exit codes"));
 }
+
+#[test]
+fn an_id_that_appears_twice_in_the_totals_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let totals = folder.path().join("totals.json");
+    std::fs::write(&totals, r#"{"c-park": {"o-for": 10, "o-for": 3}}"#).unwrap();
+    refused(
+        &[
+            "--headless",
+            "--election",
+            "tsukuba-2015-referendum",
+            "--totals",
+            totals.to_str().unwrap(),
+        ],
+        &["o-for appears twice", "each id once"],
+    );
+}
+
+#[test]
+fn a_full_disk_behind_the_output_is_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_host-sim"))
+        .args([
+            "--headless",
+            "--election",
+            "tsukuba-2015-referendum",
+            "--voters",
+            "2",
+            "--json",
+            "--out",
+        ])
+        .arg(folder.path().join("record"))
+        .stdout(std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap())
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert!(error.contains("standard output cannot be written"), "{error}");
+}
