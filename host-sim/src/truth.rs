@@ -111,6 +111,7 @@ impl Truth {
             *self.refused_by.entry(why.to_string()).or_default() += 1;
         }
         let as_expected = match visit.expect {
+            Expect::Anything => true,
             Expect::Vote => diary.cast.is_some() && diary.refused.is_none(),
             Expect::Abandon => diary.cast.is_none() && diary.refused.is_none() && diary.abandoned == 1,
             expect => diary.cast.is_none() && diary.refused.is_some_and(|why| expect.refusal(why)),

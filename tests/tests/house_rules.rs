@@ -159,6 +159,31 @@ fn nothing_switches_the_strict_lints_off_in_firmware() {
     assert_eq!(wrong, Vec::<String>::new());
 }
 
+/// Rooms with Slint's generated code, which holds unsafe blocks: `forbid` would refuse it, so they deny unsafe code in a table
+/// of their own and allow it for the module of the generated code alone.
+const GENERATED: [&str; 2] = ["panel", "host-sim"];
+
+/// The modules of a source text that allow unsafe code, and whether nothing is in them but the line that includes what was generated.
+fn allowed_unsafe(text: &str) -> Vec<bool> {
+    text.match_indices(&["unsafe", "_code"].concat())
+        .map(|(at, _)| {
+            let rest = &text[at..];
+            let module = rest
+                .find("mod ")
+                .and_then(|start| Some(&rest[start..start + rest[start..].find('}')?]));
+            module.is_some_and(|module| {
+                let body: Vec<&str> = module
+                    .lines()
+                    .skip(1)
+                    .map(str::trim)
+                    .filter(|l| !l.is_empty())
+                    .collect();
+                body == ["slint::include_modules!();"]
+            })
+        })
+        .collect()
+}
+
 #[test]
 fn unsafe_code_is_forbidden_outside_boards() {
     let top = read("Cargo.toml");
@@ -170,11 +195,61 @@ fn unsafe_code_is_forbidden_outside_boards() {
         }
         let text = std::fs::read_to_string(manifest).unwrap();
         let compact: String = text.chars().filter(|c| !c.is_whitespace()).collect();
+        if GENERATED.contains(&package["name"].as_str().unwrap()) && !compact.contains("[lints]workspace=true") {
+            // Every other lint is the workspace's.
+            let lints = |text: &str, table: &str| -> BTreeSet<String> {
+                text.split(table)
+                    .nth(1)
+                    .unwrap_or_default()
+                    .lines()
+                    .skip(1)
+                    .take_while(|line| !line.starts_with('['))
+                    .filter(|line| line.contains(" = "))
+                    .map(|line| line.replace("forbid", "deny"))
+                    .collect()
+            };
+            assert_eq!(
+                lints(&text, "[lints.rust]"),
+                lints(&top, "[workspace.lints.rust]"),
+                "{manifest}"
+            );
+            assert_eq!(
+                lints(&text, "[lints.clippy]"),
+                lints(&top, "[workspace.lints.clippy]"),
+                "{manifest}"
+            );
+            continue;
+        }
         assert!(
             compact.contains("[lints]workspace=true"),
             "{manifest} does not take the workspace's lints"
         );
     }
+}
+
+#[test]
+fn unsafe_code_is_allowed_for_generated_code_alone() {
+    let rooms = ["ui/panel", "host-sim"];
+    let mut found = 0;
+    for (path, text) in sources(&["rs"]) {
+        if !rooms.iter().any(|room| path.starts_with(room)) {
+            continue;
+        }
+        for generated in allowed_unsafe(&text) {
+            assert!(
+                generated,
+                "{}: unsafe code is allowed for more than generated code",
+                path.display()
+            );
+            found += 1;
+        }
+    }
+    assert!(found > 0, "the search has to find the panel's");
+    let word = ["unsafe", "_code"].concat();
+    let made_up = |body: &str| allowed_unsafe(&format!("#[allow({word})]\npub mod ui {{\n    {body}\n}}\n"));
+    assert_eq!(made_up("slint::include_modules!();"), [true]);
+    assert_eq!(made_up("slint::include_modules!();\n    fn own() {"), [false]);
+    assert_eq!(allowed_unsafe(&format!("#![allow({word})]\nfn f() {{}}")), [false]);
 }
 
 #[test]

@@ -40,6 +40,8 @@ pub enum Expect {
     NotOnRoll,
     /// The certificate does not hold.
     Certificate,
+    /// Nobody knows what they are up to: a person at the window.
+    Anything,
 }
 
 impl Expect {

@@ -3,6 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::fmt;
+use std::pin::Pin;
 use std::rc::Rc;
 
 use anyhow::{Result, bail};
@@ -39,7 +40,32 @@ pub struct Booth {
 /// Gets a line for every move: milliseconds, who, what they see, what they do. No digit of a PIN is in it.
 pub type Trace = Rc<dyn Fn(&str)>;
 
+/// A real panel in the booth: glass that a hand can touch, beside the people of the simulator.
+pub trait Glass {
+    /// Draws a screen.
+    fn show(&self, screen: &Screen<'_>);
+    /// The next touch. Dropping the future loses none.
+    fn next(&self) -> Pin<Box<dyn Future<Output = Touch> + '_>>;
+}
+
+/// What somebody who stands in the booth notices.
+pub enum Noticed<'n> {
+    /// Another picture.
+    View(&'n View),
+    /// The kiosk takes a touch; what was on the panel then.
+    Touch(Touch, &'n View),
+    /// The lamp.
+    Lamp(Lamp),
+    /// A sound.
+    Sound(Sound),
+}
+
+/// Gets what can be noticed in a booth, as it happens.
+pub type Watcher = Rc<dyn Fn(Noticed<'_>)>;
+
 struct Inner {
+    glass: RefCell<Option<Rc<dyn Glass>>>,
+    watcher: RefCell<Option<Watcher>>,
     view: RefCell<Rc<View>>,
     shown: Cell<u64>,
     changed: Notify,
@@ -114,6 +140,8 @@ impl Booth {
     pub fn new(time: Rc<Timeline>, trace: Option<Trace>) -> Self {
         Self {
             inner: Rc::new(Inner {
+                glass: RefCell::default(),
+                watcher: RefCell::default(),
                 view: RefCell::new(Rc::new(View::Dark)),
                 shown: Cell::new(0),
                 changed: Notify::default(),
@@ -126,6 +154,41 @@ impl Booth {
             time,
             trace,
         }
+    }
+
+    /// Fits a real panel, and somebody who watches.
+    pub fn fit(&self, glass: Rc<dyn Glass>, watcher: Watcher) {
+        *self.inner.glass.borrow_mut() = Some(glass);
+        *self.inner.watcher.borrow_mut() = Some(watcher);
+    }
+
+    fn tell(&self, noticed: Noticed<'_>) {
+        let watcher = self.inner.watcher.borrow().clone();
+        if let Some(watcher) = watcher {
+            watcher(noticed);
+        }
+    }
+
+    fn draw(&self, screen: &Screen<'_>) {
+        let glass = self.inner.glass.borrow().clone();
+        if let Some(glass) = glass {
+            glass.show(screen);
+        }
+    }
+
+    /// The next touch of the people, or of a hand on the real panel.
+    async fn next_touch(&self) -> Touch {
+        let inner = &self.inner;
+        let people = inner.touched.wait_for(|| inner.touches.borrow_mut().pop_front());
+        let glass = inner.glass.borrow().clone();
+        let touch = match &glass {
+            None => people.await,
+            Some(glass) => match select(people, glass.next()).await {
+                Either::First(touch) | Either::Second(touch) => touch,
+            },
+        };
+        self.tell(Noticed::Touch(touch, &self.view()));
+        touch
     }
 
     /// What is on the panel.
@@ -152,9 +215,14 @@ impl Booth {
         if kind != view.kind() {
             self.inner.touches.borrow_mut().clear();
         }
-        *self.inner.view.borrow_mut() = Rc::new(view);
+        if view == View::Dark {
+            self.draw(&Screen::Blank);
+        }
+        let view = Rc::new(view);
+        *self.inner.view.borrow_mut() = view.clone();
         self.inner.shown.set(self.inner.shown.get() + 1);
         self.inner.changed.notify();
+        self.tell(Noticed::View(&view));
     }
 
     /// A finger on the panel.
@@ -241,21 +309,23 @@ pub struct BoothPort(pub(super) Booth);
 
 impl Panel for BoothPort {
     fn show(&mut self, screen: &Screen<'_>) {
+        self.0.draw(screen);
         self.0.put(View::of(screen));
     }
 
     async fn next(&mut self) -> Touch {
-        let inner = &self.0.inner;
-        inner.touched.wait_for(|| inner.touches.borrow_mut().pop_front()).await
+        self.0.next_touch().await
     }
 }
 
 impl Signals for BoothPort {
     fn lamp(&mut self, lamp: Lamp) {
         self.0.inner.lamp.set(lamp);
+        self.0.tell(Noticed::Lamp(lamp));
     }
 
     fn sound(&mut self, sound: Sound) {
+        self.0.tell(Noticed::Sound(sound));
         if sound == Sound::Done {
             self.0.inner.done_sounds.set(self.0.inner.done_sounds.get() + 1);
         }

@@ -7,7 +7,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::rc::{Rc, Weak};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 
 use anyhow::{Result, bail};
@@ -18,6 +18,9 @@ use super::time::{HOUR, Timeline};
 /// Polls within one moment of virtual time after which a world is said not to come to rest. A whole ballot's
 /// work is a few hundred; a kiosk that turns in a circle without time passing would otherwise hang the simulator.
 const RESTLESS: u64 = 5_000_000;
+
+/// Polls in one turn of real time.
+const TURN: u32 = 10_000;
 
 /// Virtual time after which a run is given up: somebody waits for what will not come, while others only wait and wait again.
 const LONGEST: u64 = 30 * 24 * HOUR;
@@ -39,7 +42,20 @@ struct Inner {
 }
 
 #[derive(Default)]
-struct Queue(Mutex<VecDeque<Arc<Wakeup>>>);
+struct Queue(Mutex<Waiting>);
+
+#[derive(Default)]
+struct Waiting {
+    ready: VecDeque<Arc<Wakeup>>,
+    /// Who turns the world in real time, to be told once when a task has something to do.
+    turner: Option<Waker>,
+}
+
+impl Queue {
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
 
 /// What a waker does: puts its task into the queue, once. (The standard library's wakers must be able to travel
 /// between threads; these never do.)
@@ -53,8 +69,13 @@ impl Wake for Wakeup {
     fn wake(self: Arc<Self>) {
         if !self.queued.swap(true, Ordering::Relaxed) {
             let queue = self.queue.clone();
-            let mut queue = queue.0.lock().unwrap_or_else(PoisonError::into_inner);
-            queue.push_back(self);
+            let mut waiting = queue.lock();
+            waiting.ready.push_back(self);
+            let turner = waiting.turner.take();
+            drop(waiting);
+            if let Some(turner) = turner {
+                turner.wake();
+            }
         }
     }
 }
@@ -140,13 +161,25 @@ impl Executor {
         }
     }
 
+    /// Real time: runs everything that can run until the world's millisecond `now`, and gives the next moment for which somebody
+    /// waits. `turner` is woken when a task has something to do before that. A world that is very busy gives `now` itself, so
+    /// that whoever turns it can draw a picture in between.
+    pub fn turn(&self, now: u64, turner: &Waker) -> Option<u64> {
+        for _ in 0..TURN {
+            match self.next() {
+                Some(wakeup) => self.poll(&wakeup),
+                None if self.inner.time.pass(now) => {}
+                None => {
+                    self.inner.ready.lock().turner = Some(turner.clone());
+                    return self.inner.time.next();
+                }
+            }
+        }
+        Some(now)
+    }
+
     fn next(&self) -> Option<Arc<Wakeup>> {
-        self.inner
-            .ready
-            .0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .pop_front()
+        self.inner.ready.lock().ready.pop_front()
     }
 
     fn poll(&self, wakeup: &Arc<Wakeup>) {
@@ -263,6 +296,40 @@ mod tests {
             })
             .unwrap();
         assert!(dropped.get());
+    }
+
+    #[test]
+    fn real_time_passes_as_far_as_it_is_turned_and_no_further() {
+        struct Told(AtomicBool);
+        impl Wake for Told {
+            fn wake(self: Arc<Self>) {
+                self.0.store(true, Ordering::Relaxed);
+            }
+        }
+        let told = Arc::new(Told(AtomicBool::new(false)));
+        let turner = Waker::from(told.clone());
+        let world = Executor::new(Timeline::new());
+        let notes = Rc::new(RefCell::new(Vec::new()));
+        let bell = Rc::new(Notify::default());
+        let rung = Rc::new(Cell::new(false));
+        let (time, written, heard, ring) = (world.time().clone(), notes.clone(), bell.clone(), rung.clone());
+        let _ = world.spawn(async move {
+            time.sleep(10).await;
+            written.borrow_mut().push(time.now());
+            heard.wait_for(|| ring.get().then_some(())).await;
+            time.sleep(1_000).await;
+            written.borrow_mut().push(time.now());
+        });
+        assert_eq!(world.turn(5, &turner), Some(10));
+        assert_eq!(world.turn(25, &turner), None);
+        assert_eq!((*notes.borrow()).clone(), [10]);
+        assert!(!told.0.load(Ordering::Relaxed));
+        rung.set(true);
+        bell.notify();
+        assert!(told.0.load(Ordering::Relaxed), "whoever turns the world is told");
+        assert_eq!(world.turn(40, &turner), Some(1_025));
+        assert_eq!(world.turn(2_000, &turner), None);
+        assert_eq!((*notes.borrow()).clone(), [10, 1_025]);
     }
 
     #[test]

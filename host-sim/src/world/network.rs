@@ -1,6 +1,6 @@
 //! The network between kiosks and the chain's gateway. Off for hours is normal.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use chain::Chain;
@@ -31,6 +31,7 @@ pub struct Outage {
 #[derive(Clone, Default)]
 pub struct Network {
     outages: Rc<RefCell<Vec<Outage>>>,
+    unplugged: Rc<Cell<bool>>,
 }
 
 impl Network {
@@ -39,6 +40,7 @@ impl Network {
     pub fn new(outages: Vec<Outage>) -> Self {
         Self {
             outages: Rc::new(RefCell::new(outages)),
+            unplugged: Rc::default(),
         }
     }
 
@@ -47,11 +49,24 @@ impl Network {
         self.outages.borrow_mut().push(outage);
     }
 
+    /// Pulls the cable, or plugs it in.
+    pub fn plug(&self, plugged: bool) {
+        self.unplugged.set(!plugged);
+    }
+
+    /// Whether the cable is in.
+    #[must_use]
+    pub fn is_plugged(&self) -> bool {
+        !self.unplugged.get()
+    }
+
     fn is_down(&self, now: u64) -> bool {
-        self.outages
-            .borrow()
-            .iter()
-            .any(|outage| (outage.from..outage.until).contains(&now))
+        self.unplugged.get()
+            || self
+                .outages
+                .borrow()
+                .iter()
+                .any(|outage| (outage.from..outage.until).contains(&now))
     }
 }
 

@@ -30,6 +30,12 @@ impl Card {
         Self { chip, answers: true }
     }
 
+    /// Its chip, for whoever has the card in hand and a reader at home.
+    #[must_use]
+    pub fn chip(&self) -> Rc<RefCell<dyn Chip>> {
+        self.chip.clone()
+    }
+
     /// The same card, put in the wrong way round.
     #[must_use]
     pub fn upside_down(&self) -> Self {

@@ -50,6 +50,20 @@ impl Timeline {
         }
     }
 
+    /// The next moment for which somebody waits.
+    pub(super) fn next(&self) -> Option<u64> {
+        self.timers.borrow().first_key_value().map(|((moment, _), _)| *moment)
+    }
+
+    /// Real time: moves to the next moment for which somebody waits, if it is not after `limit`, and wakes them; else to `limit`.
+    pub(super) fn pass(&self, limit: u64) -> bool {
+        if self.next().is_some_and(|moment| moment <= limit) {
+            return self.advance();
+        }
+        self.now.set(limit.max(self.now()));
+        false
+    }
+
     /// Moves to the next moment for which somebody waits and wakes them; false if nobody waits.
     pub(super) fn advance(&self) -> bool {
         let Some((&(moment, _), _)) = self.timers.borrow().first_key_value() else {
