@@ -6,7 +6,7 @@
 //! - [`Chain`]: the embedded chain: ledger, validators' keys and storage in one process, for the simulator and for anchoring
 //!   batches from a medium.
 //! - [`storage`]: where decided blocks are durable before anybody hears of them.
-//! - [`gateway`]: a kiosk's request in, a reply out.
+//! - [`gateway`]: a kiosk's request in, a reply out; over TCP, and from a kiosk to several validators.
 //!
 //! It must never know: a tag before the tally, a ballot, a card, a voter. It cannot refuse a vote, only a batch.
 #![cfg_attr(

@@ -10,6 +10,8 @@ mod gateway;
 mod ledger;
 #[path = "chain/model.rs"]
 mod model;
+#[path = "chain/server.rs"]
+mod server;
 #[path = "chain/storage.rs"]
 mod storage;
 #[path = "chain/validators.rs"]

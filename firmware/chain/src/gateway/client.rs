@@ -1,0 +1,208 @@
+//! A kiosk's side of the gateway: one connection, or several validators at once.
+//!
+//! Several, because one validator may be down, censor or lie: a transaction goes to all of them, and a proof counts from whichever it
+//! comes, once it holds. Nothing else a gateway says is believed.
+
+use std::collections::VecDeque;
+use std::io::{self, Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, TrySendError, channel, sync_channel};
+use std::time::{Duration, Instant};
+
+use election::hash::Digest;
+use election::ledger::frame::{MAX_REPLY, Reply, Request, read_reply, read_request};
+use election::ledger::{CommitProof, Genesis, GenesisError, transaction_hash};
+use election::merkle;
+
+/// Requests that may wait for one gateway.
+const QUEUE: usize = 4;
+/// Transactions whose proofs may be asked for; older ones are asked for unchecked.
+const REMEMBERED: usize = 1_024;
+
+/// One connection to a gateway, made when it is first needed and again after every failure.
+pub struct Connection {
+    address: SocketAddr,
+    patience: Duration,
+    stream: Option<TcpStream>,
+}
+
+impl Connection {
+    /// A connection to be made; `patience` is for connecting, sending and each answer.
+    #[must_use]
+    pub const fn new(address: SocketAddr, patience: Duration) -> Self {
+        Self {
+            address,
+            patience,
+            stream: None,
+        }
+    }
+
+    /// One request, one reply.
+    ///
+    /// # Errors
+    /// The network; the connection is closed then.
+    pub fn exchange(&mut self, request: &[u8]) -> io::Result<Vec<u8>> {
+        let result = self.try_exchange(request);
+        if result.is_err() {
+            self.stream = None;
+        }
+        result
+    }
+
+    fn try_exchange(&mut self, request: &[u8]) -> io::Result<Vec<u8>> {
+        let stream = match &mut self.stream {
+            Some(stream) => stream,
+            none => {
+                let stream = TcpStream::connect_timeout(&self.address, self.patience)?;
+                stream.set_read_timeout(Some(self.patience))?;
+                stream.set_write_timeout(Some(self.patience))?;
+                stream.set_nodelay(true)?;
+                none.insert(stream)
+            }
+        };
+        let mut out = Vec::with_capacity(4 + request.len());
+        out.extend_from_slice(&u32::try_from(request.len()).map_err(io::Error::other)?.to_be_bytes());
+        out.extend_from_slice(request);
+        stream.write_all(&out)?;
+        let mut length = [0; 4];
+        stream.read_exact(&mut length)?;
+        let length = usize::try_from(u32::from_be_bytes(length)).map_err(io::Error::other)?;
+        if length > MAX_REPLY {
+            return Err(io::Error::other("the reply is longer than any reply may be"));
+        }
+        let mut reply = vec![0; length];
+        stream.read_exact(&mut reply)?;
+        Ok(reply)
+    }
+}
+
+/// A question for one gateway, and where its answer goes.
+struct Question {
+    request: Arc<[u8]>,
+    answer: Sender<Vec<u8>>,
+}
+
+/// Several validators' gateways.
+pub struct Gateways {
+    genesis: Vec<u8>,
+    chain: Digest,
+    patience: Duration,
+    workers: Vec<SyncSender<Question>>,
+    /// Transaction hash and Merkle leaf of what was submitted.
+    submitted: VecDeque<(Digest, Digest)>,
+}
+
+impl Gateways {
+    /// Gateways of the chain with this genesis. `patience` bounds every wait.
+    ///
+    /// # Errors
+    /// The genesis does not hold.
+    pub fn new(genesis: &[u8], addresses: &[SocketAddr], patience: Duration) -> Result<Self, GenesisError> {
+        let chain = Genesis::read(genesis)?.chain_id();
+        let workers = addresses
+            .iter()
+            .filter_map(|address| {
+                let (questions, inbox) = sync_channel::<Question>(QUEUE);
+                let mut connection = Connection::new(*address, patience);
+                std::thread::Builder::new()
+                    .name("gateway client".into())
+                    .stack_size(256 << 10)
+                    .spawn(move || work(&mut connection, &inbox))
+                    .ok()?;
+                Some(questions)
+            })
+            .collect();
+        Ok(Self {
+            genesis: genesis.to_vec(),
+            chain,
+            patience,
+            workers,
+            submitted: VecDeque::new(),
+        })
+    }
+
+    /// Asks every gateway. The first answer that settles the matter counts: `Accepted` for a transaction, a proof that holds for a proof;
+    /// else, when all have answered or the time is up, the most telling of the others. None if nobody answered.
+    pub fn exchange(&mut self, request: &[u8]) -> Option<Vec<u8>> {
+        let leaf = match read_request(request) {
+            Ok(Request::Submit(transaction)) => {
+                let hash = transaction_hash(transaction.0);
+                if !self.submitted.iter().any(|(known, _)| *known == hash) {
+                    if self.submitted.len() >= REMEMBERED {
+                        self.submitted.pop_front();
+                    }
+                    self.submitted.push_back((hash, merkle::leaf(transaction.0)));
+                }
+                None
+            }
+            Ok(Request::Proof(hash)) => self
+                .submitted
+                .iter()
+                .find(|(known, _)| *known == hash)
+                .map(|(_, leaf)| *leaf),
+            _ => None,
+        };
+        let (answer, answers) = channel();
+        let request: Arc<[u8]> = request.into();
+        for worker in &self.workers {
+            // A full queue belongs to a gateway that does not answer; the others go on.
+            match worker.try_send(Question {
+                request: request.clone(),
+                answer: answer.clone(),
+            }) {
+                Ok(()) | Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => {}
+            }
+        }
+        drop(answer);
+        let deadline = Instant::now() + self.patience;
+        let mut best: Option<(u8, Vec<u8>)> = None;
+        loop {
+            match answers.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+                Ok(reply) => {
+                    let worth = self.worth(&reply, leaf);
+                    if worth == SETTLED {
+                        return Some(reply);
+                    }
+                    if worth > 0 && best.as_ref().is_none_or(|(other, _)| worth > *other) {
+                        best = Some((worth, reply));
+                    }
+                }
+                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => return best.map(|(_, reply)| reply),
+            }
+        }
+    }
+
+    fn worth(&self, reply: &[u8], leaf: Option<Digest>) -> u8 {
+        match read_reply(reply) {
+            Ok(Reply::Accepted(_)) => SETTLED,
+            Ok(Reply::Proof(proof)) => match leaf {
+                Some(leaf) if self.holds(&proof, leaf) => SETTLED,
+                Some(_) => 0,
+                None => 4,
+            },
+            Ok(Reply::Refused(_) | Reply::Tip { .. }) => 3,
+            Ok(Reply::NotYet) => 2,
+            Ok(Reply::Unavailable | Reply::Unreadable) => 1,
+            Err(_) => 0,
+        }
+    }
+
+    fn holds(&self, proof: &CommitProof<'_>, leaf: Digest) -> bool {
+        Genesis::read(&self.genesis)
+            .is_ok_and(|genesis| proof.verify_leaf(&self.chain, genesis.validators, leaf).is_ok())
+    }
+}
+
+/// An answer better than any other.
+const SETTLED: u8 = 5;
+
+/// Answers questions one after the other, until nobody asks any more.
+fn work(connection: &mut Connection, inbox: &Receiver<Question>) {
+    while let Ok(question) = inbox.recv() {
+        if let Ok(reply) = connection.exchange(&question.request) {
+            // Who asked may have its answer from another gateway.
+            let _ = question.answer.send(reply);
+        }
+    }
+}
