@@ -19,7 +19,7 @@ use elastic_elgamal::group::{ElementOps as _, Generic};
 use elastic_elgamal::sharing::{ActiveParticipant, Params};
 use elastic_elgamal::{Ciphertext, DiscreteLogTable, Keypair};
 use election::ballot::{
-    self, BallotView, ContestShape, Election, Layout, PreparedSelection, PreparedSum, Scratch, Term, verify_batch,
+    self, BallotView, Bucket, ContestShape, Election, Layout, PreparedSelection, PreparedSum, Scratch, Term, verify_batch,
 };
 use election::dlog::{Baby, Dlog};
 use election::group::{Point, ProjectivePoint, Scalar, random_scalar};
@@ -198,7 +198,7 @@ fn verifying(polls: &Polls) {
     let choice = PeerChoice::single(&params, 1, &mut random);
     let election = polls.election();
     let mut terms = vec![Term::EMPTY; 38_000];
-    let mut buckets = vec![ProjectivePoint::IDENTITY; 2048];
+    let mut buckets = vec![Bucket::EMPTY; 2048];
     for count in [1usize, 64, 1000] {
         let contests = f64::from(u32::try_from(count).unwrap());
         let mut ours = || match count {

@@ -9,7 +9,6 @@ use core::fmt;
 use p256::elliptic_curve::BatchNormalize as _;
 use p256::elliptic_curve::array::Array;
 use p256::elliptic_curve::consts::U48;
-use p256::elliptic_curve::group::GroupEncoding as _;
 use p256::elliptic_curve::ops::Reduce;
 use p256::elliptic_curve::point::AffineCoordinates as _;
 use p256::elliptic_curve::{Field as _, PrimeField as _};
@@ -18,6 +17,9 @@ pub use p256::{ProjectivePoint, Scalar};
 use rand_core::CryptoRng;
 use subtle::ConstantTimeEq as _;
 use zeroize::Zeroize as _;
+
+use crate::curve::{Affine, Jacobian};
+use crate::field::Field;
 
 /// A point as it is written: SEC 1 compressed.
 pub type PointBytes = [u8; 33];
@@ -63,14 +65,9 @@ impl Point {
     /// # Errors
     /// [`GroupError::Point`].
     pub fn from_bytes(bytes: &PointBytes) -> Result<Self, GroupError> {
-        // The library also reads tag 05 (x alone) at this length: a second spelling of the same point.
-        if !matches!(bytes.first(), Some(2 | 3)) {
-            return Err(GroupError::Point);
-        }
-        AffinePoint::from_bytes(&Array(*bytes))
-            .into_option()
-            .filter(|point| !bool::from(point.is_identity()))
-            .map(Self)
+        Affine::read(bytes)
+            .as_ref()
+            .and_then(Self::from_affine)
             .ok_or(GroupError::Point)
     }
 
@@ -101,6 +98,22 @@ impl Point {
         }
     }
 
+    /// Takes a point out of our own arithmetic.
+    ///
+    /// # Errors
+    /// [`GroupError::Identity`].
+    pub fn from_jacobian(point: &Jacobian) -> Result<Self, GroupError> {
+        Self::from_affine(&point.to_affine()).ok_or(GroupError::Identity)
+    }
+
+    /// The library checks once more that the point is on the curve, which the identity's (0, 0) is not.
+    fn from_affine(point: &Affine) -> Option<Self> {
+        let (x, y) = point.coordinates();
+        AffinePoint::from_coordinates(&x.into(), &y.into())
+            .into_option()
+            .map(Self)
+    }
+
     /// The point for a computation.
     #[must_use]
     pub fn projective(&self) -> ProjectivePoint {
@@ -111,6 +124,13 @@ impl Point {
     #[must_use]
     pub const fn affine(&self) -> &AffinePoint {
         &self.0
+    }
+}
+
+impl<F: Field> From<&Point> for Affine<F> {
+    fn from(point: &Point) -> Self {
+        // A point is never the identity, and its coordinates are below p.
+        Self::from_coordinates(&point.0.x().into(), &point.0.y().into()).unwrap_or(Self::NONE)
     }
 }
 

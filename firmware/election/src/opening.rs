@@ -160,8 +160,8 @@ impl<'o> Opening<'o> {
         let mut sum = 0u32;
         for ((index, selection), entry) in (0u8..).zip(contest.selections()).zip(self.entries) {
             let (vote, nonce) = read(entry).ok_or(OpeningError::Value(index))?;
-            let alpha = Point::from_projective(&election.generator().mul(&nonce));
-            let beta = Point::from_projective(&election.joint().mul(&(nonce + Scalar::from(u32::from(vote)))));
+            let alpha = Point::from_jacobian(&election.generator().mul(&nonce));
+            let beta = Point::from_jacobian(&election.joint().mul(&(nonce + Scalar::from(u32::from(vote)))));
             let same = |point: Result<Point, _>, bytes: &PointBytes| {
                 point.is_ok_and(|point: Point| point.to_bytes() == *bytes)
             };

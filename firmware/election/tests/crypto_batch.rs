@@ -3,13 +3,13 @@
 mod crypto_support;
 
 use crypto_support::*;
-use election::ballot::{BallotError, BallotView, BatchError, Layout, Scratch, Term, verify, verify_batch};
-use election::group::{ProjectivePoint, Scalar, scalar};
+use election::ballot::{BallotError, BallotView, BatchError, Bucket, Layout, Scratch, Term, verify, verify_batch};
+use election::group::{Scalar, scalar};
 use proptest::prelude::*;
 
 fn batch(world: &World, ballots: &[BallotView<'_>], terms: usize, buckets: usize) -> Result<(), BatchError> {
     let mut terms = vec![Term::EMPTY; terms];
-    let mut buckets = vec![ProjectivePoint::GENERATOR; buckets];
+    let mut buckets = vec![Bucket::EMPTY; buckets];
     verify_batch(&world.election(), ballots, &mut Scratch::new(&mut terms, &mut buckets))
 }
 

@@ -98,7 +98,7 @@ fn record() -> Option<()> {
     )
     .ok()?;
     let mut terms = [ballot::Term::EMPTY; 32];
-    let mut buckets = [joint.projective(); 8];
+    let mut buckets = [ballot::Bucket::EMPTY; 8];
     let mut memory = ballot::Scratch::new(&mut terms, &mut buckets);
     checked
         .check_ballots(&election, election::batch::Kind::Cast, 0, 1, &mut memory)

@@ -5,9 +5,9 @@
 
 use std::collections::HashMap;
 
-use election::ballot::{BallotView, Election, Layout, Scratch, Term, ballot_hash, tracking_code, verify_batch};
+use election::ballot::{BallotView, Bucket, Election, Layout, Scratch, Term, ballot_hash, tracking_code, verify_batch};
 use election::batch::{Kind as EntryKind, cast_leaf, spoiled_leaf};
-use election::group::{Point, ProjectivePoint};
+use election::group::Point;
 use election::hash::Digest;
 use election::manifest::{CheckedManifest, ContestShape, Policy};
 use election::table::Table8;
@@ -210,7 +210,7 @@ pub fn check_proofs(file: &str, items: &[Item<'_>], crypto: &Crypto, progress: P
         .enumerate()
         .filter_map(|(number, items)| {
             let mut scratch_terms = vec![Term::EMPTY; TERMS.min(largest * items.len())];
-            let mut buckets = vec![ProjectivePoint::IDENTITY; BUCKETS];
+            let mut buckets = vec![Bucket::EMPTY; BUCKETS];
             let mut views = Vec::with_capacity(items.len());
             for (index, item) in items.iter().enumerate() {
                 match crypto.view(item.ballot) {

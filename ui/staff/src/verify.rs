@@ -9,7 +9,7 @@ use std::sync::Mutex;
 
 use election::ballot::{Election, code_text, parse_code_text};
 use election::batch::Kind as EntryKind;
-use election::group::{Point, ProjectivePoint};
+use election::group::Point;
 use election::ledger::{BatchRow, KioskRow};
 use election::manifest::ContestShape;
 use election::record::FileName;
@@ -226,7 +226,7 @@ fn check_ballots(checked: &Checked<'_, '_>, election: &Election<'_>, progress: P
             let from = number * chunk;
             let to = from.saturating_add(chunk).min(length);
             let mut terms = vec![election::ballot::Term::EMPTY; largest * (to - from) as usize];
-            let mut buckets = vec![ProjectivePoint::IDENTITY; BUCKETS];
+            let mut buckets = vec![election::ballot::Bucket::EMPTY; BUCKETS];
             let mut scratch = election::ballot::Scratch::new(&mut terms, &mut buckets);
             if let Err(error) = checked.check_ballots(election, kind, from, to, &mut scratch) {
                 let mut first = first.lock().unwrap_or_else(std::sync::PoisonError::into_inner);

@@ -7,15 +7,13 @@
 
 use core::fmt;
 
-use p256::AffinePoint;
-use p256::elliptic_curve::group::Group as _;
-
 use crate::ballot::Election;
-use crate::ballot::multiply::{Term, multiply};
+use crate::ballot::multiply::{Bucket, Term, multiply};
 use crate::ballot::proof::SelectionChallenge;
 use crate::ballot::verify::{SelectionValues, SumValues, verify, weight_pair};
 use crate::ballot::view::{BallotError, BallotView};
-use crate::group::{ProjectivePoint, Scalar};
+use crate::curve::{Affine, Jacobian};
+use crate::group::Scalar;
 use crate::hash::{Digest, Hasher, hash};
 
 /// Why a batch is refused.
@@ -49,13 +47,13 @@ impl core::error::Error for BatchError {}
 /// them 38,000 terms and 2,048 buckets. A batch that does not fit at once is checked in several sums.
 pub struct Scratch<'s> {
     terms: &'s mut [Term],
-    buckets: &'s mut [ProjectivePoint],
+    buckets: &'s mut [Bucket],
 }
 
 impl<'s> Scratch<'s> {
     /// Lends the memory; its content does not matter.
     #[must_use]
-    pub const fn new(terms: &'s mut [Term], buckets: &'s mut [ProjectivePoint]) -> Self {
+    pub const fn new(terms: &'s mut [Term], buckets: &'s mut [Bucket]) -> Self {
         Self { terms, buckets }
     }
 }
@@ -169,21 +167,17 @@ impl<'a, 's> Sum<'a, 's> {
         pair
     }
 
-    fn push_wide(&mut self, point: &AffinePoint, scalar: Scalar) -> Option<()> {
+    fn push_wide(&mut self, point: &Affine, scalar: Scalar) -> Option<()> {
         let index = (self.wide < self.narrow).then_some(self.wide)?;
-        let term = self.scratch.terms.get_mut(index)?;
-        term.point = *point;
-        term.scalar = scalar;
+        *self.scratch.terms.get_mut(index)? = Term::new(*point, scalar);
         self.wide += 1;
         Some(())
     }
 
     /// Subtracts `scalar`·`point`.
-    fn push_narrow(&mut self, point: &AffinePoint, scalar: Scalar) -> Option<()> {
+    fn push_narrow(&mut self, point: &Affine, scalar: Scalar) -> Option<()> {
         let index = self.narrow.checked_sub(1).filter(|index| *index >= self.wide)?;
-        let term = self.scratch.terms.get_mut(index)?;
-        term.point = -*point;
-        term.scalar = scalar;
+        *self.scratch.terms.get_mut(index)? = Term::new(point.neg(), scalar);
         self.narrow = index;
         Some(())
     }
@@ -194,7 +188,7 @@ impl<'a, 's> Sum<'a, 's> {
         for contest in ballot.contests() {
             let challenges = SelectionChallenge::new(election.hash(), ballot.id(), style, contest.shape.contest);
             let first = self.wide;
-            let (mut sum_a, mut sum_b) = (ProjectivePoint::IDENTITY, ProjectivePoint::IDENTITY);
+            let (mut sum_a, mut sum_b) = (Jacobian::IDENTITY, Jacobian::IDENTITY);
             for (index, selection) in (0u8..).zip(contest.selections()) {
                 let values = SelectionValues::read(&selection, contest.place(Some(index)))?;
                 let c = challenges.challenge(index, selection.points());
@@ -203,21 +197,21 @@ impl<'a, 's> Sum<'a, 's> {
                 self.g += equation.g;
                 self.k += equation.k;
                 let [alpha, beta, a0, b0, a1, b1] = values.points;
-                self.push_wide(alpha.affine(), equation.alpha).ok_or(None)?;
-                self.push_wide(beta.affine(), equation.beta).ok_or(None)?;
+                self.push_wide(&alpha, equation.alpha).ok_or(None)?;
+                self.push_wide(&beta, equation.beta).ok_or(None)?;
                 for (point, weight) in [(a0, w0), (b0, w1), (a1, w2), (b1, w3)] {
-                    self.push_narrow(point.affine(), weight).ok_or(None)?;
+                    self.push_narrow(&point, weight).ok_or(None)?;
                 }
-                sum_a += alpha.affine();
-                sum_b += beta.affine();
+                sum_a = sum_a.add_public(&alpha);
+                sum_b = sum_b.add_public(&beta);
             }
             let values = SumValues::read(&contest)?;
             let (c, _, _) = values.challenge(election.hash(), ballot.id(), style, &contest, sum_a, sum_b)?;
             let (wa, wb) = self.weights();
             self.g += wa * values.v;
             self.k += wb * (values.v - c * Scalar::from(u32::from(contest.shape.votes)));
-            self.push_narrow(values.a.affine(), wa).ok_or(None)?;
-            self.push_narrow(values.b.affine(), wb).ok_or(None)?;
+            self.push_narrow(&values.a, wa).ok_or(None)?;
+            self.push_narrow(&values.b, wb).ok_or(None)?;
             // A and B are sums of terms that are there already: raise their coefficients.
             let (for_a, for_b) = (wa * c, wb * c);
             let terms = self.scratch.terms.get_mut(first..self.wide).ok_or(None)?;
@@ -244,7 +238,7 @@ impl<'a, 's> Sum<'a, 's> {
         let (front, back) = terms.split_at_mut_checked(narrow).ok_or(BatchError::Scratch)?;
         let front = front.get_mut(..wide).ok_or(BatchError::Scratch)?;
         let sum = multiply(front, back, buckets).ok_or(BatchError::Scratch)?;
-        let total = sum + election.generator().mul(&g) + election.joint().mul(&k);
-        Ok(bool::from(total.is_identity()))
+        let rest = election.generator().mul(&g).sum_public(&election.joint().mul(&k));
+        Ok(sum.sum_public(&rest).is_identity())
     }
 }

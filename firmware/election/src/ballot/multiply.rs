@@ -1,28 +1,40 @@
-//! Sum of scalar·point over many points (Pippenger's buckets with signed digits), in memory that is lent.
+//! Sum of scalar·point over many points (Pippenger's buckets with signed digits), in memory that is lent, and over a few.
 //!
 //! Variable time: everything here is public. The library's own multi-scalar multiplication gains nothing above some dozens of
 //! points; this one gets cheaper with every point.
 
-use p256::AffinePoint;
-use p256::elliptic_curve::group::Group as _;
+use crate::curve::{Affine, Jacobian, normalize};
+use crate::group::Scalar;
 
-use crate::group::{ProjectivePoint, Scalar};
-
-/// One point with its coefficient: 144 bytes of scratch memory.
+/// One point with its coefficient: 136 bytes of scratch memory.
 #[derive(Clone, Copy)]
 pub struct Term {
-    pub(super) point: AffinePoint,
+    pub(super) point: Affine,
     pub(super) scalar: Scalar,
     digits: Digits,
 }
 
 impl Term {
     /// An unused term.
-    pub const EMPTY: Self = Self {
-        point: AffinePoint::IDENTITY,
-        scalar: Scalar::ZERO,
-        digits: [0; 5],
-    };
+    pub const EMPTY: Self = Self::new(Affine::NONE, Scalar::ZERO);
+
+    /// `scalar`·`point`; the point is not the identity.
+    pub(super) const fn new(point: Affine, scalar: Scalar) -> Self {
+        Self {
+            point,
+            scalar,
+            digits: [0; 5],
+        }
+    }
+}
+
+/// Scratch memory for the points of one digit: 96 bytes.
+#[derive(Clone, Copy)]
+pub struct Bucket(Jacobian);
+
+impl Bucket {
+    /// An unused bucket.
+    pub const EMPTY: Self = Self(Jacobian::IDENTITY);
 }
 
 /// A scalar plus 2^(c-1) in every window, little-endian: each window then holds its signed digit plus 2^(c-1).
@@ -47,22 +59,13 @@ fn width(wide: usize, narrow: usize, buckets: usize) -> Option<u32> {
 }
 
 /// Sum of scalar·point over both lists; the second one's scalars are below 2^128. `None` without at least 2 buckets.
-pub(super) fn multiply(
-    wide: &mut [Term],
-    narrow: &mut [Term],
-    buckets: &mut [ProjectivePoint],
-) -> Option<ProjectivePoint> {
+pub(super) fn multiply(wide: &mut [Term], narrow: &mut [Term], buckets: &mut [Bucket]) -> Option<Jacobian> {
     let c = width(wide.len(), narrow.len(), buckets.len())?;
     multiply_by(c, wide, narrow, buckets)
 }
 
 /// [`multiply`] with windows of `c` bits.
-fn multiply_by(
-    c: u32,
-    wide: &mut [Term],
-    narrow: &mut [Term],
-    buckets: &mut [ProjectivePoint],
-) -> Option<ProjectivePoint> {
+fn multiply_by(c: u32, wide: &mut [Term], narrow: &mut [Term], buckets: &mut [Bucket]) -> Option<Jacobian> {
     let buckets = buckets.get_mut(..1usize << (c - 1))?;
     let (high, low) = (windows(256, c), windows(128, c));
     for (terms, windows) in [(&mut *wide, high), (&mut *narrow, low)] {
@@ -71,47 +74,80 @@ fn multiply_by(
             term.digits = add(&term.scalar, &offset);
         }
     }
-    let mut sum = ProjectivePoint::IDENTITY;
+    let mut sum = Jacobian::IDENTITY;
     for window in (0..high).rev() {
         for _ in 0..c {
             sum = sum.double();
         }
-        buckets.fill(ProjectivePoint::IDENTITY);
+        buckets.fill(Bucket::EMPTY);
         sort(wide, window, c, buckets);
         if window < low {
             sort(narrow, window, c, buckets);
         }
         // Sum of i·bucket(i): running sums from the top.
-        let (mut running, mut total) = (ProjectivePoint::IDENTITY, ProjectivePoint::IDENTITY);
-        for bucket in buckets.iter().rev() {
-            running += bucket;
-            total += running;
+        let (mut running, mut total) = (Jacobian::IDENTITY, Jacobian::IDENTITY);
+        for Bucket(bucket) in buckets.iter().rev() {
+            running = running.sum_public(bucket);
+            total = total.sum_public(&running);
         }
-        sum += total;
+        sum = sum.sum_public(&total);
     }
     Some(sum)
 }
 
 /// Adds each term's point to the bucket of its digit.
-fn sort(terms: &[Term], window: u32, c: u32, buckets: &mut [ProjectivePoint]) {
-    let half = 1u64 << (c - 1);
+fn sort(terms: &[Term], window: u32, c: u32, buckets: &mut [Bucket]) {
     for term in terms {
-        let digit = digit(&term.digits, window * c, c);
-        let (magnitude, negative) = if digit >= half {
-            (digit - half, false)
-        } else {
-            (half - digit, true)
-        };
-        let bucket = usize::try_from(magnitude)
-            .ok()
-            .and_then(|magnitude| magnitude.checked_sub(1))
-            .and_then(|index| buckets.get_mut(index));
-        match bucket {
-            Some(bucket) if negative => *bucket -= &term.point,
-            Some(bucket) => *bucket += &term.point,
-            None => {}
+        let (magnitude, negative) = signed(&term.digits, window, c);
+        if let Some(Bucket(bucket)) = magnitude.checked_sub(1).and_then(|index| buckets.get_mut(index)) {
+            *bucket = bucket.add_public(&if negative { term.point.neg() } else { term.point });
         }
     }
+}
+
+/// The signed digit of a window: magnitude, and whether it is negative.
+fn signed(digits: &Digits, window: u32, c: u32) -> (usize, bool) {
+    let half = 1u64 << (c - 1);
+    let digit = digit(digits, window * c, c);
+    let magnitude = usize::try_from(digit.abs_diff(half)).unwrap_or(0);
+    (magnitude, digit < half)
+}
+
+/// Window of [`multiply_few`], and the multiples 1..2^(w-1) that each of its points gets.
+const FEW_BITS: u32 = 5;
+const FEW_MULTIPLES: usize = 16;
+
+/// Sum of scalar·point over a few terms on the stack, each with a table of its own; scalars from `narrow` on are below 2^128.
+pub(super) fn multiply_few<const N: usize>(terms: &mut [Term; N], narrow: usize) -> Jacobian {
+    let (high, low) = (windows(256, FEW_BITS), windows(128, FEW_BITS));
+    let mut tables = [[Affine::NONE; FEW_MULTIPLES]; N];
+    for (index, (term, table)) in terms.iter_mut().zip(&mut tables).enumerate() {
+        let windows = if index < narrow { high } else { low };
+        term.digits = add(&term.scalar, &offset(windows, FEW_BITS));
+        let mut multiples = [Jacobian::from(term.point); FEW_MULTIPLES];
+        let mut multiple = multiples[0];
+        for slot in multiples.iter_mut().skip(1) {
+            multiple = multiple.add_public(&term.point);
+            *slot = multiple;
+        }
+        *table = normalize(&multiples);
+    }
+    let mut sum = Jacobian::IDENTITY;
+    for window in (0..high).rev() {
+        for _ in 0..FEW_BITS {
+            sum = sum.double();
+        }
+        for (index, (term, table)) in terms.iter().zip(&tables).enumerate() {
+            if index >= narrow && window >= low {
+                continue;
+            }
+            let (magnitude, negative) = signed(&term.digits, window, FEW_BITS);
+            if let Some(point) = magnitude.checked_sub(1).and_then(|index| table.get(index)) {
+                sum = sum.add_public(&if negative { point.neg() } else { *point });
+            }
+        }
+    }
+    sum
 }
 
 /// `c` bits from bit `position`; above the number there is nothing.
@@ -150,7 +186,7 @@ fn add(scalar: &Scalar, offset: &Digits) -> Digits {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::group::{Point, random_scalar};
+    use crate::group::{Point, ProjectivePoint, random_scalar};
     use chacha20::ChaCha20Rng;
     use p256::elliptic_curve::PrimeField as _;
     use rand_core::SeedableRng as _;
@@ -170,11 +206,7 @@ mod tests {
             Scalar::from(u128::MAX),
             Scalar::from(u128::MAX).square(),
         ];
-        let term = |point: Point, scalar| Term {
-            point: *point.affine(),
-            scalar,
-            ..Term::EMPTY
-        };
+        let term = |point: Point, scalar| Term::new(Affine::from(&point), scalar);
         let mut wide: vec::Vec<_> = edges.iter().map(|scalar| term(point(), *scalar)).collect();
         let mut narrow: vec::Vec<_> = [0, 1, 1 << 127, u128::MAX, u128::MAX - 1, 0x8080_8080_8080]
             .iter()
@@ -183,18 +215,31 @@ mod tests {
         let expected: ProjectivePoint = wide
             .iter()
             .chain(&narrow)
-            .map(|term| ProjectivePoint::from(term.point) * term.scalar)
+            .map(|term| Point::from_jacobian(&term.point.into()).unwrap().projective() * term.scalar)
             .sum();
+        let expected = Point::from_projective(&expected);
         for c in 2..=14u32 {
-            let mut buckets = vec![ProjectivePoint::GENERATOR; 1 << (c - 1)];
-            let sum = multiply_by(c, &mut wide, &mut narrow, &mut buckets);
-            assert_eq!(sum, Some(expected), "{c}");
-            assert_eq!(multiply(&mut wide, &mut narrow, &mut buckets), Some(expected));
+            // What lies in the memory does not matter.
+            let mut buckets = vec![Bucket(Affine::from(&Point::GENERATOR).into()); 1 << (c - 1)];
+            let sum = multiply_by(c, &mut wide, &mut narrow, &mut buckets).unwrap();
+            assert_eq!(Point::from_jacobian(&sum), expected, "{c}");
+            let sum = multiply(&mut wide, &mut narrow, &mut buckets).unwrap();
+            assert_eq!(Point::from_jacobian(&sum), expected);
         }
-        assert_eq!(multiply(&mut wide, &mut narrow, &mut []), None);
-        assert_eq!(
-            multiply(&mut [], &mut [], &mut [ProjectivePoint::IDENTITY; 2]),
-            Some(ProjectivePoint::IDENTITY)
+        let mut few: [Term; 13] = wide
+            .iter()
+            .chain(&narrow)
+            .copied()
+            .collect::<vec::Vec<_>>()
+            .try_into()
+            .ok()
+            .unwrap();
+        assert_eq!(Point::from_jacobian(&multiply_few(&mut few, 7)), expected);
+        assert!(multiply(&mut wide, &mut narrow, &mut []).is_none());
+        assert!(
+            multiply(&mut [], &mut [], &mut [Bucket::EMPTY; 2])
+                .unwrap()
+                .is_identity()
         );
     }
 }

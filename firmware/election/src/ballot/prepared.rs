@@ -11,7 +11,8 @@ use crate::ballot::encrypt::{EncryptError, Secret};
 use crate::ballot::proof::{SelectionChallenge, SumStatement};
 use crate::ballot::view::fill;
 use crate::ballot::{ContestShape, Election};
-use crate::group::{PointBytes, ProjectivePoint, Scalar, Secrets, compress, normalize, scalar_bytes};
+use crate::curve::{Jacobian, normalize};
+use crate::group::{PointBytes, Scalar, Secrets, scalar_bytes};
 
 /// Selections that are prepared together and share one field inversion: 28 points, about 5 kB of stack.
 pub(super) const CHUNK: usize = 4;
@@ -168,15 +169,15 @@ impl PreparedSum {
 #[derive(Zeroize, ZeroizeOnDrop)]
 pub(super) struct Sums {
     r: Scalar,
-    a: ProjectivePoint,
-    b: ProjectivePoint,
+    a: Jacobian,
+    b: Jacobian,
 }
 
 impl Sums {
     pub(super) const EMPTY: Self = Self {
         r: Scalar::ZERO,
-        a: ProjectivePoint::IDENTITY,
-        b: ProjectivePoint::IDENTITY,
+        a: Jacobian::IDENTITY,
+        b: Jacobian::IDENTITY,
     };
 
     /// The sum proof's own two powers; `votes` is n.
@@ -187,12 +188,12 @@ impl Sums {
         secrets: &mut Secrets<'_, R>,
     ) -> Result<PreparedSum, EncryptError> {
         let u = secrets.scalar()?;
-        let joint = election.joint().base().affine();
+        let joint = election.joint().affine();
         for _ in 0..votes {
-            self.b += joint;
+            self.b = self.b.add(&joint);
         }
         let points = [self.a, self.b, election.generator().mul(&u), election.joint().mul(&u)];
-        let [sum_a, sum_b, a, b] = normalize(&points).map(|point| compress(&point));
+        let [sum_a, sum_b, a, b] = normalize(&points).map(|point| point.to_bytes());
         Ok(PreparedSum {
             sum_a,
             sum_b,
@@ -213,7 +214,7 @@ pub(super) fn prepare_chunk<R: CryptoRng + ?Sized>(
     secrets: &mut Secrets<'_, R>,
 ) -> Result<(), EncryptError> {
     let (g, k) = (election.generator(), election.joint());
-    let mut points = [[ProjectivePoint::IDENTITY; 7]; CHUNK];
+    let mut points = [[Jacobian::IDENTITY; 7]; CHUNK];
     for (slot, points) in slots.iter_mut().zip(&mut points) {
         slot.zeroize();
         slot.r = secrets.scalar()?;
@@ -222,12 +223,10 @@ pub(super) fn prepare_chunk<R: CryptoRng + ?Sized>(
         slot.x = secrets.scalar()?;
         let (alpha, beta) = (g.mul(&slot.r), k.mul(&slot.r));
         sums.r += slot.r;
-        sums.a += alpha;
-        sums.b += beta;
         *points = [
             alpha,
             beta,
-            beta + k.base().affine(),
+            beta.add(&k.affine()),
             g.mul(&slot.u),
             k.mul(&slot.u),
             g.mul(&slot.w),
@@ -236,14 +235,17 @@ pub(super) fn prepare_chunk<R: CryptoRng + ?Sized>(
     }
     // One array for one inversion; slots that the last chunk of a contest lacks are identities and written nowhere.
     let [p0, p1, p2, p3] = points;
-    let mut flat = [ProjectivePoint::IDENTITY; 7 * CHUNK];
+    let mut flat = [Jacobian::IDENTITY; 7 * CHUNK];
     for (flat, point) in flat.iter_mut().zip([p0, p1, p2, p3].as_flattened()) {
         *flat = *point;
     }
     let affine = normalize(&flat);
     let (rows, _) = affine.as_chunks::<7>();
     for (slot, row) in slots.iter_mut().zip(rows) {
-        let [alpha, beta0, beta1, real_a, real_b, simulated_a, simulated_b] = row.map(|point| compress(&point));
+        let [alpha, beta, ..] = row;
+        sums.a = sums.a.add(alpha);
+        sums.b = sums.b.add(beta);
+        let [alpha, beta0, beta1, real_a, real_b, simulated_a, simulated_b] = row.map(|point| point.to_bytes());
         slot.alpha = alpha;
         slot.beta = [beta0, beta1];
         slot.real = [real_a, real_b];

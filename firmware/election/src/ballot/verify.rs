@@ -3,13 +3,12 @@
 //! The four equations of a 0/1 proof are checked as one, each multiplied by 128 bits that come from a hash of everything
 //! in them: a proof that breaks one of them passes with a probability of 2^-128. For many ballots see `batch`.
 
-use p256::elliptic_curve::group::Group as _;
-use p256::elliptic_curve::ops::LinearCombination as _;
-
+use crate::ballot::multiply::{Term, multiply_few};
 use crate::ballot::proof::{SelectionChallenge, SumStatement};
 use crate::ballot::view::{BallotError, BallotView, ContestView, Place, SelectionView};
 use crate::ballot::{BallotId, Election, Layout};
-use crate::group::{Point, ProjectivePoint, Scalar, ScalarBytes, compress, normalize, scalar};
+use crate::curve::{Affine, Jacobian, normalize};
+use crate::group::{Scalar, ScalarBytes, scalar};
 use crate::hash::{Digest, hash};
 
 /// Reads every point and scalar of a ballot strictly, without checking proofs.
@@ -46,7 +45,7 @@ fn verify_contest(
     contest: &ContestView<'_>,
 ) -> Result<(), BallotError> {
     let challenges = SelectionChallenge::new(election.hash(), id, style, contest.shape.contest);
-    let (mut sum_a, mut sum_b) = (ProjectivePoint::IDENTITY, ProjectivePoint::IDENTITY);
+    let (mut sum_a, mut sum_b) = (Jacobian::IDENTITY, Jacobian::IDENTITY);
     let mut count = 0usize;
     for (index, selection) in (0u8..).zip(contest.selections()) {
         let place = contest.place(Some(index));
@@ -57,22 +56,21 @@ fn verify_contest(
             [selection.challenge, selection.responses[0], selection.responses[1]],
         );
         let equation = values.equation(&c, &weights);
-        let [alpha, beta, a0, b0, a1, b1] = values.points.map(|point| point.projective());
+        let [alpha, beta, a0, b0, a1, b1] = values.points;
         let [w0, w1, w2, w3] = weights;
-        let variable = ProjectivePoint::lincomb_vartime(&[
-            (alpha, equation.alpha),
-            (beta, equation.beta),
-            (-a0, w0),
-            (-b0, w1),
-            (-a1, w2),
-            (-b1, w3),
-        ]);
-        let total = variable + election.generator().mul(&equation.g) + election.joint().mul(&equation.k);
-        if !bool::from(total.is_identity()) {
+        let mut terms = [
+            Term::new(alpha, equation.alpha),
+            Term::new(beta, equation.beta),
+            Term::new(a0.neg(), w0),
+            Term::new(b0.neg(), w1),
+            Term::new(a1.neg(), w2),
+            Term::new(b1.neg(), w3),
+        ];
+        if !vanishes(election, multiply_few(&mut terms, 2), &equation.g, &equation.k) {
             return Err(BallotError::Selection(place));
         }
-        sum_a += alpha;
-        sum_b += beta;
+        sum_a = sum_a.add_public(&alpha);
+        sum_b = sum_b.add_public(&beta);
         count += 1;
     }
     debug_assert_eq!(count, contest.shape.selections());
@@ -81,20 +79,25 @@ fn verify_contest(
     let (c, sum_a, sum_b) = values.challenge(election.hash(), id, style, contest, sum_a, sum_b)?;
     let response = contest.sum().ok_or(BallotError::Sum(place))?.response;
     let [w0, w1, _, _] = weights(&c, [response, &[0; 32], &[0; 32]]);
-    let variable = ProjectivePoint::lincomb_vartime(&[
-        (sum_a, w0 * c),
-        (sum_b, w1 * c),
-        (-values.a.projective(), w0),
-        (-values.b.projective(), w1),
-    ]);
+    let mut terms = [
+        Term::new(sum_a, w0 * c),
+        Term::new(sum_b, w1 * c),
+        Term::new(values.a.neg(), w0),
+        Term::new(values.b.neg(), w1),
+    ];
     let votes = Scalar::from(u32::from(contest.shape.votes));
-    let total =
-        variable + election.generator().mul(&(w0 * values.v)) + election.joint().mul(&(w1 * (values.v - c * votes)));
-    if bool::from(total.is_identity()) {
+    let (g, k) = (w0 * values.v, w1 * (values.v - c * votes));
+    if vanishes(election, multiply_few(&mut terms, 2), &g, &k) {
         Ok(())
     } else {
         Err(BallotError::Sum(place))
     }
+}
+
+/// Whether sum + g·G + k·K is the identity.
+fn vanishes(election: &Election<'_>, sum: Jacobian, g: &Scalar, k: &Scalar) -> bool {
+    let rest = election.generator().mul(g).sum_public(&election.joint().mul(k));
+    sum.sum_public(&rest).is_identity()
 }
 
 /// Four weights of 128 bits for the equations of one proof. `c` binds the statement and the commitments, the rest the
@@ -120,7 +123,7 @@ pub(super) fn weight_pair(digest: &Digest) -> (Scalar, Scalar) {
 /// A selection's values, read strictly.
 pub(super) struct SelectionValues {
     /// alpha, beta, a0, b0, a1, b1.
-    pub points: [Point; 6],
+    pub points: [Affine; 6],
     c0: Scalar,
     v0: Scalar,
     v1: Scalar,
@@ -140,9 +143,9 @@ impl SelectionValues {
         let [v0, v1] = selection.responses;
         let read = |bytes| scalar(bytes).map_err(|_| BallotError::Scalar(place));
         let (c0, v0, v1) = (read(selection.challenge)?, read(v0)?, read(v1)?);
-        let mut points = [Point::GENERATOR; 6];
+        let mut points = [Affine::NONE; 6];
         for (point, bytes) in points.iter_mut().zip(selection.points()) {
-            *point = Point::from_bytes(bytes).map_err(|_| BallotError::Point(place))?;
+            *point = Affine::read(bytes).ok_or(BallotError::Point(place))?;
         }
         Ok(Self { points, c0, v0, v1 })
     }
@@ -162,8 +165,8 @@ impl SelectionValues {
 
 /// A sum proof's values, read strictly.
 pub(super) struct SumValues {
-    pub a: Point,
-    pub b: Point,
+    pub a: Affine,
+    pub b: Affine,
     pub v: Scalar,
 }
 
@@ -172,8 +175,8 @@ impl SumValues {
         let place = contest.place(None);
         let sum = contest.sum().ok_or(BallotError::Sum(place))?;
         Ok(Self {
-            a: Point::from_bytes(sum.a).map_err(|_| BallotError::Point(place))?,
-            b: Point::from_bytes(sum.b).map_err(|_| BallotError::Point(place))?,
+            a: Affine::read(sum.a).ok_or(BallotError::Point(place))?,
+            b: Affine::read(sum.b).ok_or(BallotError::Point(place))?,
             v: scalar(sum.response).map_err(|_| BallotError::Scalar(place))?,
         })
     }
@@ -185,12 +188,12 @@ impl SumValues {
         id: &BallotId,
         style: u16,
         contest: &ContestView<'_>,
-        sum_a: ProjectivePoint,
-        sum_b: ProjectivePoint,
-    ) -> Result<(Scalar, ProjectivePoint, ProjectivePoint), BallotError> {
+        sum_a: Jacobian,
+        sum_b: Jacobian,
+    ) -> Result<(Scalar, Affine, Affine), BallotError> {
         let place = contest.place(None);
         let [a, b] = normalize(&[sum_a, sum_b]);
-        if bool::from(a.is_identity() | b.is_identity()) {
+        if a.is_none() || b.is_none() {
             return Err(BallotError::Sum(place));
         }
         let sum = contest.sum().ok_or(BallotError::Sum(place))?;
@@ -200,9 +203,9 @@ impl SumValues {
             style,
             contest: contest.shape.contest,
             votes: contest.shape.votes,
-            sum_a: &compress(&a),
-            sum_b: &compress(&b),
+            sum_a: &a.to_bytes(),
+            sum_b: &b.to_bytes(),
         };
-        Ok((statement.challenge(sum.a, sum.b), a.into(), b.into()))
+        Ok((statement.challenge(sum.a, sum.b), a, b))
     }
 }

@@ -2,7 +2,6 @@
 
 use election::ballot;
 use election::batch::Kind;
-use election::group::ProjectivePoint;
 use election::tally::SelectionSum;
 use election::verify::{BallotRow, Broken, Checked, EntryRow, LineRow, Record, Scratch, Sizes, StyleRow, SumLayout};
 
@@ -63,7 +62,7 @@ pub fn verified<T>(
     let checked = record.check(memory.lend(), &mut |_, done, total| assert!(done <= total))?;
     let crypto = by_hand.crypto();
     let mut terms = vec![ballot::Term::EMPTY; 500];
-    let mut buckets = vec![ProjectivePoint::IDENTITY; 64];
+    let mut buckets = vec![ballot::Bucket::EMPTY; 64];
     for kind in [Kind::Cast, Kind::Spoiled] {
         let count = if kind == Kind::Cast {
             checked.ballots()
