@@ -3,6 +3,7 @@
 //! Exit codes: 0 the record verifies and the totals are what the voters chose, 1 they are not, 2 bad call or bad input. The
 //! summary goes to standard output, progress and errors to standard error.
 
+mod cards;
 mod words;
 
 use std::io::{IsTerminal as _, Write as _};
@@ -18,6 +19,7 @@ use staff::progress::Step;
 use staff::{Kind, Problem};
 
 use crate::bundled;
+use crate::cards::Profiles;
 use crate::scenario::{BadInput, Scenario};
 
 /// A polling station on a laptop: scripted voters vote at the shipped kiosk loop, the desk tallies, the record is verified.
@@ -31,8 +33,17 @@ use crate::scenario::{BadInput, Scenario};
         Exit codes: 0 the record verifies and the totals are what the voters chose, 1 not, 2 bad call or bad input."
 )]
 struct Arguments {
+    #[command(subcommand)]
+    command: Option<Command>,
     #[command(flatten)]
     play: Play,
+}
+
+#[derive(clap::Subcommand)]
+enum Command {
+    /// Virtual cards as files, and in a virtual reader of the real PC/SC stack
+    #[command(subcommand)]
+    Cards(cards::Cards),
 }
 
 /// One election, from key ceremony to verified record.
@@ -54,6 +65,9 @@ struct Play {
     /// What the totals are to be: {contest id: {option id: votes}} in JSON, with NIST's @id; what is not named gets no vote
     #[arg(long, value_name = "FILE")]
     totals: Option<PathBuf>,
+    /// What kinds of cards voters have; `mixed` is half PIV, half My Number cards
+    #[arg(long, value_enum, default_value = "piv")]
+    cards: Profiles,
     /// Which of several votes of a card counts; `last` has two epochs, early voting and election day
     #[arg(long, value_enum, default_value_t = Policy::First)]
     policy: Policy,
@@ -91,7 +105,11 @@ enum Mode {
 pub fn main() -> ExitCode {
     // clap exits by itself with 2 on bad usage and 0 on --help.
     let arguments = Arguments::parse();
-    match arguments.play.run() {
+    let done = match arguments.command {
+        Some(Command::Cards(command)) => command.run().map(|()| true),
+        None => arguments.play.run(),
+    };
+    match done {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::from(1),
         Err(error) => {
@@ -121,6 +139,7 @@ impl Play {
             .voters(self.voters)
             .kiosks(self.kiosks)
             .seed(self.seed.clone())
+            .cards(self.cards)
             .policy(match self.policy {
                 Policy::First => manifest::Policy::First,
                 Policy::Last => manifest::Policy::Last,

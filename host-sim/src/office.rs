@@ -95,7 +95,7 @@ impl<'m> Office<'m> {
     ///
     /// # Errors
     /// As [`package::build`].
-    pub fn package(&self, station: u16, serial: u32, roll: &[u8], certificate: &[u8]) -> Result<Vec<u8>> {
+    pub fn package(&self, station: u16, serial: u32, roll: &[u8], certificates: &[Vec<u8>]) -> Result<Vec<u8>> {
         let commitment = self.secret.commitment(&self.election);
         Ok(package::build(
             &package::Input {
@@ -106,7 +106,7 @@ impl<'m> Office<'m> {
                 station,
                 name: &self.station_name(station),
                 roll,
-                authorities: &[certificate.to_vec()],
+                authorities: certificates,
                 serial,
             },
             &self.authority,

@@ -69,7 +69,9 @@ pub(crate) fn play(scenario: &Scenario, out: &Path, progress: Progress<'_>) -> R
 
     stages.begin("cards");
     let counter = Counter::new("issuing cards", people.len(), progress);
-    let town = Town::new(&manifest, &people, scenario.kiosks, seed, || counter.step())?;
+    let town = Town::new(&manifest, &people, scenario.kiosks, scenario.cards, seed, || {
+        counter.step()
+    })?;
     let roll = town.roll(&manifest, &people)?.section();
 
     stages.begin("ceremony");
@@ -89,7 +91,7 @@ pub(crate) fn play(scenario: &Scenario, out: &Path, progress: Progress<'_>) -> R
         office: &office,
         world: &world,
         roll: &roll,
-        certificate: &town.certificate,
+        certificates: &town.certificates,
         crews: town.crews(),
     };
     let citizens: Vec<Rc<Citizen>> = people

@@ -8,6 +8,7 @@ use election::manifest::{Mode, Policy};
 use kiosk::ballot_box::Role;
 use staff::progress::Progress;
 
+use crate::cards::Profiles;
 use crate::report::Report;
 use crate::voters::choices::Totals;
 use crate::voters::habits::Habits;
@@ -28,6 +29,7 @@ pub struct Scenario {
     pub(crate) definition: Vec<u8>,
     pub(crate) voters: u32,
     pub(crate) kiosks: u16,
+    pub(crate) cards: Profiles,
     pub(crate) policy: Policy,
     pub(crate) mode: Mode,
     pub(crate) batch: u16,
@@ -132,6 +134,7 @@ impl Scenario {
             definition,
             voters: 119,
             kiosks: 1,
+            cards: Profiles::Piv,
             policy: Policy::First,
             mode: Mode::Consultation,
             batch: 8,
@@ -160,6 +163,13 @@ impl Scenario {
     #[must_use]
     pub const fn kiosks(mut self, kiosks: u16) -> Self {
         self.kiosks = kiosks;
+        self
+    }
+
+    /// What kinds of cards voters have. Staff have PIV cards.
+    #[must_use]
+    pub const fn cards(mut self, cards: Profiles) -> Self {
+        self.cards = cards;
         self
     }
 

@@ -29,7 +29,7 @@ pub struct Stations<'p> {
     pub office: &'p Office<'p>,
     pub world: &'p World,
     pub roll: &'p [u8],
-    pub certificate: &'p [u8],
+    pub certificates: &'p [Vec<u8>],
     pub crews: Vec<Rc<Crew>>,
 }
 
@@ -56,7 +56,7 @@ impl Stations<'_> {
     fn post(&self, epoch: u8, kiosk: usize, line: Vec<(Rc<Citizen>, usize, Visit)>) -> Result<Post> {
         let station = u16::try_from(kiosk + 1)?;
         let crew = self.crews[kiosk % self.crews.len()].clone();
-        let package: Rc<[u8]> = self.office.package(station, 1, self.roll, self.certificate)?.into();
+        let package: Rc<[u8]> = self.office.package(station, 1, self.roll, self.certificates)?.into();
         let votes = u32::try_from(line.len())? + 16;
         let challenges: u32 = line
             .iter()
@@ -87,7 +87,7 @@ impl Stations<'_> {
         let reissue = match self.scenario.reissues.iter().find(|one| here((one.kiosk, one.epoch))) {
             None => None,
             Some(plan) => {
-                let package = self.office.package(station, 2, self.roll, self.certificate)?;
+                let package = self.office.package(station, 2, self.roll, self.certificates)?;
                 Some((*plan, package.into()))
             }
         };

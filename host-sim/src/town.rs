@@ -15,7 +15,7 @@ use election::sign::{PublicKey, prehash};
 use staff::genesis::Staff;
 use staff::roll::{self, Roll};
 
-use crate::cards::{CardAuthority, Days, VirtualPiv};
+use crate::cards::{CardAuthority, Days, JpkiAuthority, Profiles, SharedPrimes, VirtualCard, VirtualPiv};
 use crate::voters::plan::{CardKind, Citizen};
 use crate::voters::staff::{Badge, Crew};
 use crate::world::reader::Card;
@@ -40,14 +40,14 @@ pub struct Issued {
     pub card: Card,
     /// Its PIN.
     pub pin: String,
-    /// The 9D key, hex: what stands in the roll's table.
+    /// The card's key, hex: what stands in the roll's table.
     key: String,
 }
 
 /// The office.
 pub struct Town {
-    /// Its certificate, DER.
-    pub certificate: Vec<u8>,
+    /// Certificates of those who issue cards, DER.
+    pub certificates: Vec<Vec<u8>>,
     /// Pairs of staff who may do everything: one a station, up to [`PAIRS`].
     pub officials: Vec<[Official; 2]>,
     /// A card for everybody in the plan.
@@ -63,6 +63,7 @@ impl Town {
         manifest: &CheckedManifest<'_>,
         plan: &[Citizen],
         stations: u16,
+        profiles: Profiles,
         seed: Seed,
         mut each: impl FnMut(),
     ) -> Result<Self> {
@@ -98,25 +99,46 @@ impl Town {
                 ])
             })
             .collect::<Result<_>>()?;
+        let mut certificates = vec![authority.certificate().to_vec()];
+        // The ministry issues My Number cards, where there are any.
+        let mut ministry = None;
+        let wanted = profiles.jpki_of(plan.len());
+        if wanted > 0 {
+            let mut rng = seed.rng("jpki authority", 0);
+            let issuer = JpkiAuthority::new("Ippyo simulator: test My Number cards", long, &mut rng)?;
+            certificates.push(issuer.certificate().to_vec());
+            ministry = Some((issuer, SharedPrimes::new(wanted, &mut rng)?));
+        }
         let mut cards = Vec::with_capacity(plan.len());
         for (number, citizen) in plan.iter().enumerate() {
             let mut rng = seed.rng("voter card", number as u64);
-            let pin = pin(&mut rng);
             let days = if citizen.card == CardKind::Expired {
                 expired
             } else {
                 valid
             };
-            let chip = authority.issue_voter(&pin, days, &mut rng)?;
+            let (pin, chip): (String, VirtualCard) = match &mut ministry {
+                Some((issuer, primes)) if profiles.jpki(number) => {
+                    let pin = format!("{:04}", rng.below(10_000));
+                    let chip = issuer.issue_for(primes.key()?, &pin, days, &mut rng)?;
+                    (pin, chip.into())
+                }
+                _ => {
+                    let pin = pin(&mut rng);
+                    let chip = authority.issue_voter(&pin, days, &mut rng)?;
+                    (pin, chip.into())
+                }
+            };
+            let key = chip.roll_key().context("a card without a key")?;
             cards.push(Issued {
-                key: hex::encode(chip.public_key(Slot::KeyManagement).as_bytes()),
+                key: hex::encode(key.as_bytes()),
                 card: Card::new(chip),
                 pin,
             });
             each();
         }
         Ok(Self {
-            certificate: authority.certificate().to_vec(),
+            certificates,
             officials,
             cards,
         })
@@ -201,6 +223,7 @@ fn sign(official: &Official, hash: &Digest) -> Result<[u8; 64]> {
 
 fn signing_key(chip: &VirtualPiv) -> Result<PublicKey> {
     chip.public_key(Slot::Authentication)
+        .context("a card without a key")?
         .as_bytes()
         .try_into()
         .context("not a P-256 key")

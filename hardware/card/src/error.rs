@@ -50,6 +50,8 @@ pub enum CardError {
     /// The card did not prove that it holds the private key of the certificate: a defect, another
     /// card's certificate, or a relay to a second card.
     PossessionNotProven,
+    /// The management key is another one, or the card is not the one it claims to be.
+    WrongManagementKey,
     /// The card refused with a status word that has no case of its own.
     Refused(u16),
 }
@@ -93,6 +95,9 @@ impl fmt::Display for CardError {
             Self::BadPoint => f.write_str("not a usable point of the curve"),
             Self::Randomness => f.write_str("the random generator is broken: stop using this device"),
             Self::PossessionNotProven => f.write_str("the card does not hold the key of its certificate: refuse it"),
+            Self::WrongManagementKey => {
+                f.write_str("this is not the card's management key: ask who delivered the cards")
+            }
             Self::Refused(word) => write!(f, "the card refuses, status {word:04X}"),
         }
     }

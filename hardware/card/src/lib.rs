@@ -23,6 +23,8 @@
 //! Without features nothing here allocates. Feature `x509` adds `x509::X509`, which allocates in
 //! proportion to certificates of at most 4 KiB; feature `jpki` teaches it RSA-2048, which My Number cards and their authorities use.
 //!
+//! Feature `issue` adds what an issuer does with a PIV card (module `issue`): a kiosk has no business there and is built without it.
+//!
 //! Transports implement [`Transmit`]: feature `uart` for a card slot on a microcontroller's UART (the protocol is [`t1`]),
 //! feature `pcsc` for readers behind PC/SC. The trait asks for so little that other transports can live elsewhere.
 #![no_std]
@@ -46,6 +48,8 @@ pub mod apdu;
 mod blind;
 mod certificate;
 mod error;
+#[cfg(feature = "issue")]
+pub mod issue;
 mod jpki;
 mod key;
 #[cfg(feature = "pcsc")]
@@ -65,7 +69,7 @@ pub use certificate::{CertificateError, CertificateVerifier, Date, KeyUse, MAX_A
 pub use error::CardError;
 pub use jpki::Jpki;
 pub use key::{BadKey, CardPublicKey};
-pub use pin::{Pin, PinError};
+pub use pin::{Pin, PinError, Weakness};
 pub use piv::{MAX_OBJECT, Piv, Slot};
 pub use profile::{Card, Profile};
 pub use transmit::{Transmit, TransmitError};

@@ -29,10 +29,10 @@ const AID_LENGTHS: [usize; 3] = [11, 9, 5];
 const ISSUER_DOMAIN: [u8; 8] = [0xA0, 0x00, 0x00, 0x01, 0x51, 0x00, 0x00, 0x00];
 
 /// The PIV application PIN as a key reference (Part 1 Table 4b).
-const PIN_REFERENCE: u8 = 0x80;
+pub(crate) const PIN_REFERENCE: u8 = 0x80;
 
 /// ECC P-256 (NIST SP 800-78-4 Table 6-2).
-const ALGORITHM_P256: u8 = 0x11;
+pub(crate) const ALGORITHM_P256: u8 = 0x11;
 
 /// A key of the card together with its certificate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,7 +44,7 @@ pub enum Slot {
 }
 
 impl Slot {
-    const fn reference(self) -> u8 {
+    pub(crate) const fn reference(self) -> u8 {
         match self {
             Self::Authentication => 0x9A,
             Self::KeyManagement => 0x9D,
@@ -52,7 +52,7 @@ impl Slot {
     }
 
     /// The tag of the certificate's data object (Part 1 Table 3).
-    const fn object(self) -> [u8; 3] {
+    pub(crate) const fn object(self) -> [u8; 3] {
         match self {
             Self::Authentication => [0x5F, 0xC1, 0x05],
             Self::KeyManagement => [0x5F, 0xC1, 0x0B],
@@ -292,7 +292,7 @@ impl<'a, T: Transmit> Piv<'a, T> {
             .ok_or(CardError::Malformed)
     }
 
-    async fn exchange(&mut self, command: &Command<'_>, out: &mut [u8]) -> Result<Answer, CardError> {
+    pub(crate) async fn exchange(&mut self, command: &Command<'_>, out: &mut [u8]) -> Result<Answer, CardError> {
         apdu::exchange(self.card, command, out).await
     }
 }

@@ -1,7 +1,9 @@
 //! Who issues virtual cards.
 
 use anyhow::{Context, Result, ensure};
-use card::{Date, MAX_CERTIFICATE};
+use std::collections::BTreeMap;
+
+use card::{Date, MAX_CERTIFICATE, Slot};
 use p256::SecretKey;
 use p256::ecdsa::{DerSignature, SigningKey};
 use p256::elliptic_curve::Generate;
@@ -20,10 +22,34 @@ use x509_cert::serial_number::SerialNumber;
 use x509_cert::spki::{SubjectPublicKeyInfoOwned, SubjectPublicKeyInfoRef};
 use x509_cert::time::{Time, Validity};
 
-use super::piv::{Credential, Memory, Quirks, VirtualPiv, padded};
+use super::piv::{
+    CAPABILITIES, CARD_HOLDER_IDENTIFIER, Memory, Quirks, Secret, VirtualPiv, capabilities, card_holder_identifier,
+    certificate_contents, certificate_object, padded,
+};
+use super::piv_issuing::Manager;
 
 /// PIN tries of a card, unless told otherwise.
 const TRIES: u8 = 3;
+
+impl VirtualPiv {
+    /// A card as it leaves the factory: no keys, no objects, PIN 123456, PUK 12345678, the well-known management key.
+    ///
+    /// # Errors
+    /// Never: these are PINs.
+    pub fn blank<R: CryptoRng + ?Sized>(rng: &mut R) -> Result<Self> {
+        let mut entropy = [0; 32];
+        rng.fill_bytes(&mut entropy);
+        Ok(Self::from_memory(Memory {
+            pin: Secret::new(padded("123456")?, TRIES),
+            puk: Secret::new(padded("12345678")?, TRIES),
+            manager: Manager::default(),
+            keys: [None, None],
+            objects: BTreeMap::new(),
+            entropy,
+            quirks: Quirks::default(),
+        }))
+    }
+}
 
 /// From the first moment of a day to the last moment of another, UTC.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -113,20 +139,23 @@ impl CardAuthority {
     }
 
     fn issue<R: CryptoRng + ?Sized>(&self, holder: &str, pin: &str, valid: Days, rng: &mut R) -> Result<VirtualPiv> {
-        let pin = padded(pin)?;
+        let subject = common_name(holder)?;
+        let mut card = VirtualPiv::blank(rng)?;
+        card.memory.pin = Secret::new(padded(pin)?, TRIES);
         let mut guid = [0; 16];
         rng.fill_bytes(&mut guid);
-        let subject = common_name(holder)?;
-        Ok(VirtualPiv::from_memory(Memory {
-            guid,
-            expires: valid.until,
-            pin,
-            tries: TRIES,
-            tries_left: TRIES,
-            authentication: self.credential(&subject, Usage::Sign, valid, rng)?,
-            management: self.credential(&subject, Usage::Agree, valid, rng)?,
-            quirks: Quirks::default(),
-        }))
+        let slots = [(Slot::Authentication, Usage::Sign), (Slot::KeyManagement, Usage::Agree)];
+        for ((slot, usage), key) in slots.into_iter().zip(&mut card.memory.keys) {
+            let (secret, certificate) = self.credential(&subject, usage, valid, rng)?;
+            *key = Some(secret);
+            card.memory
+                .objects
+                .insert(certificate_object(slot), certificate_contents(&certificate));
+        }
+        let objects = &mut card.memory.objects;
+        objects.insert(CARD_HOLDER_IDENTIFIER, card_holder_identifier(&guid, valid.until));
+        objects.insert(CAPABILITIES, capabilities(&guid));
+        Ok(card)
     }
 
     fn credential<R: CryptoRng + ?Sized>(
@@ -135,7 +164,7 @@ impl CardAuthority {
         usage: Usage,
         valid: Days,
         rng: &mut R,
-    ) -> Result<Credential> {
+    ) -> Result<(SecretKey, Vec<u8>)> {
         let key = SecretKey::generate_from_rng(rng);
         let info = public_info(&SigningKey::from(&key))?;
         let profile = Profile {
@@ -144,7 +173,7 @@ impl CardAuthority {
             usage,
         };
         let certificate = certify(&self.key, profile, &info, valid, rng)?;
-        Ok(Credential { key, certificate })
+        Ok((key, certificate))
     }
 
     /// The authority with its secret key, to keep between runs of a simulator.

@@ -1,21 +1,12 @@
-//! A My Number card's JPKI application as an interpreter of APDUs, as far as `OpenSC` and public libraries show it, and who issues it.
+//! A My Number card's JPKI application as an interpreter of APDUs, as far as `OpenSC` and public libraries show it.
 
-use anyhow::{Context as _, Result, ensure};
-use card::{CardPublicKey, MAX_CERTIFICATE, TransmitError};
-use rand_core::CryptoRng;
+use anyhow::{Context as _, Result};
+use card::{CardPublicKey, TransmitError};
+use rsa::RsaPrivateKey;
 use rsa::pkcs1::EncodeRsaPublicKey as _;
-use rsa::pkcs1v15::{Pkcs1v15Sign, Signature, SigningKey};
-use rsa::signature::Keypair as _;
-use rsa::{RsaPrivateKey, RsaPublicKey};
-use sha2::Sha256;
-use x509_cert::builder::{Builder as _, CertificateBuilder};
-use x509_cert::der::Encode as _;
-use x509_cert::name::Name;
-use x509_cert::serial_number::SerialNumber;
-use x509_cert::spki::SubjectPublicKeyInfoOwned;
+use rsa::pkcs1v15::Pkcs1v15Sign;
 
 use super::Chip;
-use super::authority::{Days, Profile, Usage, common_name};
 use super::piv::parse;
 
 const AID: [u8; 10] = [0xD3, 0x92, 0xF0, 0x00, 0x26, 0x01, 0x00, 0x00, 0x00, 0x01];
@@ -45,16 +36,16 @@ mod file {
 }
 
 /// A PIN with its counter, which needs no power.
-struct Secret {
-    digits: Vec<u8>,
-    tries: u8,
-    tries_left: u8,
+pub(super) struct Secret {
+    pub(super) digits: Vec<u8>,
+    pub(super) tries: u8,
+    pub(super) tries_left: u8,
     /// Forgotten without power.
     verified: bool,
 }
 
 impl Secret {
-    fn new(digits: &str, tries: u8) -> Self {
+    pub(super) fn new(digits: &str, tries: u8) -> Self {
         Self {
             digits: digits.as_bytes().to_vec(),
             tries,
@@ -81,23 +72,40 @@ impl Secret {
     }
 }
 
-struct Credential {
-    key: RsaPrivateKey,
-    certificate: Vec<u8>,
+pub(super) struct Credential {
+    pub(super) key: RsaPrivateKey,
+    pub(super) certificate: Vec<u8>,
 }
 
 /// A My Number card with its user authentication and, if it was issued with one, its signature certificate.
 pub struct VirtualJpki {
-    user: Credential,
-    user_pin: Secret,
+    pub(super) user: Credential,
+    pub(super) user_pin: Secret,
     /// Children's cards have none.
-    signature: Option<(Credential, Secret)>,
-    authority: Vec<u8>,
-    selected: bool,
-    file: Option<u16>,
+    pub(super) signature: Option<(Credential, Secret)>,
+    /// Its certificate.
+    pub(super) authority: Vec<u8>,
+    pub(super) selected: bool,
+    pub(super) file: Option<u16>,
 }
 
 impl VirtualJpki {
+    pub(super) const fn from_memory(
+        user: Credential,
+        user_pin: Secret,
+        signature: Option<(Credential, Secret)>,
+        authority: Vec<u8>,
+    ) -> Self {
+        Self {
+            user,
+            user_pin,
+            signature,
+            authority,
+            selected: false,
+            file: None,
+        }
+    }
+
     /// The user authentication certificate, DER.
     #[must_use]
     pub fn certificate(&self) -> &[u8] {
@@ -250,122 +258,4 @@ impl Chip for VirtualJpki {
     fn atr(&self) -> &[u8] {
         &[0x3B, 0xE0, 0x00, 0xFF, 0x81, 0x31, 0xFE, 0x45, 0x14]
     }
-}
-
-/// Who issues My Number cards: an RSA-2048 authority.
-pub struct JpkiAuthority {
-    key: SigningKey<Sha256>,
-    name: Name,
-    certificate: Vec<u8>,
-}
-
-impl JpkiAuthority {
-    /// A new authority called `name`, with a key from `rng`.
-    ///
-    /// # Errors
-    /// If the name does not fit a certificate.
-    pub fn new<R: CryptoRng + ?Sized>(name: &str, valid: Days, rng: &mut R) -> Result<Self> {
-        let key = SigningKey::new(RsaPrivateKey::new(rng, 2048)?);
-        let name = common_name(name)?;
-        let certificate = certify(
-            &key,
-            &name,
-            &name,
-            Usage::Authority,
-            &key.verifying_key().into(),
-            valid,
-            rng,
-        )?;
-        Ok(Self { key, name, certificate })
-    }
-
-    /// The authority's own certificate, DER.
-    #[must_use]
-    pub fn certificate(&self) -> &[u8] {
-        &self.certificate
-    }
-
-    /// A card with the user authentication only, as children's cards are. Its certificate holds a random number and no name.
-    ///
-    /// # Errors
-    /// Unless `pin` has four digits.
-    pub fn issue<R: CryptoRng + ?Sized>(&self, pin: &str, valid: Days, rng: &mut R) -> Result<VirtualJpki> {
-        ensure!(
-            pin.len() == 4 && pin.bytes().all(|b| b.is_ascii_digit()),
-            "the PIN has four digits"
-        );
-        let mut number = [0; 13];
-        rng.fill_bytes(&mut number);
-        Ok(VirtualJpki {
-            user: self.credential(&hex::encode(number), valid, rng)?,
-            user_pin: Secret::new(pin, 3),
-            signature: None,
-            authority: self.certificate.clone(),
-            selected: false,
-            file: None,
-        })
-    }
-
-    /// Adds the signature certificate, which tells who the holder is, and its password.
-    ///
-    /// # Errors
-    /// Unless the password has 6 to 16 capital letters and digits, or the holder's name does not fit.
-    pub fn add_signature<R: CryptoRng + ?Sized>(
-        &self,
-        card: VirtualJpki,
-        holder: &str,
-        password: &str,
-        valid: Days,
-        rng: &mut R,
-    ) -> Result<VirtualJpki> {
-        let right = |b: u8| b.is_ascii_digit() || b.is_ascii_uppercase();
-        ensure!(
-            (6..=16).contains(&password.len()) && password.bytes().all(right),
-            "the password has 6 to 16 of A-Z, 0-9"
-        );
-        let credential = self.credential(holder, valid, rng)?;
-        Ok(VirtualJpki {
-            signature: Some((credential, Secret::new(password, 5))),
-            ..card
-        })
-    }
-
-    fn credential<R: CryptoRng + ?Sized>(&self, holder: &str, valid: Days, rng: &mut R) -> Result<Credential> {
-        let key = RsaPrivateKey::new(rng, 2048)?;
-        let subject = common_name(holder)?;
-        let certificate = certify(
-            &self.key,
-            &self.name,
-            &subject,
-            Usage::Sign,
-            &key.to_public_key(),
-            valid,
-            rng,
-        )?;
-        Ok(Credential { key, certificate })
-    }
-}
-
-fn certify<R: CryptoRng + ?Sized>(
-    key: &SigningKey<Sha256>,
-    issuer: &Name,
-    subject: &Name,
-    usage: Usage,
-    public: &RsaPublicKey,
-    valid: Days,
-    rng: &mut R,
-) -> Result<Vec<u8>> {
-    let profile = Profile {
-        issuer: issuer.clone(),
-        subject: subject.clone(),
-        usage,
-    };
-    let info = SubjectPublicKeyInfoOwned::from_key(public)?;
-    let builder = CertificateBuilder::new(profile, SerialNumber::generate(rng), valid.validity()?, info)?;
-    let certificate = builder.build::<_, Signature>(key)?.to_der()?;
-    ensure!(
-        certificate.len() <= MAX_CERTIFICATE,
-        "the certificate would be too long: shorten the name"
-    );
-    Ok(certificate)
 }

@@ -3,7 +3,7 @@
 //! Cards that are honest but useless need no wrapper: issue one with days in the past, from another
 //! authority, or call [`VirtualPiv::block_pin`].
 
-use card::{TransmitError, tlv};
+use card::{Slot, TransmitError, tlv};
 use chacha20::ChaCha20Rng;
 use p256::elliptic_curve::point::AffineCoordinates;
 use p256::elliptic_curve::{Generate, Group};
@@ -194,8 +194,8 @@ impl Relay {
     }
 
     fn answer(&mut self, source: Source, point: &[u8]) -> Option<[u8; 32]> {
-        let own = &self.front.memory.management.key;
-        let other = &self.behind.memory.management.key;
+        let own = self.front.key(Slot::KeyManagement)?;
+        let other = self.behind.key(Slot::KeyManagement)?;
         let times = |scalar: Scalar| {
             let point = PublicKey::from_sec1_bytes(point).ok()?.to_projective();
             Some(x_of(point * scalar))

@@ -5,29 +5,37 @@
 //! with. The interpreter ([`Chip`]) knows no transport: in this process it is a [`card::Transmit`]; the
 //! same chip can sit behind a virtual PC/SC reader ([`vpcd`]) or a T=1 line.
 //!
-//! [`VirtualPiv`] and [`VirtualJpki`] behave. [`Misbehaving`] is a card that is pulled out, dead, mad or endless, and
+//! [`VirtualPiv`] and [`VirtualJpki`] behave; [`VirtualCard`] is either, [`CardFile`] one of them on disk, [`Deck`] a folder of them. [`Misbehaving`] is a card that is pulled out, dead, mad or endless, and
 //! [`Relay`] is an attacker's card that asks other cards.
 //!
 //! **The keys here are test keys**: they lie in memory and in [`CardFile`]s unprotected. A real card makes
 //! its keys itself and never gives them out.
 
+mod any;
 mod authority;
+mod deck;
 mod file;
 mod jpki;
+mod jpki_authority;
 #[cfg(test)]
 mod jpki_tests;
 mod misbehaving;
 mod piv;
+mod piv_issuing;
 mod recording;
 #[cfg(test)]
 mod tests;
 pub mod vpcd;
 
+pub use any::VirtualCard;
 pub use authority::{AuthorityFile, CardAuthority, Days};
+pub use deck::{Deck, Kept, Order, Profiles};
 pub use file::CardFile;
-pub use jpki::{JpkiAuthority, VirtualJpki};
+pub use jpki::VirtualJpki;
+pub use jpki_authority::{JpkiAuthority, SharedPrimes};
 pub use misbehaving::{Fault, Misbehaving, Relay, Source};
 pub use piv::{Quirks, VirtualPiv};
+pub use piv_issuing::Manager;
 pub use recording::Recording;
 
 use card::{Transmit, TransmitError};
@@ -93,6 +101,7 @@ macro_rules! in_reader {
 in_reader!(
     VirtualPiv,
     VirtualJpki,
+    VirtualCard,
     Misbehaving,
     Relay,
     Box<dyn Chip>,

@@ -1,4 +1,6 @@
-//! A PIV card (NIST SP 800-73-4 Part 2) as an interpreter of APDUs.
+//! A PIV card (NIST SP 800-73-4 Part 2) as an interpreter of APDUs. What issuers do with one is in `piv_issuing.rs`.
+
+use std::collections::BTreeMap;
 
 use anyhow::{Context, Result, bail, ensure};
 use card::{CardPublicKey, Date, Pin, Slot, TransmitError, tlv};
@@ -8,6 +10,7 @@ use p256::elliptic_curve::point::AffineCoordinates;
 use p256::{AffinePoint, ProjectivePoint, PublicKey, SecretKey};
 
 use super::Chip;
+use super::piv_issuing::Manager;
 
 const AID: [u8; 11] = [0xA0, 0x00, 0x00, 0x03, 0x08, 0x00, 0x00, 0x10, 0x00, 0x01, 0x00];
 const ISSUER_DOMAIN: [u8; 8] = [0xA0, 0x00, 0x00, 0x01, 0x51, 0x00, 0x00, 0x00];
@@ -15,15 +18,15 @@ const ISSUER_DOMAIN: [u8; 8] = [0xA0, 0x00, 0x00, 0x01, 0x51, 0x00, 0x00, 0x00];
 /// Longest command data the card collects from a chain.
 const MAX_CHAIN: usize = 4096;
 
-const SUCCESS: [u8; 2] = [0x90, 0x00];
-const WRONG_LENGTH: [u8; 2] = [0x67, 0x00];
-const SECURITY_STATUS: [u8; 2] = [0x69, 0x82];
-const BLOCKED: [u8; 2] = [0x69, 0x83];
-const CONDITIONS: [u8; 2] = [0x69, 0x85];
-const WRONG_DATA: [u8; 2] = [0x6A, 0x80];
-const NOT_FOUND: [u8; 2] = [0x6A, 0x82];
-const WRONG_PARAMETERS: [u8; 2] = [0x6A, 0x86];
-const UNKNOWN_REFERENCE: [u8; 2] = [0x6A, 0x88];
+pub(super) const SUCCESS: [u8; 2] = [0x90, 0x00];
+pub(super) const WRONG_LENGTH: [u8; 2] = [0x67, 0x00];
+pub(super) const SECURITY_STATUS: [u8; 2] = [0x69, 0x82];
+pub(super) const BLOCKED: [u8; 2] = [0x69, 0x83];
+pub(super) const CONDITIONS: [u8; 2] = [0x69, 0x85];
+pub(super) const WRONG_DATA: [u8; 2] = [0x6A, 0x80];
+pub(super) const NOT_FOUND: [u8; 2] = [0x6A, 0x82];
+pub(super) const WRONG_PARAMETERS: [u8; 2] = [0x6A, 0x86];
+pub(super) const UNKNOWN_REFERENCE: [u8; 2] = [0x6A, 0x88];
 const UNKNOWN_INSTRUCTION: [u8; 2] = [0x6D, 0x00];
 const UNKNOWN_CLASS: [u8; 2] = [0x6E, 0x00];
 
@@ -52,29 +55,79 @@ impl Default for Quirks {
     }
 }
 
-/// A key and the certificate that belongs to it.
-pub(super) struct Credential {
-    pub(super) key: SecretKey,
-    pub(super) certificate: Vec<u8>,
+/// The names of the data objects that the card itself looks into (Part 1 Table 3).
+pub(super) const fn certificate_object(slot: Slot) -> [u8; 3] {
+    match slot {
+        Slot::Authentication => [0x5F, 0xC1, 0x05],
+        Slot::KeyManagement => [0x5F, 0xC1, 0x0B],
+    }
+}
+pub(super) const CARD_HOLDER_IDENTIFIER: [u8; 3] = [0x5F, 0xC1, 0x02];
+pub(super) const CAPABILITIES: [u8; 3] = [0x5F, 0xC1, 0x07];
+
+/// A PIN or PUK with its counter.
+pub(super) struct Secret {
+    pub(super) padded: [u8; 8],
+    pub(super) tries: u8,
+    pub(super) tries_left: u8,
+}
+
+impl Secret {
+    pub(super) const fn new(padded: [u8; 8], tries: u8) -> Self {
+        Self {
+            padded,
+            tries,
+            tries_left: tries,
+        }
+    }
+
+    /// Compares. The counter goes down before the comparison: a card pulled out in between has lost the try, and nobody guesses for
+    /// nothing.
+    pub(super) fn check(&mut self, data: &[u8]) -> Result<(), [u8; 2]> {
+        if self.tries_left == 0 {
+            return Err(BLOCKED);
+        }
+        self.tries_left -= 1;
+        if data != self.padded {
+            return Err(self.word());
+        }
+        self.tries_left = self.tries;
+        Ok(())
+    }
+
+    pub(super) const fn word(&self) -> [u8; 2] {
+        match self.tries_left {
+            0 => BLOCKED,
+            left => [0x63, 0xC0 | left],
+        }
+    }
 }
 
 /// What a card keeps without power.
 pub(super) struct Memory {
-    pub(super) guid: [u8; 16],
-    pub(super) expires: Date,
-    pub(super) pin: [u8; 8],
-    pub(super) tries: u8,
-    pub(super) tries_left: u8,
-    pub(super) authentication: Credential,
-    pub(super) management: Credential,
+    pub(super) pin: Secret,
+    /// The key that unblocks the PIN.
+    pub(super) puk: Secret,
+    /// The issuer's key.
+    pub(super) manager: Manager,
+    /// 9A and 9D.
+    pub(super) keys: [Option<SecretKey>; 2],
+    /// Name of a data object -> what is in its `53`.
+    pub(super) objects: BTreeMap<[u8; 3], Vec<u8>>,
+    /// Where the card's own random numbers come from: a real card's are nobody's, these can be had again from a seed.
+    pub(super) entropy: [u8; 32],
     pub(super) quirks: Quirks,
 }
 
 /// What a card forgets without power.
 #[derive(Default)]
-struct Session {
-    selected: bool,
+pub(super) struct Session {
+    pub(super) selected: bool,
     verified: bool,
+    /// The issuer has shown its key.
+    pub(super) managed: bool,
+    /// What the issuer has to decrypt.
+    pub(super) witness: Option<Vec<u8>>,
     /// A chained command so far: instruction, P1, P2, and its data.
     chain: Option<([u8; 3], Vec<u8>)>,
     /// Data that waits for GET RESPONSE.
@@ -86,7 +139,7 @@ struct Session {
 /// Signatures are deterministic (RFC 6979); a real card's are not, but nothing may depend on that.
 pub struct VirtualPiv {
     pub(super) memory: Memory,
-    session: Session,
+    pub(super) session: Session,
 }
 
 impl VirtualPiv {
@@ -110,40 +163,44 @@ impl VirtualPiv {
     /// If no card could have that many.
     pub fn with_tries(mut self, tries: u8) -> Result<Self> {
         ensure!((1..=15).contains(&tries), "a card has 1 to 15 PIN tries, not {tries}");
-        self.memory.tries = tries;
-        self.memory.tries_left = tries;
+        self.memory.pin.tries = tries;
+        self.memory.pin.tries_left = tries;
         Ok(self)
     }
 
-    /// The certificate in `slot`, DER.
+    /// The certificate in `slot`, DER; empty if there is none.
     #[must_use]
     pub fn certificate(&self, slot: Slot) -> &[u8] {
-        &self.credential(slot).certificate
+        self.memory
+            .objects
+            .get(&certificate_object(slot))
+            .and_then(|object| tlv::find(object, 0x70).ok().flatten())
+            .unwrap_or_default()
     }
 
-    /// The public key in `slot`.
+    /// The public key in `slot`; none on a blank card.
     #[must_use]
-    pub fn public_key(&self, slot: Slot) -> CardPublicKey {
-        CardPublicKey::from(&self.credential(slot).key.public_key())
+    pub fn public_key(&self, slot: Slot) -> Option<CardPublicKey> {
+        self.key(slot).map(|key| CardPublicKey::from(&key.public_key()))
     }
 
     /// What an honest card proves: its 9D key times `base`. For tests and for the simulator's own
     /// books; nothing on the way of a vote calls it.
     #[must_use]
-    pub fn shared_point(&self, base: &AffinePoint) -> AffinePoint {
-        let key = self.memory.management.key.to_nonzero_scalar();
-        (ProjectivePoint::from(*base) * *key).to_affine()
+    pub fn shared_point(&self, base: &AffinePoint) -> Option<AffinePoint> {
+        let key = self.key(Slot::KeyManagement)?.to_nonzero_scalar();
+        Some((ProjectivePoint::from(*base) * *key).to_affine())
     }
 
     /// PIN tries left, 0 if blocked.
     #[must_use]
     pub const fn tries_left(&self) -> u8 {
-        self.memory.tries_left
+        self.memory.pin.tries_left
     }
 
     /// Uses up all tries, as somebody who forgot the PIN would.
     pub const fn block_pin(&mut self) {
-        self.memory.tries_left = 0;
+        self.memory.pin.tries_left = 0;
         self.session.verified = false;
     }
 
@@ -152,16 +209,16 @@ impl VirtualPiv {
     /// # Errors
     /// If `pin` cannot be a PIN.
     pub fn unblock(&mut self, pin: &str) -> Result<()> {
-        self.memory.pin = padded(pin)?;
-        self.memory.tries_left = self.memory.tries;
+        self.memory.pin = Secret::new(padded(pin)?, self.memory.pin.tries);
         self.session.verified = false;
         Ok(())
     }
 
-    const fn credential(&self, slot: Slot) -> &Credential {
+    pub(super) const fn key(&self, slot: Slot) -> Option<&SecretKey> {
+        let [authentication, management] = &self.memory.keys;
         match slot {
-            Slot::Authentication => &self.memory.authentication,
-            Slot::KeyManagement => &self.memory.management,
+            Slot::Authentication => authentication.as_ref(),
+            Slot::KeyManagement => management.as_ref(),
         }
     }
 
@@ -181,7 +238,12 @@ impl VirtualPiv {
             _ if !self.session.selected => Err(UNKNOWN_INSTRUCTION),
             (0x20, _, _) => self.verify(p1, p2, data),
             (0xCB, 0x3F, 0xFF) => self.get_data(data),
+            (0x87, _, 0x9B) => self.authenticate_manager(p1, data),
             (0x87, _, _) => self.general_authenticate(p1, p2, data),
+            (0x47, 0x00, _) => self.generate(p2, data),
+            (0xDB, 0x3F, 0xFF) => self.put_data(data),
+            (0x24, 0x00, _) => self.change_reference(p2, data),
+            (0x2C, 0x00, 0x80) => self.reset_retry_counter(data),
             (0xCB, _, _) => Err(WRONG_PARAMETERS),
             _ => Err(UNKNOWN_INSTRUCTION),
         }
@@ -216,22 +278,16 @@ impl VirtualPiv {
                 Ok(vec![])
             }
             (0x00, []) if self.session.verified => Ok(vec![]),
-            (0x00, []) => Err(self.tries_word()),
+            (0x00, []) => Err(self.memory.pin.word()),
             (0x00, _) => {
-                if self.memory.tries_left == 0 {
+                if self.memory.pin.tries_left == 0 {
                     return Err(BLOCKED);
                 }
                 if data.len() != 8 {
                     return Err(WRONG_DATA);
                 }
-                // The counter goes down before the comparison: a card pulled out in between has
-                // lost the try, and nobody guesses for nothing.
-                self.memory.tries_left -= 1;
-                if data != self.memory.pin {
-                    self.session.verified = false;
-                    return Err(self.tries_word());
-                }
-                self.memory.tries_left = self.memory.tries;
+                self.session.verified = false;
+                self.memory.pin.check(data)?;
                 self.session.verified = true;
                 Ok(vec![])
             }
@@ -239,74 +295,23 @@ impl VirtualPiv {
         }
     }
 
-    fn tries_word(&self) -> [u8; 2] {
-        match self.memory.tries_left {
-            0 => BLOCKED,
-            left => [0x63, 0xC0 | left],
-        }
-    }
-
     /// GET DATA (Part 2 section 3.1.2; objects: Part 1 Appendix A).
     fn get_data(&self, data: &[u8]) -> Result<Vec<u8>, [u8; 2]> {
         let name = tlv::only(data, 0x5C).ok_or(WRONG_DATA)?;
-        let certificate = |slot| {
-            let certificate = wrap(0x70, self.certificate(slot));
-            wrap(0x53, &[certificate, wrap(0x71, &[0]), wrap(0xFE, &[])].concat())
-        };
-        match name {
-            [0x5F, 0xC1, 0x05] => Ok(certificate(Slot::Authentication)),
-            [0x5F, 0xC1, 0x0B] => Ok(certificate(Slot::KeyManagement)),
-            [0x5F, 0xC1, 0x02] => Ok(self.card_holder_identifier()),
-            [0x5F, 0xC1, 0x07] => Ok(self.capabilities()),
-            [0x7E] => Ok([
+        if name == [0x7E] {
+            return Ok([
                 &[0x7E, 0x12, 0x4F, 0x0B][..],
                 &AID,
                 // Usage policy: the application PIN alone satisfies every access condition.
                 &[0x5F, 0x2F, 0x02, 0x40, 0x00],
             ]
-            .concat()),
-            _ => Err(NOT_FOUND),
+            .concat());
         }
-    }
-
-    /// CHUID (Part 1 section 3.1.2): a FASC-N of nines for issuers outside the federal scheme, the
-    /// GUID, the expiry date, an empty signature.
-    fn card_holder_identifier(&self) -> Vec<u8> {
-        const FASC_N: [u8; 25] = [
-            0xD4, 0xE7, 0x39, 0xDA, 0x73, 0x9C, 0xED, 0x39, 0xCE, 0x73, 0x9D, 0x83, 0x68, 0x58, 0x21, 0x08, 0x42, 0x10,
-            0x84, 0x21, 0xC8, 0x42, 0x10, 0xC3, 0xEB,
-        ];
-        let expires = self.memory.expires.yyyymmdd().to_string();
-        let contents = [
-            wrap(0x30, &FASC_N),
-            wrap(0x34, &self.memory.guid),
-            wrap(0x35, expires.as_bytes()),
-            wrap(0x3E, &[]),
-            wrap(0xFE, &[]),
-        ];
-        wrap(0x53, &contents.concat())
-    }
-
-    /// CCC (Part 1 Appendix A, Table 8) with what readers ask for and nothing in it.
-    fn capabilities(&self) -> Vec<u8> {
-        let mut identifier = vec![0xA0, 0x00, 0x00, 0x01, 0x16, 0xFF, 0x02];
-        identifier.extend_from_slice(&self.memory.guid[..14]);
-        let contents = [
-            wrap(0xF0, &identifier),
-            wrap(0xF1, &[0x21]),
-            wrap(0xF2, &[0x21]),
-            wrap(0xF3, &[]),
-            wrap(0xF4, &[0x00]),
-            wrap(0xF5, &[0x10]),
-            wrap(0xF6, &[]),
-            wrap(0xF7, &[]),
-            wrap(0xFA, &[]),
-            wrap(0xFB, &[]),
-            wrap(0xFC, &[]),
-            wrap(0xFD, &[]),
-            wrap(0xFE, &[]),
-        ];
-        wrap(0x53, &contents.concat())
+        let object = name
+            .try_into()
+            .ok()
+            .and_then(|name: [u8; 3]| self.memory.objects.get(&name));
+        object.map(|contents| wrap(0x53, contents)).ok_or(NOT_FOUND)
     }
 
     /// GENERAL AUTHENTICATE (Part 2 section 3.2.4): ECDSA with 9A, ECDH with 9D, P-256 only.
@@ -326,7 +331,7 @@ impl VirtualPiv {
         if tlv::find(template, 0x82) != Ok(Some(&[])) {
             return Err(WRONG_DATA);
         }
-        let key = &self.credential(slot).key;
+        let key = self.key(slot).ok_or(UNKNOWN_REFERENCE)?;
         let answer = match slot {
             Slot::Authentication => {
                 let hash = tlv::find(template, 0x81).ok().flatten();
@@ -432,6 +437,48 @@ pub(super) fn wrap(tag: u8, value: &[u8]) -> Vec<u8> {
     }
     element.extend_from_slice(value);
     element
+}
+
+/// The contents of a certificate's data object.
+pub(super) fn certificate_contents(certificate: &[u8]) -> Vec<u8> {
+    [wrap(0x70, certificate), wrap(0x71, &[0]), wrap(0xFE, &[])].concat()
+}
+
+/// CHUID (Part 1 section 3.1.2): a FASC-N of nines for issuers outside the federal scheme, the
+/// GUID, the expiry date, an empty signature.
+pub(super) fn card_holder_identifier(guid: &[u8; 16], expires: Date) -> Vec<u8> {
+    const FASC_N: [u8; 25] = [
+        0xD4, 0xE7, 0x39, 0xDA, 0x73, 0x9C, 0xED, 0x39, 0xCE, 0x73, 0x9D, 0x83, 0x68, 0x58, 0x21, 0x08, 0x42, 0x10,
+        0x84, 0x21, 0xC8, 0x42, 0x10, 0xC3, 0xEB,
+    ];
+    let expires = expires.yyyymmdd().to_string();
+    [
+        wrap(0x30, &FASC_N),
+        wrap(0x34, guid),
+        wrap(0x35, expires.as_bytes()),
+        wrap(0x3E, &[]),
+        wrap(0xFE, &[]),
+    ]
+    .concat()
+}
+
+/// CCC (Part 1 Appendix A, Table 8) with what readers ask for and nothing in it.
+pub(super) fn capabilities(guid: &[u8; 16]) -> Vec<u8> {
+    let mut identifier = vec![0xA0, 0x00, 0x00, 0x01, 0x16, 0xFF, 0x02];
+    identifier.extend_from_slice(&guid[..14]);
+    let mut contents = [
+        wrap(0xF0, &identifier),
+        wrap(0xF1, &[0x21]),
+        wrap(0xF2, &[0x21]),
+        wrap(0xF3, &[]),
+        wrap(0xF4, &[0x00]),
+        wrap(0xF5, &[0x10]),
+    ]
+    .concat();
+    for tag in [0xF6, 0xF7, 0xFA, 0xFB, 0xFC, 0xFD, 0xFE] {
+        contents.extend(wrap(tag, &[]));
+    }
+    contents
 }
 
 /// The x coordinate of `key` times the SEC 1 point; `None` if it is no point.

@@ -46,6 +46,12 @@ pub fn insert_by(line: TcpStream, chip: Box<dyn Chip + Send>) -> io::Result<Inse
 }
 
 impl Inserted {
+    /// Whether the line has ended by itself: the daemon has gone, or the card has gone silent.
+    #[must_use]
+    pub fn is_gone(&self) -> bool {
+        self.thread.is_finished()
+    }
+
     /// Takes the card out.
     ///
     /// # Errors

@@ -131,6 +131,14 @@ pub fn parse_public(text: &str, at: &str) -> Outcome<PublicKey> {
 pub fn parse_cell(cell: &str, folder: &Path, at: &str) -> Outcome<Key> {
     let cell = cell.trim();
     if cell.len() >= 64 && cell.bytes().all(|b| b.is_ascii_hexdigit()) {
+        // Keys of the two kinds differ in length: 33 or 65 bytes, and 270.
+        if cell.len() == 540 {
+            let bytes = hex::decode(cell).map_err(|error| Problem::new(Kind::Malformed, at, error))?;
+            return rsa(&bytes).ok_or_else(|| {
+                Problem::new(Kind::Malformed, at, "is not an RSA-2048 key in PKCS#1 form")
+                    .advice("give the card's certificate instead of hex")
+            });
+        }
         return parse_public(cell, at).map(Key::P256);
     }
     let path = folder.join(cell);
@@ -165,7 +173,7 @@ pub fn certificate(path: &Path) -> Outcome<Vec<u8>> {
 fn certificate_key(der: &[u8], path: &Path) -> Outcome<Key> {
     let wrong = |what: &str| {
         Problem::new(Kind::Unsupported, path.display(), what)
-            .advice("P-256 (PIV) and RSA (My Number card) keys are supported")
+            .advice("P-256 (PIV) and RSA-2048 (My Number card) keys are supported")
     };
     let certificate = Certificate::from_der(der).map_err(|_| wrong("is not a certificate"))?;
     let info = certificate.tbs_certificate().subject_public_key_info();
@@ -181,9 +189,17 @@ fn certificate_key(der: &[u8], path: &Path) -> Outcome<Key> {
             Ok(Key::P256(election::sign::compressed(&key.into())))
         }
         // rsaEncryption: the bit string is the PKCS#1 key.
-        "1.2.840.113549.1.1.1" => Ok(Key::Rsa(bits.to_vec())),
+        "1.2.840.113549.1.1.1" => rsa(bits).ok_or_else(|| {
+            wrong("has an RSA key that is not the kind of My Number cards (2,048 bits, exponent 65537)")
+        }),
         other => Err(wrong(&format!("has a key of the algorithm {other}"))),
     }
+}
+
+/// A key that a kiosk could admit; any other one in a roll would be a voter who is turned away.
+fn rsa(pkcs1: &[u8]) -> Option<Key> {
+    card::CardPublicKey::rsa2048(pkcs1).ok()?;
+    Some(Key::Rsa(pkcs1.to_vec()))
 }
 
 #[cfg(test)]
