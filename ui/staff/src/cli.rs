@@ -6,6 +6,7 @@
 mod ceremony_commands;
 mod count_commands;
 mod election_commands;
+mod media_command;
 mod opened_command;
 mod station_commands;
 
@@ -56,6 +57,8 @@ enum Command {
     Package(station_commands::PackageCommand),
     /// Seals E to a kiosk that two staff cards have signed in
     Provision(station_commands::Provision),
+    /// A pair of ballot-box media for a registered kiosk and an epoch
+    Media(media_command::Media),
     /// Batches and registrations from a kiosk's medium -> the chain
     Anchor(station_commands::Anchor),
     /// Closed media and the chain -> results and the published record
@@ -80,6 +83,7 @@ pub fn main() -> ExitCode {
         Command::Package(command) => command.run(),
         Command::Ceremony(command) => command.run(),
         Command::Provision(command) => command.run(),
+        Command::Media(command) => command.run(),
         Command::Anchor(command) => command.run(),
         Command::Tally(command) => command.run(),
         Command::Verify(command) => command.run(),

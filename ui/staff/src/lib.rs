@@ -24,6 +24,7 @@ mod node;
 pub mod opened;
 mod order;
 pub mod package;
+pub mod prepare;
 pub mod problem;
 pub mod progress;
 pub mod provision;
