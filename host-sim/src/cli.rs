@@ -20,6 +20,7 @@ use staff::{Kind, Problem};
 
 use crate::bundled;
 use crate::cards::Profiles;
+use crate::report::Report;
 use crate::scenario::{BadInput, Scenario};
 
 /// A polling station on a laptop: scripted voters vote at the shipped kiosk loop, the desk tallies, the record is verified.
@@ -44,21 +45,26 @@ enum Command {
     /// Virtual cards as files, and in a virtual reader of the real PC/SC stack
     #[command(subcommand)]
     Cards(cards::Cards),
+    #[cfg(feature = "window")]
+    Screens(crate::screens::Screens),
 }
 
 /// One election, from key ceremony to verified record.
 #[derive(clap::Args)]
 struct Play {
-    /// Without a window (there is none yet: this is what happens anyway)
+    /// Without a window: scripted voters vote through the whole day in a moment
     #[arg(long)]
     headless: bool,
+    #[cfg(feature = "window")]
+    #[command(flatten)]
+    window: crate::window::Window,
     /// A bundled election, or a NIST SP 1500-20 ballot definition in JSON
     #[arg(long, value_name = "NAME|FILE", default_value = "kaga-consultation")]
     election: String,
-    /// How many voters have their vote counted. Those whose vote does not count (abandoned, refused) come besides them, and so
+    /// How many voters have their vote counted [default: 119]; in the window: good cards in the deck, up to 12 [default: 8]. Those whose vote does not count (abandoned, refused) come besides them, and so
     /// do second votes: recorded = counted + duplicates + overwritten
-    #[arg(long, value_name = "N", default_value_t = 119)]
-    voters: u32,
+    #[arg(long, value_name = "N")]
+    voters: Option<u32>,
     /// Kiosks, each at a polling station of its own
     #[arg(long, value_name = "N", default_value_t = 1)]
     kiosks: u16,
@@ -107,6 +113,8 @@ pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let done = match arguments.command {
         Some(Command::Cards(command)) => command.run().map(|()| true),
+        #[cfg(feature = "window")]
+        Some(Command::Screens(command)) => command.run().and_then(|text| print(&text)).map(|()| true),
         None => arguments.play.run(),
     };
     match done {
@@ -131,12 +139,9 @@ fn exit_code(error: &anyhow::Error) -> u8 {
 
 impl Play {
     fn run(self) -> Result<bool> {
-        if !self.headless && !self.json {
-            eprintln!("There is no window yet: the whole election runs headless, and then tells what happened.");
-        }
         let input = |error: anyhow::Error| BadInput(format!("{error:#}"));
         let mut scenario = Scenario::new(bundled::load(&self.election).map_err(input)?)
-            .voters(self.voters)
+            .voters(self.voters.unwrap_or(119))
             .kiosks(self.kiosks)
             .seed(self.seed.clone())
             .cards(self.cards)
@@ -154,6 +159,16 @@ impl Play {
         if let Some(path) = &self.trace {
             scenario = scenario.trace(path);
         }
+        #[cfg(feature = "window")]
+        if !self.headless {
+            match crate::window::open(&self.window, scenario.clone(), self.voters, self.out.as_deref())? {
+                crate::window::Closed::Counted(report) => return self.tell(&report),
+                crate::window::Closed::Uncounted => return Ok(true),
+                crate::window::Closed::NoDisplay(why) => {
+                    eprintln!("{why}: the whole election runs headless, and then tells what happened.");
+                }
+            }
+        }
         let out = match &self.out {
             Some(out) => out.clone(),
             None => temporary().map_err(input)?,
@@ -168,19 +183,27 @@ impl Play {
                 return Err(error);
             }
         };
+        self.tell(&report)
+    }
+
+    fn tell(&self, report: &Report) -> Result<bool> {
         let text = if self.json {
-            serde_json::to_string_pretty(&report)?
+            serde_json::to_string_pretty(report)?
         } else {
-            words::tell(&report)
+            words::tell(report)
         };
-        // A full disk or a closed pipe behind the output is said, not a panic.
-        writeln!(std::io::stdout(), "{}", text.trim_end())
-            .map_err(|error| BadInput(format!("standard output cannot be written: {error}")))?;
+        print(&text)?;
         for wrong in &report.wrong {
             eprintln!("wrong: {wrong}");
         }
         Ok(report.holds())
     }
+}
+
+fn print(text: &str) -> Result<()> {
+    // A full disk or a closed pipe behind the output is said, not a panic.
+    writeln!(std::io::stdout(), "{}", text.trim_end())
+        .map_err(|error| BadInput(format!("standard output cannot be written: {error}")).into())
 }
 
 fn read_totals(path: &std::path::Path) -> Result<crate::voters::choices::Totals> {
@@ -227,7 +250,7 @@ impl<'de, T: serde::Deserialize<'de>> serde::Deserialize<'de> for Once<T> {
 }
 
 /// A new folder among the system's temporary ones.
-fn temporary() -> Result<PathBuf> {
+pub(crate) fn temporary() -> Result<PathBuf> {
     let base = std::env::temp_dir();
     for number in 0..1000 {
         let folder = base.join(format!("ippyo-record-{}-{number}", std::process::id()));

@@ -12,10 +12,14 @@ mod office;
 mod play;
 pub mod report;
 pub mod scenario;
+#[cfg(feature = "window")]
+pub mod screens;
 mod stations;
 mod town;
 pub mod truth;
 pub mod voters;
+#[cfg(feature = "window")]
+pub mod window;
 pub mod world;
 
 pub use report::Report;

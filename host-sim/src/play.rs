@@ -24,7 +24,7 @@ use crate::scenario::{BadInput, Scenario};
 use crate::stations::Stations;
 use crate::town::Town;
 use crate::truth::{Truth, Visited};
-use crate::voters::choices;
+use crate::voters::choices::{self, Paper};
 use crate::voters::plan::{self, Visit, Wanted};
 use crate::world::booth::Trace;
 use crate::world::executor::Executor;
@@ -135,84 +135,127 @@ pub(crate) fn play(scenario: &Scenario, out: &Path, progress: Progress<'_>) -> R
         }
     }
 
-    stages.begin("tally");
-    let bytes = chain
+    let chain = chain
         .borrow_mut()
         .export()
         .map_err(|error| anyhow::anyhow!("the chain: {error}"))?;
-    let places = judge::places(&bytes)?;
-    let truth = Truth::of(&played.visits, scenario.policy, &papers, |code| {
-        places.get(code).copied()
-    });
-    let reception = town.reception(
-        &office.election,
-        truth.admissions.iter().map(|(place, count)| (*place, *count)),
-    )?;
-    let generated = generated(manifest.last_day);
-    let tallied = office.tally(
-        &TallyInput {
-            chain: &bytes,
-            boxes: &boxes,
-            late: &played.late,
-            words: &played.words,
-            reception: &reception,
-            generated: &generated,
-        },
-        out,
-        progress,
-    )?;
-
-    stages.begin("verify");
-    let judged = judge::judge(
-        out,
-        &office.authority(),
-        &truth,
-        &tallied.report.ballots,
-        &played.visits,
-        progress,
-    )?;
-    let wrong = truth.wrong.iter().cloned().chain(judged.wrong).collect();
-    Ok(Report {
-        election: manifest.id.to_owned(),
-        name: manifest
-            .text(manifest.name, manifest.fallback())
-            .unwrap_or_default()
-            .to_owned(),
-        seed: scenario.seed.clone(),
-        mode: match scenario.mode {
-            Mode::Consultation => "consultation",
-            Mode::Statutory => "statutory",
-        },
-        policy: match scenario.policy {
-            Policy::First => "first",
-            Policy::Last => "last",
-        },
-        kiosks: scenario.kiosks,
-        voters: u64::from(scenario.voters),
-        admitted: truth.admitted,
-        recorded: truth.recorded,
-        counted: truth.counted,
-        spoiled: truth.spoiled,
-        abandoned: truth.abandoned,
-        interrupted: truth.interrupted,
-        refused: truth.refused,
-        refused_by: truth.refused_by,
-        duplicates: truth.duplicates,
-        overwritten: truth.overwritten,
-        power_cuts: played.cuts,
-        batches: judged.batches,
-        chain_height: judged.chain_height,
-        validators: judged.validators,
-        target: "host",
-        totals: judged.totals,
-        no_votes: judged.no_votes,
-        closing_words: played.closings,
-        verified: judged.verified,
-        wrong,
-        record: out.to_owned(),
-        seconds: stages.finish(),
+    let truth = played.truth(&chain, scenario.policy, &papers)?;
+    let reception = reception(&town, &office.election, &truth)?;
+    Count {
         names: ContestNames::of(&imported.definition),
-    })
+        office,
+        chain,
+        boxes,
+        played,
+        truth,
+        reception,
+    }
+    .report(scenario, out, progress, stages)
+}
+
+/// What reception counted, signed.
+pub(crate) fn reception(town: &Town, election: &Digest, truth: &Truth) -> Result<Vec<u8>> {
+    town.reception(election, truth.admissions.iter().map(|(place, count)| (*place, *count)))
+}
+
+/// What is on the desk after the last epoch: everything that counting needs, and no people, kiosks or cards, so that it may be
+/// done in another thread.
+pub(crate) struct Count<'m> {
+    pub names: Vec<ContestNames>,
+    pub office: Office<'m>,
+    pub chain: Vec<u8>,
+    pub boxes: Vec<BallotBox>,
+    pub played: Played,
+    pub truth: Truth,
+    pub reception: Vec<u8>,
+}
+
+impl Count<'_> {
+    /// Tallies, writes the record to `out`, and judges it by what people did.
+    pub(crate) fn report(
+        self,
+        scenario: &Scenario,
+        out: &Path,
+        progress: Progress<'_>,
+        mut stages: Stages,
+    ) -> Result<Report> {
+        let Self {
+            names,
+            office,
+            chain,
+            boxes,
+            played,
+            truth,
+            reception,
+        } = self;
+        let manifest = office.manifest;
+        stages.begin("tally");
+        let generated = generated(manifest.last_day);
+        let tallied = office.tally(
+            &TallyInput {
+                chain: &chain,
+                boxes: &boxes,
+                late: &played.late,
+                words: &played.words,
+                reception: &reception,
+                generated: &generated,
+            },
+            out,
+            progress,
+        )?;
+
+        stages.begin("verify");
+        let judged = judge::judge(
+            out,
+            &office.authority(),
+            &truth,
+            &tallied.report.ballots,
+            &played.visits,
+            progress,
+        )?;
+        let wrong = truth.wrong.iter().cloned().chain(judged.wrong).collect();
+        Ok(Report {
+            election: manifest.id.to_owned(),
+            name: manifest
+                .text(manifest.name, manifest.fallback())
+                .unwrap_or_default()
+                .to_owned(),
+            seed: scenario.seed.clone(),
+            mode: match scenario.mode {
+                Mode::Consultation => "consultation",
+                Mode::Statutory => "statutory",
+            },
+            policy: match scenario.policy {
+                Policy::First => "first",
+                Policy::Last => "last",
+            },
+            kiosks: scenario.kiosks,
+            voters: u64::from(scenario.voters),
+            admitted: truth.admitted,
+            recorded: truth.recorded,
+            counted: truth.counted,
+            spoiled: truth.spoiled,
+            abandoned: truth.abandoned,
+            interrupted: truth.interrupted,
+            refused: truth.refused,
+            refused_by: truth.refused_by,
+            duplicates: truth.duplicates,
+            overwritten: truth.overwritten,
+            power_cuts: played.cuts,
+            batches: judged.batches,
+            chain_height: judged.chain_height,
+            validators: judged.validators,
+            target: "host",
+            totals: judged.totals,
+            no_votes: judged.no_votes,
+            closing_words: played.closings,
+            verified: judged.verified,
+            wrong,
+            record: out.to_owned(),
+            seconds: stages.finish(),
+            names,
+        })
+    }
 }
 
 /// A file that every move is written to.
@@ -228,7 +271,7 @@ fn trace(path: &Path) -> Result<Trace> {
 
 /// What has happened so far.
 #[derive(Default)]
-struct Played {
+pub(crate) struct Played {
     visits: Vec<Visited>,
     late: Vec<Content>,
     words: BTreeMap<Digest, String>,
@@ -237,8 +280,16 @@ struct Played {
 }
 
 impl Played {
+    /// What really happened, by what people did and saw; which of two votes of one card counts is on the chain.
+    pub(crate) fn truth(&self, chain: &[u8], policy: Policy, papers: &[Paper]) -> Result<Truth> {
+        let places = judge::places(chain)?;
+        Ok(Truth::of(&self.visits, policy, papers, |code| {
+            places.get(code).copied()
+        }))
+    }
+
     /// A kiosk's media come to the desk: words are noted, what has not left is anchored, the pair is read.
-    fn evening(
+    pub(crate) fn evening(
         &mut self,
         evening: Evening,
         epoch: u8,
@@ -294,7 +345,7 @@ fn read(office: &Office<'_>, medium: Option<&Shared>, name: &str) -> Outcome<Con
 }
 
 /// Seconds from 1970 to the beginning of a day (Howard Hinnant, chrono-compatible low-level date algorithms, `days_from_civil`).
-fn seconds(day: u32) -> u64 {
+pub(crate) fn seconds(day: u32) -> u64 {
     let (year, month, day) = (
         u64::from(day / 10_000),
         u64::from(day / 100 % 100),

@@ -34,7 +34,8 @@ pub struct Stations<'p> {
 }
 
 impl Stations<'_> {
-    const fn opens(epoch: u8) -> u64 {
+    /// When polls open, in milliseconds since the world began.
+    pub const fn opens(epoch: u8) -> u64 {
         FIRST_OPENING + epoch as u64 * NEXT_OPENING
     }
 

@@ -233,6 +233,11 @@ impl<T> Job<T> {
         self.end.value.borrow_mut().take()
     }
 
+    /// Looks at the task's value, if it is done and the value was not taken.
+    pub fn peek<R>(&self, look: impl FnOnce(&T) -> R) -> Option<R> {
+        self.end.value.borrow().as_ref().map(look)
+    }
+
     /// Waits until the task is done. For ever if it is stopped.
     pub async fn wait(&self) -> T {
         self.end.changed.wait_for(|| self.take()).await

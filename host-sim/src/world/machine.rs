@@ -173,6 +173,13 @@ impl Machine {
         }
     }
 
+    /// Whether the program that was started last has ended by itself, and well: polls are closed.
+    #[must_use]
+    pub fn has_closed(&self) -> bool {
+        let job = self.program.borrow().clone();
+        job.is_some_and(|job| job.peek(Result::is_ok) == Some(true))
+    }
+
     fn start<U: Uplink + 'static>(self: &Rc<Self>, uplink: Option<U>) -> Job<Ended> {
         let time = self.world.executor.time();
         let slot = |index: usize| SlotPort {

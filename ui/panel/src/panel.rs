@@ -41,6 +41,8 @@ struct State {
     scene: Scene,
     over: Option<Over>,
     settings: Settings,
+    /// What a voter meets first.
+    home: Settings,
     page: usize,
     over_page: usize,
     shown: Page,
@@ -74,6 +76,7 @@ impl Panel {
                 scene: Scene::new(kind::BLANK, "blank", Shape::Blank, Say::plain("")),
                 over: None,
                 settings: Settings::default(),
+                home: Settings::default(),
                 page: 0,
                 over_page: 0,
                 shown: Page::default(),
@@ -112,7 +115,7 @@ impl Panel {
                 state.page = 0;
                 state.filter.changed((self.inner.clock)());
                 if scene.kind == kind::IDLE {
-                    state.settings = Settings::default();
+                    state.settings = state.home;
                 }
             }
             if scene == state.scene {
@@ -148,6 +151,12 @@ impl Panel {
     pub fn set(&self, settings: Settings) {
         self.inner.state.borrow_mut().settings = settings;
         self.inner.draw();
+    }
+
+    /// What a voter meets first, instead of the first language in normal size: idle screens return to it.
+    pub fn set_home(&self, settings: Settings) {
+        self.inner.state.borrow_mut().home = settings;
+        self.set(settings);
     }
 
     /// Settings now.
@@ -325,7 +334,7 @@ impl Inner {
                     if state.scene.kind != kind::IDLE {
                         return;
                     }
-                    state.settings = Settings::default();
+                    state.settings = state.home;
                     state.over = None;
                     state.page = 0;
                 }

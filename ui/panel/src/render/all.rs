@@ -50,12 +50,13 @@ impl Rendered {
     }
 }
 
-/// Renders every page of every screen of a ballot form to `out` (PNG files, `screens.json`, `contact-sheet.png`).
+/// Renders every page of every screen of an election's ballot forms to `out` (PNG files, `screens.json`, `contact-sheet.png`). Of all
+/// forms but the first only what they have that no form before had: their contests, and then their review.
 ///
 /// # Errors
 /// No headless panel, or what the file system says.
 pub fn render_all(
-    form: &Form<'_>,
+    forms: &[Form<'_>],
     config: Config,
     settings: Settings,
     out: &Path,
@@ -66,7 +67,7 @@ pub fn render_all(
     let mut sheet: Vec<Vec<Rgb8Pixel>> = Vec::new();
     let mut result = Ok(());
     let mut size = (0, 0);
-    every(form, &mut |name, screen| {
+    let mut draw = |name: &str, screen: &Screen<'_>| {
         headless.panel.show(&Screen::Blank);
         headless.panel.show(screen);
         headless.panel.set(settings);
@@ -96,7 +97,27 @@ pub fn render_all(
             sheet.push(small(&pixels, width, height));
             number += 1;
         }
-    });
+    };
+    let mut seen: Vec<u16> = Vec::new();
+    for (number, form) in forms.iter().enumerate() {
+        let contests: Vec<u16> = form.contests().map(|item| item.number).collect();
+        let fresh: Vec<bool> = contests.iter().map(|contest| !seen.contains(contest)).collect();
+        if number == 0 {
+            every(form, &mut draw);
+        } else if fresh.contains(&true) {
+            ballot(form, &mut |name, screen| {
+                let place = match screen {
+                    Screen::Contest(contest) | Screen::Overvote(contest) => Some(contest.index),
+                    Screen::Opening(opening) => Some(opening.index),
+                    _ => None,
+                };
+                if place.is_none_or(|place| fresh.get(usize::from(place)) == Some(&true)) {
+                    draw(&format!("style-{}-{name}", number + 1), screen);
+                }
+            });
+        }
+        seen.extend(contests);
+    }
     result?;
     let json: Vec<_> = list.iter().map(Rendered::json).collect();
     std::fs::write(out.join("screens.json"), serde_json::to_vec_pretty(&json)?)?;

@@ -1,0 +1,154 @@
+//! `screens`: renders every screen of any election to pictures, for translators, designers and whoever wants to look.
+
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use anyhow::{Context as _, Result};
+use election::manifest::Manifest;
+use kiosk::form::Form;
+use panel::words::LANGUAGES;
+use panel::{Config, Settings};
+use staff::import::{Options, import_bytes};
+
+use crate::bundled;
+use crate::scenario::BadInput;
+
+/// Width and height in pixels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Size {
+    /// Across.
+    pub width: u32,
+    /// Down.
+    pub height: u32,
+}
+
+impl FromStr for Size {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let number = |part: &str| part.parse::<u32>().ok().filter(|number| *number > 0);
+        text.split_once(['x', 'X', '×'])
+            .and_then(|(width, height)| {
+                Some(Self {
+                    width: number(width)?,
+                    height: number(height)?,
+                })
+            })
+            .ok_or_else(|| "a size is WIDTHxHEIGHT in pixels, such as 1280x800".to_owned())
+    }
+}
+
+/// The panel that is pretended.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Glass {
+    /// Pixels of the panel
+    #[arg(long, value_name = "WxH", default_value = "1280x800")]
+    pub size: Size,
+    /// Diagonal of the panel in inches
+    #[arg(long, value_name = "INCHES", default_value_t = 10.1)]
+    pub diagonal: f64,
+    /// Language that a voter meets first: a name of a file in ui/panel/lang, such as ja, en, ja-easy, pt
+    #[arg(long, value_name = "LANG", default_value = "ja")]
+    pub lang: String,
+}
+
+impl Glass {
+    /// The panel's numbers.
+    ///
+    /// # Errors
+    /// [`BadInput`]: not a diagonal.
+    pub fn config(&self) -> Result<Config> {
+        let millimetres = (self.diagonal * 25.4).round();
+        if !(1.0..100_000.0).contains(&millimetres) {
+            return Err(BadInput("--diagonal: inches, such as 10.1".to_owned()).into());
+        }
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // Between 1 and 100,000.
+        let diagonal_mm = millimetres as u32;
+        let config = Config {
+            width: self.size.width,
+            height: self.size.height,
+            diagonal_mm,
+        };
+        panel::metrics::Metrics::new(config).map_err(|error| BadInput(format!("--size, --diagonal: {error}")))?;
+        Ok(config)
+    }
+
+    /// What a voter meets first.
+    ///
+    /// # Errors
+    /// [`BadInput`]: no such language; those there are.
+    pub fn settings(&self) -> Result<Settings> {
+        let language = LANGUAGES.iter().position(|language| language.tag == self.lang);
+        let Some(language) = language else {
+            let known: Vec<&str> = LANGUAGES.iter().map(|language| language.tag).collect();
+            return Err(BadInput(format!(
+                "--lang: there is no {}; there are {}",
+                self.lang,
+                known.join(", ")
+            ))
+            .into());
+        };
+        Ok(Settings {
+            language,
+            ..Settings::default()
+        })
+    }
+}
+
+/// Every screen of an election as pictures: PNG files, screens.json, contact-sheet.png
+#[derive(clap::Args)]
+pub struct Screens {
+    /// A bundled election, or a NIST SP 1500-20 ballot definition in JSON
+    #[arg(long, value_name = "NAME|FILE", default_value = "kaga-consultation")]
+    election: String,
+    /// Where the pictures go, a new or empty folder
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+    #[command(flatten)]
+    glass: Glass,
+    /// Prints the list: [{screen, png, touch_mm: [[w, h]], gap_mm, text_mm, contrast}]
+    #[arg(long)]
+    json: bool,
+}
+
+impl Screens {
+    /// Renders them; what is to be printed.
+    ///
+    /// # Errors
+    /// [`BadInput`], a desk's problem, or what the file system says.
+    pub fn run(&self) -> Result<String> {
+        let (config, settings) = (self.glass.config()?, self.glass.settings()?);
+        let definition = bundled::load(&self.election).map_err(|error| BadInput(format!("{error:#}")))?;
+        let imported = import_bytes(&definition, &Options::default())?;
+        let manifest = Manifest::parse(&imported.manifest).map_err(|error| anyhow::anyhow!("the manifest: {error}"))?;
+        let styles = u16::try_from(manifest.styles.count()).unwrap_or(u16::MAX);
+        let forms: Vec<Form<'_>> = (0..styles).map_while(|style| Form::new(manifest, style)).collect();
+        staff::files::empty_folder(&self.out)?;
+        let list = panel::render::render_all(&forms, config, settings, &self.out)
+            .map_err(|error| anyhow::anyhow!("{error}"))
+            .with_context(|| self.out.display().to_string())?;
+        if self.json {
+            let list: Vec<_> = list.iter().map(panel::render::Rendered::json).collect();
+            return Ok(serde_json::to_string_pretty(&list)?);
+        }
+        let smallest = |value: fn(&panel::render::Measured) -> Option<f64>| {
+            list.iter()
+                .filter_map(|one| value(&one.measured))
+                .min_by(f64::total_cmp)
+        };
+        let shown = |value: Option<f64>, unit: &str| {
+            value.map_or_else(|| "none".to_owned(), |value| format!("{value:.1}{unit}"))
+        };
+        let side = |one: &panel::render::Measured| one.touch_mm.iter().flatten().copied().min_by(f64::total_cmp);
+        Ok(format!(
+            "{} pictures in {} (contact-sheet.png shows all of them, screens.json lists them)\n\
+             smallest touch area {}, smallest gap {}, smallest capital {}, lowest contrast {}",
+            list.len(),
+            self.out.display(),
+            shown(smallest(side), " mm"),
+            shown(smallest(|one| one.gap_mm), " mm"),
+            shown(smallest(|one| one.text_mm), " mm"),
+            shown(smallest(|one| one.contrast), ":1"),
+        ))
+    }
+}
