@@ -1,0 +1,173 @@
+//! The command line: run the kiosk, or say what is wrong with a configuration.
+
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::config::Config;
+use crate::machine::Standing;
+use crate::{medium, program};
+
+/// Set for the graphics library: a pixel of the configuration is a pixel of the panel, whatever the display says of itself.
+const SCALE: &str = "SLINT_SCALE_FACTOR";
+/// The one renderer that is tried pixel by pixel, unless somebody wants another.
+const BACKEND: &str = "SLINT_BACKEND";
+const RENDERER: &str = if cfg!(feature = "kms") {
+    "linuxkms-software"
+} else {
+    "winit-software"
+};
+
+/// The voting kiosk on embedded Linux.
+#[derive(Parser)]
+#[command(
+    name = "linux",
+    version,
+    subcommand_negates_reqs = true,
+    about = "The voting kiosk on embedded Linux: touch panel, PC/SC card reader, two ballot-box media",
+    after_help = "Exit codes: 0 closed, or ended when told to; 1 ended while out of order; 2 bad call or configuration; 3 a part of the machine \
+                  cannot be had (display, device, folder)."
+)]
+struct Cli {
+    /// The device configuration, TOML
+    #[arg(long, value_name = "FILE", required = true)]
+    config: Option<PathBuf>,
+    #[command(subcommand)]
+    check: Option<Command>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Checks a configuration and says what of it is there; starts nothing
+    CheckConfig {
+        /// The device configuration, TOML
+        file: PathBuf,
+    },
+}
+
+/// Runs the program.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match (cli.check, cli.config) {
+        (Some(Command::CheckConfig { file }), _) => check(&file),
+        (None, Some(file)) => start(&file),
+        (None, None) => ExitCode::from(2),
+    }
+}
+
+fn read(file: &Path) -> Result<Config, ExitCode> {
+    Config::read(file).map_err(|error| {
+        eprintln!("{}: {error}", file.display());
+        ExitCode::from(2)
+    })
+}
+
+fn start(file: &Path) -> ExitCode {
+    let config = match read(file) {
+        Ok(config) => config,
+        Err(code) => return code,
+    };
+    if std::env::var_os(SCALE).is_none() {
+        return again();
+    }
+    match program::run(config) {
+        Ok(Standing::Running | Standing::Closed) => ExitCode::SUCCESS,
+        Ok(Standing::OutOfOrder) => ExitCode::from(1),
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::from(3)
+        }
+    }
+}
+
+/// Starts this program again in this process with the environment that the graphics library reads; a process cannot safely change its own.
+fn again() -> ExitCode {
+    let mut command = std::process::Command::new("/proc/self/exe");
+    command.args(std::env::args_os().skip(1)).env(SCALE, "1");
+    if std::env::var_os(BACKEND).is_none() {
+        command.env(BACKEND, RENDERER);
+    }
+    let error = command.exec();
+    eprintln!("this program cannot be started again: {error}");
+    ExitCode::from(3)
+}
+
+fn check(file: &Path) -> ExitCode {
+    let config = match read(file) {
+        Ok(config) => config,
+        Err(code) => return code,
+    };
+    println!("{} holds", file.display());
+    println!("  station     {}", config.station);
+    println!("  authority   {}", hex::encode(config.authority));
+    println!("  software    {}", hex::encode(config.software));
+    println!("  state       {}", there(&config.state, "will be made"));
+    let exchange = config.exchange.as_deref();
+    println!(
+        "  exchange    {}",
+        exchange.map_or_else(
+            || "none: package and secret have to lie in the state folder".into(),
+            |path| there(path, "not there now")
+        )
+    );
+    for (name, path) in [
+        ("original", &config.media.original),
+        ("duplicate", &config.media.duplicate),
+    ] {
+        let found = medium::find(path).map_or_else(|why| format!("{why} now"), |path| path.display().to_string());
+        println!("  {name:<11} {found}");
+    }
+    match card::pcsc::names() {
+        Err(_) => println!("  reader      no PC/SC daemon runs now"),
+        Ok(names) => {
+            let wanted = |name: &&String| config.reader.as_ref().is_none_or(|part| name.contains(part.as_str()));
+            match names.iter().find(wanted) {
+                Some(name) => println!("  reader      {name}"),
+                None => println!("  reader      not there now; there are: {}", names.join(", ")),
+            }
+        }
+    }
+    if config.gateways.is_empty() {
+        println!("  uplink      none: batches leave on the medium");
+    } else {
+        println!("  uplink      {}", config.gateways.join(", "));
+    }
+    let device = |path: Option<&Path>| path.map_or_else(|| "none".into(), |path| there(path, "not there"));
+    println!(
+        "  lamp        {}",
+        device(config.signals.as_ref().map(|signals| signals.chip.as_path()))
+    );
+    println!("  watchdog    {}", device(config.watchdog.as_deref()));
+    println!(
+        "  randomness  the kernel's; second source: {}",
+        device(config.second.as_deref())
+    );
+    println!("  keys        unprotected but for the mode of their file; the zero report says so");
+    ExitCode::SUCCESS
+}
+
+fn there(path: &Path, otherwise: &str) -> String {
+    if path.exists() {
+        path.display().to_string()
+    } else {
+        format!("{} ({otherwise})", path.display())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_command_line_holds_together() {
+        Cli::command().debug_assert();
+        assert!(Cli::try_parse_from(["linux"]).is_err());
+        assert!(Cli::try_parse_from(["linux", "--config", "a"]).is_ok());
+        assert!(Cli::try_parse_from(["linux", "check-config", "a"]).is_ok());
+        assert!(Cli::try_parse_from(["linux", "check-config"]).is_err());
+    }
+}

@@ -1,0 +1,382 @@
+//! The device configuration: what this machine is and where its parts are. TOML; an unknown key is an error that is named with its line, because
+//! a misspelt one would otherwise be a setting that is silently not there.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use election::hash::{Digest, hash};
+use election::sign::PublicKey;
+use serde::Deserialize;
+
+/// Longest configuration file.
+const LONGEST: u64 = 64 << 10;
+/// Most gateways.
+pub const GATEWAYS: usize = 16;
+
+/// A configuration that holds.
+pub struct Config {
+    /// The polling station.
+    pub station: u16,
+    /// The authority whose packages are taken.
+    pub authority: PublicKey,
+    /// Hash of the software, for registration and zero report.
+    pub software: Digest,
+    /// Folder of the kiosk's keys and state.
+    pub state: PathBuf,
+    /// Folder or drive for provisioning.
+    pub exchange: Option<PathBuf>,
+    /// The panel.
+    pub panel: Panel,
+    /// The media.
+    pub media: Media,
+    /// Part of the reader's name; the first reader if none.
+    pub reader: Option<String>,
+    /// Gateways, `host:port`; none: this kiosk has no network.
+    pub gateways: Vec<String>,
+    /// Lamp and buzzer.
+    pub signals: Option<Signals>,
+    /// A hardware watchdog.
+    pub watchdog: Option<PathBuf>,
+    /// A second source of randomness.
+    pub second: Option<PathBuf>,
+    /// The log's file and size in bytes.
+    pub log: Option<(PathBuf, u64)>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    station: u16,
+    authority: String,
+    software: Option<String>,
+    state: PathBuf,
+    exchange: Option<PathBuf>,
+    panel: Panel,
+    media: Media,
+    #[serde(default)]
+    reader: Reader,
+    uplink: Option<Uplink>,
+    signals: Option<Signals>,
+    #[serde(default)]
+    watchdog: Device,
+    #[serde(default)]
+    randomness: Randomness,
+    log: Option<LogFile>,
+}
+
+/// `[panel]`
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Panel {
+    /// Pixels across.
+    pub width: u32,
+    /// Pixels down.
+    pub height: u32,
+    /// Diagonal of the visible area, from which everything gets its size for fingers and eyes.
+    pub diagonal_mm: u32,
+    /// Whether a window takes the whole display; one without a window system always does.
+    #[serde(default)]
+    pub fullscreen: bool,
+}
+
+/// `[media]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Media {
+    /// Slot of the original: a folder with one box file, a box file or a block device.
+    pub original: PathBuf,
+    /// Slot of the duplicate.
+    pub duplicate: PathBuf,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Reader {
+    name: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Uplink {
+    gateways: Vec<String>,
+}
+
+/// `[signals]`: lines of a GPIO chip.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Signals {
+    /// The chip, such as `/dev/gpiochip0`.
+    pub chip: PathBuf,
+    /// Line of the green lamp.
+    pub ready: Option<u32>,
+    /// Line of the yellow lamp.
+    pub voting: Option<u32>,
+    /// Line of the red lamp.
+    pub fault: Option<u32>,
+    /// Line of the buzzer.
+    pub buzzer: Option<u32>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Device {
+    device: Option<PathBuf>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Randomness {
+    second: Option<PathBuf>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct LogFile {
+    file: PathBuf,
+    #[serde(default = "kilobytes")]
+    kilobytes: u64,
+}
+
+const fn kilobytes() -> u64 {
+    512
+}
+
+/// What is wrong with a configuration.
+#[derive(Debug)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    Read(std::io::Error),
+    /// Larger than any configuration.
+    TooLong,
+    /// Not TOML, a key that is not known, one that is missing, or a value of the wrong kind.
+    Toml(toml::de::Error),
+    /// A value that cannot be right.
+    Value {
+        /// The key.
+        key: &'static str,
+        /// What is wrong, and what to do.
+        why: String,
+    },
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Read(error) => write!(f, "cannot be read: {error}"),
+            Self::TooLong => f.write_str("is larger than any configuration"),
+            Self::Toml(error) => error.fmt(f),
+            Self::Value { key, why } => write!(f, "{key}: {why}"),
+        }
+    }
+}
+
+impl std::error::Error for ConfigError {}
+
+fn value<T>(key: &'static str, why: impl Into<String>) -> Result<T, ConfigError> {
+    Err(ConfigError::Value { key, why: why.into() })
+}
+
+impl Config {
+    /// Reads and checks a file. Relative paths are relative to its folder.
+    ///
+    /// # Errors
+    /// [`ConfigError`].
+    pub fn read(path: &Path) -> Result<Self, ConfigError> {
+        use std::io::Read as _;
+        let file = std::fs::File::open(path).map_err(ConfigError::Read)?;
+        let mut text = String::new();
+        file.take(LONGEST + 1)
+            .read_to_string(&mut text)
+            .map_err(ConfigError::Read)?;
+        if u64::try_from(text.len()).unwrap_or(u64::MAX) > LONGEST {
+            return Err(ConfigError::TooLong);
+        }
+        Self::parse(&text, path.parent().unwrap_or(Path::new(".")))
+    }
+
+    /// Checks a text.
+    ///
+    /// # Errors
+    /// [`ConfigError`].
+    pub fn parse(text: &str, folder: &Path) -> Result<Self, ConfigError> {
+        let file: File = toml::from_str(text).map_err(ConfigError::Toml)?;
+        let at = |path: PathBuf| folder.join(path);
+        let media = Media {
+            original: at(file.media.original),
+            duplicate: at(file.media.duplicate),
+        };
+        if media.original == media.duplicate {
+            return value(
+                "media",
+                "original and duplicate are the same place: two media are needed (A8)",
+            );
+        }
+        if let Err(error) = panel::metrics::Metrics::new(file.panel.config()) {
+            return value("panel", error.to_string());
+        }
+        let gateways = file.uplink.map(|uplink| uplink.gateways);
+        match &gateways {
+            Some(list) if list.is_empty() => {
+                return value(
+                    "uplink.gateways",
+                    "is empty: name a gateway, or leave [uplink] out for a kiosk without a network",
+                );
+            }
+            Some(list) if list.len() > GATEWAYS => {
+                return value("uplink.gateways", format!("more than {GATEWAYS}"));
+            }
+            _ => {}
+        }
+        let gateways = gateways.unwrap_or_default();
+        for gateway in &gateways {
+            let port = gateway.rsplit_once(':').filter(|(host, _)| !host.is_empty());
+            if port.is_none_or(|(_, port)| port.parse::<u16>().is_err()) {
+                return value("uplink.gateways", format!("{gateway:?} is not of the form host:port"));
+            }
+        }
+        if file.reader.name.as_ref().is_some_and(String::is_empty) {
+            return value("reader.name", "is empty: leave it out to use the first reader");
+        }
+        if let Some(log) = &file.log
+            && !(16..=1 << 20).contains(&log.kilobytes)
+        {
+            return value("log.kilobytes", "is to be from 16 to 1048576");
+        }
+        if let Some(signals) = &file.signals {
+            let mut lines = [signals.ready, signals.voting, signals.fault, signals.buzzer]
+                .into_iter()
+                .flatten()
+                .collect::<Vec<_>>();
+            let count = lines.len();
+            lines.sort_unstable();
+            lines.dedup();
+            if count == 0 || lines.len() != count {
+                return value("signals", "name at least one line, and each line once");
+            }
+        }
+        Ok(Self {
+            station: file.station,
+            authority: authority(&file.authority)?,
+            software: software(file.software.as_deref())?,
+            state: at(file.state),
+            exchange: file.exchange.map(at),
+            panel: file.panel,
+            media,
+            reader: file.reader.name,
+            gateways,
+            signals: file.signals,
+            watchdog: file.watchdog.device,
+            second: file.randomness.second,
+            log: file.log.map(|log| (at(log.file), log.kilobytes << 10)),
+        })
+    }
+}
+
+impl Panel {
+    /// As the panel wants it.
+    #[must_use]
+    pub const fn config(self) -> panel::Config {
+        panel::Config {
+            width: self.width,
+            height: self.height,
+            diagonal_mm: self.diagonal_mm,
+        }
+    }
+}
+
+fn authority(text: &str) -> Result<PublicKey, ConfigError> {
+    let key = hex::decode(text.trim())
+        .ok()
+        .and_then(|bytes| <[u8; 33]>::try_from(bytes).ok());
+    match key {
+        Some(key) if election::sign::public_key(&key).is_ok() => Ok(key),
+        _ => value(
+            "authority",
+            "is to be the authority's public key, 66 hex digits as `staff authority new` prints them",
+        ),
+    }
+}
+
+/// The hash that an image builder gives, or else that of this program's file.
+fn software(text: Option<&str>) -> Result<Digest, ConfigError> {
+    match text {
+        Some(text) => match hex::decode(text.trim()).ok().and_then(|bytes| bytes.try_into().ok()) {
+            Some(digest) => Ok(digest),
+            None => value(
+                "software",
+                "is to be 64 hex digits, or left out: then this program's file is hashed",
+            ),
+        },
+        None => match std::fs::read("/proc/self/exe") {
+            Ok(bytes) => Ok(hash("ippyo/1/linux/software", &[&bytes])),
+            Err(error) => value(
+                "software",
+                format!("this program's file cannot be hashed ({error}): name the hash"),
+            ),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The generator of P-256, compressed.
+    const KEY: &str = "036b17d1f2e12c4247f8bce6e563a440f277037d812deb33a0f4a13945d898c296";
+
+    fn good() -> String {
+        format!(
+            "station = 1\nauthority = \"{KEY}\"\nstate = \"state\"\n[panel]\nwidth = 1280\nheight = 800\ndiagonal_mm = 257\n\
+             [media]\noriginal = \"a\"\nduplicate = \"/b\"\n"
+        )
+    }
+
+    fn wrong(text: &str) -> String {
+        match Config::parse(text, Path::new("/etc/kiosk")) {
+            Ok(_) => panic!("accepted: {text}"),
+            Err(error) => error.to_string(),
+        }
+    }
+
+    #[test]
+    fn a_configuration_needs_little_and_paths_are_relative_to_it() {
+        let config = Config::parse(&good(), Path::new("/etc/kiosk")).ok().unwrap();
+        assert_eq!(config.media.original, Path::new("/etc/kiosk/a"));
+        assert_eq!(config.media.duplicate, Path::new("/b"));
+        assert!(config.gateways.is_empty() && config.reader.is_none() && config.signals.is_none());
+        assert_ne!(config.software, [0; 32]);
+    }
+
+    #[test]
+    fn every_mistake_is_named_with_its_key() {
+        for (text, named) in [
+            (good().replace("station = 1", "station = 70000"), "station"),
+            (good().replace("station = 1\n", ""), "station"),
+            (good().replace("state =", "staet ="), "staet"),
+            (good().replace(KEY, &KEY[2..]), "authority"),
+            (good().replace(KEY, &KEY.replace("036b", "03ff")), "authority"),
+            (good().replace("width = 1280", "width = 100"), "panel"),
+            (good().replace("diagonal_mm = 257", "diagonal_mm = 1400"), "panel"),
+            (good().replace("\"/b\"", "\"a\""), "media"),
+            (format!("{}[uplink]\ngateways = []\n", good()), "uplink.gateways"),
+            (format!("{}[uplink]\ngateways = [\"host\"]\n", good()), "host:port"),
+            (format!("{}[uplink]\ngateways = [\":7\"]\n", good()), "host:port"),
+            (format!("{}[uplink]\ngateway = [\"a:1\"]\n", good()), "gateway"),
+            (format!("software = \"12\"\n{}", good()), "software"),
+            (format!("{}[reader]\nname = \"\"\n", good()), "reader.name"),
+            (
+                format!("{}[log]\nfile = \"l\"\nkilobytes = 1\n", good()),
+                "log.kilobytes",
+            ),
+            (format!("{}[signals]\nchip = \"c\"\n", good()), "signals"),
+            (
+                format!("{}[signals]\nchip = \"c\"\nready = 1\nfault = 1\n", good()),
+                "signals",
+            ),
+            ("station = ".into(), "line 1"),
+        ] {
+            let said = wrong(&text);
+            assert!(said.contains(named), "{named}: {said}");
+        }
+    }
+}

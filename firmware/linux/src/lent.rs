@@ -1,0 +1,91 @@
+//! The memory lent to the loop for one run: as much as this package and the media that are in need.
+
+use election::ballot::Secret;
+use election::batch;
+use election::package::Package;
+use election::sign::PublicKey;
+use election::table::Table6;
+use kiosk::ballot_box::{Layout, Memory, Role, Row, label_of};
+use kiosk::ports::Medium;
+use kiosk::run::{Buffers, Sizes};
+
+/// Longest roll delta.
+pub const DELTA: usize = 1 << 20;
+
+/// Memory for one run.
+pub struct Lent {
+    rows: Vec<Row>,
+    used: Vec<u8>,
+    scratch: Vec<u8>,
+    entries: Vec<batch::Entry>,
+    slot: Vec<u8>,
+    secrets: Vec<Secret>,
+    opening: Vec<u8>,
+    request: Vec<u8>,
+    reply: Vec<u8>,
+    delta: Vec<u8>,
+    tables: Box<[Table6; 2]>,
+}
+
+/// The layouts of the media that are in.
+pub async fn layouts<M: Medium>(original: &mut M, duplicate: &mut M) -> Vec<Layout> {
+    let one = label_of(original, Role::Original).await;
+    let two = label_of(duplicate, Role::Duplicate).await;
+    [one, two].into_iter().flatten().map(|label| label.layout).collect()
+}
+
+impl Lent {
+    /// Enough for this package on media of these layouts; next to nothing where there are none, because the loop does not come as far as needing
+    /// more.
+    #[must_use]
+    pub fn new(layouts: &[Layout], package: &[u8], authority: &PublicKey) -> Self {
+        let sizes: Vec<Sizes> = Package::open(package, authority)
+            .map(|package| {
+                layouts
+                    .iter()
+                    .map(|layout| Sizes::new(&package.manifest, layout))
+                    .collect()
+            })
+            .unwrap_or_default();
+        let most = |part: fn(&Sizes) -> usize| sizes.iter().map(part).max().unwrap_or(0);
+        let entry = batch::Entry {
+            kind: batch::Kind::Cast,
+            code: [0; 32],
+            leaf: [0; 32],
+        };
+        Self {
+            rows: vec![Row::EMPTY; most(|sizes| sizes.rows)],
+            used: vec![0; most(|sizes| sizes.used)],
+            scratch: vec![0; most(|sizes| sizes.scratch)],
+            entries: vec![entry; most(|sizes| sizes.entries)],
+            slot: vec![0; most(|sizes| sizes.scratch)],
+            secrets: (0..most(|sizes| sizes.secrets)).map(|_| Secret::EMPTY).collect(),
+            opening: vec![0; most(|sizes| sizes.opening)],
+            request: vec![0; most(|sizes| sizes.request)],
+            reply: vec![0; most(|sizes| sizes.reply)],
+            delta: vec![0; DELTA],
+            tables: Box::new([Table6::EMPTY; 2]),
+        }
+    }
+
+    /// Lends it.
+    pub fn lend(&mut self) -> Buffers<'_> {
+        let [generator, joint] = &mut *self.tables;
+        Buffers {
+            memory: Memory {
+                rows: &mut self.rows,
+                used: &mut self.used,
+                scratch: &mut self.scratch,
+                entries: &mut self.entries,
+            },
+            slot: &mut self.slot,
+            secrets: &mut self.secrets,
+            opening: &mut self.opening,
+            request: &mut self.request,
+            reply: &mut self.reply,
+            delta: &mut self.delta,
+            generator,
+            joint,
+        }
+    }
+}

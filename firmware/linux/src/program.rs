@@ -1,0 +1,180 @@
+//! From a configuration to a running kiosk: devices opened, a window, the loop as its task, an end that leaves nothing behind.
+
+use std::cell::Cell;
+use std::fmt;
+use std::path::Path;
+use std::rc::Rc;
+use std::time::Duration;
+
+use kiosk::ports::Clock as _;
+use linux_embedded_hal::CdevPin;
+use linux_embedded_hal::gpio_cdev::{Chip, LineRequestFlags};
+use panel::slint::{self, CloseRequestResponse, ComponentHandle as _, PhysicalPosition, PhysicalSize};
+use panel::{Panel, ui::PanelWindow};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::iterator::Signals as Caught;
+
+use crate::clock::SystemClock;
+use crate::config::{Config, Signals};
+use crate::entropy::SystemEntropy;
+use crate::exchange::Exchange;
+use crate::executor::Task;
+use crate::log::Log;
+use crate::machine::{self, Parts, Standing};
+use crate::medium::SlotMedium;
+use crate::reader::SlotReader;
+use crate::signals::{PinSignals, Pins};
+use crate::store::{FileStore, Protection as _, Unprotected};
+use crate::uplink::TcpUplink;
+use crate::watchdog::Watchdog;
+
+/// How long a clean end may take before the process ends all the same.
+const PATIENCE: Duration = Duration::from_secs(8);
+/// Exit code of an end that was not clean.
+const CUT_OFF: i32 = 1;
+
+/// A part of the machine that cannot be had.
+#[derive(Debug)]
+pub struct StartError {
+    /// The key of the configuration that names it.
+    pub part: &'static str,
+    /// What is wrong.
+    pub why: String,
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.part, self.why)
+    }
+}
+
+impl std::error::Error for StartError {}
+
+fn because<E: fmt::Display>(part: &'static str) -> impl Fn(E) -> StartError {
+    move |error| StartError {
+        part,
+        why: error.to_string(),
+    }
+}
+
+/// Runs the kiosk until it is closed or told to end; how it stood then.
+///
+/// # Errors
+/// [`StartError`]: nothing ran.
+pub fn run(config: Config) -> Result<Standing, StartError> {
+    let file = config.log.as_ref().map(|(path, size)| (path.as_path(), *size));
+    let log = Log::new(file).map_err(because("log.file"))?;
+    let clock = SystemClock::new();
+    // The store first: it is what two kiosks must not share.
+    let protection = Unprotected;
+    let unprotected = !protection.protects();
+    let exchange = Exchange::new(config.exchange.clone(), config.station, log.clone());
+    let store = FileStore::new(&config.state, protection, exchange).map_err(because("state"))?;
+    let entropy = SystemEntropy::new(config.second.as_deref()).map_err(because("randomness.second"))?;
+    let signals = signals(config.signals.as_ref())?;
+    let watchdog = Watchdog::new(config.watchdog.as_deref()).map_err(because("watchdog.device"))?;
+    let uplink = match config.gateways.as_slice() {
+        [] => None,
+        gateways => Some(TcpUplink::new(gateways, log.clone()).map_err(because("uplink"))?),
+    };
+    let medium = |name, path: &Path| SlotMedium::new(name, path, log.clone()).map_err(because("media"));
+    let (window, panel) = window(&config, clock)?;
+    let parts = Parts {
+        clock,
+        entropy,
+        panel,
+        reader: SlotReader::new(config.reader.as_deref(), clock).map_err(because("reader"))?,
+        original: medium("original", &config.media.original)?,
+        duplicate: medium("duplicate", &config.media.duplicate)?,
+        store,
+        signals,
+    };
+    end_on_signals(&log).map_err(because("signals of the system"))?;
+    log.say(&format!(
+        "starting: station {}, software {}, {}",
+        config.station,
+        hex::encode(config.software),
+        if uplink.is_some() {
+            "with a network"
+        } else {
+            "without a network"
+        }
+    ));
+    let standing = Rc::new(Cell::new(Standing::Running));
+    let told = standing.clone();
+    let kiosk = machine::run(parts, uplink, Rc::new(config), unprotected, log.clone(), told);
+    let task = Task::start(async move {
+        kiosk.await;
+        // An error means that the event loop has ended already.
+        let _ = slint::quit_event_loop();
+    });
+    let watchdog = watchdog.start();
+    let shown = window.show().and_then(|()| slint::run_event_loop_until_quit());
+    // With the task go the card's power, the nonces, the choice; a write that was begun is finished.
+    drop(task);
+    drop(watchdog);
+    shown.map_err(because("panel"))?;
+    log.say("ended");
+    Ok(standing.get())
+}
+
+fn window(config: &Config, clock: SystemClock) -> Result<(PanelWindow, Panel), StartError> {
+    let (window, panel) =
+        Panel::window(config.panel.config(), move || clock.milliseconds()).map_err(because("panel"))?;
+    let own = window.window();
+    own.set_size(PhysicalSize::new(config.panel.width, config.panel.height));
+    own.set_position(PhysicalPosition::new(0, 0));
+    own.set_fullscreen(config.panel.fullscreen);
+    // Nobody closes a kiosk by its window.
+    own.on_close_requested(|| CloseRequestResponse::KeepWindowShown);
+    Ok((window, panel))
+}
+
+fn signals(config: Option<&Signals>) -> Result<PinSignals, StartError> {
+    let Some(config) = config else {
+        return Ok(PinSignals::none());
+    };
+    let failed = because("signals");
+    let mut chip = Chip::new(&config.chip).map_err(|error| failed(error))?;
+    let mut pin = |line: Option<u32>| -> Result<Option<CdevPin>, StartError> {
+        let Some(line) = line else { return Ok(None) };
+        chip.get_line(line)
+            .and_then(|line| line.request(LineRequestFlags::OUTPUT, 0, "ippyo"))
+            .and_then(CdevPin::new)
+            .map(Some)
+            .map_err(|error| StartError {
+                part: "signals",
+                why: format!("line {line}: {error}"),
+            })
+    };
+    let pins = Pins {
+        ready: pin(config.ready)?,
+        voting: pin(config.voting)?,
+        fault: pin(config.fault)?,
+        buzzer: pin(config.buzzer)?,
+    };
+    PinSignals::new(pins).map_err(because("signals"))
+}
+
+/// Ends the event loop when the service manager says so; a process that does not come to an end is ended.
+fn end_on_signals(log: &Log) -> std::io::Result<()> {
+    let mut caught = Caught::new([SIGTERM, SIGINT, SIGHUP])?;
+    let log = log.clone();
+    std::thread::Builder::new()
+        .name("signals of the system".into())
+        .spawn(move || {
+            for _ in caught.forever() {
+                log.say("told to end");
+                if slint::invoke_from_event_loop(|| {
+                    let _ = slint::quit_event_loop();
+                })
+                .is_err()
+                {
+                    std::process::exit(CUT_OFF);
+                }
+                std::thread::sleep(PATIENCE);
+                std::process::exit(CUT_OFF);
+            }
+        })?;
+    Ok(())
+}
