@@ -183,6 +183,12 @@ impl Ledger {
         self.index.batch_place(hash)
     }
 
+    /// The hash of a kiosk's batch by its number.
+    #[must_use]
+    pub fn batch_of(&self, kiosk: &Digest, number: u32) -> Option<Digest> {
+        self.index.batch_hash(kiosk, number)
+    }
+
     /// Height and index of a decided transaction.
     #[must_use]
     pub fn transaction(&self, hash: &Digest) -> Option<(u64, u32)> {

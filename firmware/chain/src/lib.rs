@@ -23,6 +23,8 @@
 )]
 
 mod embedded;
+#[cfg(feature = "engine")]
+pub mod engine;
 mod evidence;
 pub mod gateway;
 mod index;

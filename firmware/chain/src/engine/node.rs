@@ -1,0 +1,288 @@
+//! What gateway, public interface and consensus share: the ledger, the pool, the store, the counters.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use election::hash::Digest;
+use election::ledger::frame::{MAX_REPLY, Reply, Request, read_request, write_reply};
+use election::ledger::{Block, Certificate, Decided, Raw, Refusal, Transaction, transaction_hash};
+use tokio::sync::Notify;
+
+use super::pool::Pool;
+use super::store::{Store, StoreError};
+use crate::evidence::Evidence;
+use crate::gateway::{Desk, signer};
+use crate::ledger::{ApplyError, Ledger, Verdict, append};
+
+/// How long the gateway waits for a decision before it says that there is no proof yet: a kiosk then has its proof in one exchange.
+const PATIENCE: Duration = Duration::from_millis(1_000);
+
+/// What the node counted since its start.
+#[derive(Debug, Default)]
+pub struct Counters {
+    /// Transactions decided.
+    pub transactions: AtomicU64,
+    /// Entries of decided batches.
+    pub entries: AtomicU64,
+    /// Blocks of other validators that were found bad.
+    pub invalid_blocks: AtomicU64,
+    /// Rounds above 0 that were started.
+    pub rounds: AtomicU64,
+    /// Validators seen signing two things.
+    pub equivocations: AtomicU64,
+    /// Transactions refused at the gateway.
+    pub refused: AtomicU64,
+    /// Forks by kiosks, kept as evidence.
+    pub forks: AtomicU64,
+    /// Blocks that came by catching up.
+    pub synced: AtomicU64,
+}
+
+/// See the module.
+pub struct Node {
+    ledger: RwLock<Ledger>,
+    pool: Mutex<Pool>,
+    store: Store,
+    /// Something waits for a block, or a block is under way.
+    pub wake: Notify,
+    /// Height decided last, for those who wait for a proof.
+    decided: (Mutex<u64>, Condvar),
+    /// See [`Counters`].
+    pub counters: Counters,
+    /// When it started.
+    pub started: Instant,
+}
+
+/// Why a decided block could not be taken: the node must stop, because what it would do next is wrong.
+#[derive(Debug)]
+pub enum CommitError {
+    /// The store.
+    Store(StoreError),
+    /// The block does not hold though two thirds signed it: this program or theirs is wrong.
+    Block(ApplyError),
+    /// It cannot be encoded.
+    Wire,
+}
+
+impl std::fmt::Display for CommitError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Store(error) => error.fmt(f),
+            Self::Block(error) => write!(f, "a decided block does not hold: {error}"),
+            Self::Wire => f.write_str("a decided block cannot be encoded"),
+        }
+    }
+}
+
+impl std::error::Error for CommitError {}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Node {
+    /// A node over a ledger that was brought to the tip of the store.
+    #[must_use]
+    pub fn new(ledger: Ledger, store: Store) -> Self {
+        let height = ledger.height();
+        Self {
+            ledger: RwLock::new(ledger),
+            pool: Mutex::default(),
+            store,
+            wake: Notify::new(),
+            decided: (Mutex::new(height), Condvar::new()),
+            counters: Counters::default(),
+            started: Instant::now(),
+        }
+    }
+
+    /// The ledger.
+    pub fn ledger(&self) -> RwLockReadGuard<'_, Ledger> {
+        self.ledger.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The pool.
+    pub fn pool(&self) -> MutexGuard<'_, Pool> {
+        lock(&self.pool)
+    }
+
+    /// The store.
+    #[must_use]
+    pub const fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// Makes a decided block durable, applies it, and tells those who wait for it.
+    ///
+    /// # Errors
+    /// [`CommitError`]; nothing is changed then.
+    pub fn commit(&self, block: &[u8], certificate: &Certificate<'_>) -> Result<(), CommitError> {
+        let mut item = Vec::new();
+        append(
+            &mut item,
+            &Decided {
+                block: Raw(block),
+                certificate: *certificate,
+            },
+        )
+        .map_err(|_| CommitError::Wire)?;
+        // Checked before it is written: a block that does not hold would make the store unreadable.
+        self.ledger()
+            .check_decided(block, certificate)
+            .map_err(CommitError::Block)?;
+        self.store
+            .decide(certificate.height, &item)
+            .map_err(CommitError::Store)?;
+        self.ledger
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .apply(block, certificate)
+            .map_err(CommitError::Block)?;
+        self.settle(block, certificate.height);
+        *lock(&self.decided.0) = certificate.height;
+        self.decided.1.notify_all();
+        Ok(())
+    }
+
+    /// Takes the transactions of a decided block out of the pool, and those that no block can take any more.
+    fn settle(&self, block: &[u8], height: u64) {
+        let Ok(block) = Block::read(block) else { return };
+        let mut pool = self.pool();
+        for Raw(bytes) in block.transactions.iter().flatten() {
+            pool.remove(&transaction_hash(bytes));
+            self.counters.transactions.fetch_add(1, Ordering::Relaxed);
+            if let Ok(Transaction::Batch(batch)) = Transaction::read(bytes) {
+                self.counters
+                    .entries
+                    .fetch_add(u64::from(batch.header.count), Ordering::Relaxed);
+            }
+        }
+        let stale = pool.stale(height);
+        drop(pool);
+        for (hash, bytes) in stale {
+            let verdict = self.ledger().check(&bytes);
+            if !matches!(verdict, Verdict::Included(_)) {
+                self.pool().remove(&hash);
+                self.note_fork(&bytes, verdict);
+            }
+        }
+    }
+
+    /// Judges a transaction and takes it into the pool.
+    pub fn submit(&self, transaction: &[u8], own: bool) -> Reply<'static> {
+        let hash = transaction_hash(transaction);
+        if self.pool().contains(&hash) {
+            return Reply::Accepted(hash);
+        }
+        let (verdict, height) = {
+            let ledger = self.ledger();
+            (ledger.check(transaction), ledger.height())
+        };
+        match verdict {
+            Verdict::Known => Reply::Accepted(hash),
+            Verdict::Included(_) => {
+                if !self
+                    .pool()
+                    .insert(hash, Bytes::copy_from_slice(transaction), height, own)
+                {
+                    return Reply::Unavailable;
+                }
+                self.wake.notify_one();
+                Reply::Accepted(hash)
+            }
+            Verdict::NoRoom => Reply::Unavailable,
+            Verdict::Refused(refusal) => {
+                self.counters.refused.fetch_add(1, Ordering::Relaxed);
+                self.note_fork(transaction, verdict);
+                Reply::Refused(refusal)
+            }
+        }
+    }
+
+    /// Keeps a forked batch and raises the alarm. A failing disk loses the evidence, not the refusal.
+    pub fn note_fork(&self, transaction: &[u8], verdict: Verdict) {
+        let (Verdict::Refused(Refusal::Fork { number, .. }), Ok(Transaction::Batch(batch))) =
+            (verdict, Transaction::read(transaction))
+        else {
+            return;
+        };
+        let kept = self
+            .ledger
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .keep_evidence(Evidence::from(&batch));
+        let Some(evidence) = kept else { return };
+        self.counters.forks.fetch_add(1, Ordering::Relaxed);
+        tracing::error!(kiosk = %hex::encode(batch.header.kiosk), number, "ALARM: two batches of one number signed with one kiosk's key");
+        let written = evidence
+            .encode()
+            .map_err(|error| error.to_string())
+            .and_then(|item| self.store.keep_evidence(&item).map_err(|error| error.to_string()));
+        if let Err(error) = written {
+            tracing::error!(%error, "the evidence could not be kept");
+        }
+    }
+
+    /// Waits until a transaction that is in the pool is decided, or the patience is over.
+    fn wait_for(&self, transaction: &Digest) {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let seen = *lock(&self.decided.0);
+            if self.ledger().transaction(transaction).is_some() || !self.pool().contains(transaction) {
+                return;
+            }
+            let guard = lock(&self.decided.0);
+            if *guard != seen {
+                continue;
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return;
+            }
+            drop(self.decided.1.wait_timeout(guard, left));
+        }
+    }
+}
+
+/// A node at a gateway.
+impl Desk for Node {
+    fn signer(&self, transaction: &[u8]) -> Option<Digest> {
+        // What is in the pool was judged already, and costs its kiosk nothing a second time.
+        if self.pool().contains(&transaction_hash(transaction)) {
+            return None;
+        }
+        signer(&self.ledger(), transaction)
+    }
+
+    fn answer(&self, request: &[u8], reply: &mut [u8; MAX_REPLY]) -> usize {
+        let proof;
+        let answer = match read_request(request) {
+            Err(_) => Reply::Unreadable,
+            Ok(Request::Submit(transaction)) => self.submit(transaction.0, true),
+            Ok(Request::Proof(transaction)) => {
+                self.wait_for(&transaction);
+                let found = self.ledger().proof(&transaction);
+                match found {
+                    Some(found) => {
+                        proof = found;
+                        Reply::Proof(proof.view())
+                    }
+                    None => Reply::NotYet,
+                }
+            }
+            Ok(Request::Tip) => {
+                let ledger = self.ledger();
+                Reply::Tip {
+                    height: ledger.height(),
+                    block: ledger.tip(),
+                }
+            }
+        };
+        write_reply(&answer, reply).map_or(0, <[u8]>::len)
+    }
+}
+
+/// A node that is shared.
+pub type SharedNode = Arc<Node>;

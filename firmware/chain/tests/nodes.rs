@@ -1,0 +1,19 @@
+//! Validators as real processes on this machine: faults, hostile kiosks, hostile validators, the public's interface.
+//!
+//! `cargo test -p chain --features engine --profile node --test nodes`. Each test has its own folder and ports; they run one after the
+//! other, because four validators are enough for one machine.
+
+#[path = "nodes/faults.rs"]
+mod faults;
+#[path = "../../election/tests/ledger/fixture.rs"]
+mod fixture;
+#[path = "nodes/kiosks.rs"]
+mod kiosks;
+#[path = "nodes/net.rs"]
+mod net;
+#[path = "nodes/operating.rs"]
+mod operating;
+#[path = "nodes/proxy.rs"]
+mod proxy;
+#[path = "nodes/public.rs"]
+mod public;

@@ -1,0 +1,146 @@
+//! The program as an operator uses it.
+
+use std::process::Command;
+use std::time::Duration;
+
+use chain::gateway::client::Gateways;
+
+use crate::fixture::{batch, key, world};
+use crate::kiosks::{Kiosks, send};
+use crate::net::{NODE, Net, Plan};
+
+fn node(arguments: &[&str]) -> (Option<i32>, serde_json::Value, String) {
+    let out = Command::new(NODE).args(arguments).arg("--json").output().unwrap();
+    let text = String::from_utf8_lossy(&out.stdout).into_owned();
+    (
+        out.status.code(),
+        serde_json::from_str(text.trim()).unwrap_or_default(),
+        String::from_utf8_lossy(&out.stderr).into_owned(),
+    )
+}
+
+#[test]
+fn o01_a_node_is_made_in_two_steps_and_wrong_ones_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a");
+    let at = path.to_str().unwrap();
+    let (code, first, _) = node(&["init", at, "--name", "city"]);
+    assert_eq!(code, Some(0));
+    let (_, again, _) = node(&["init", at]);
+    assert_eq!(first, again, "keys and settings stay");
+    #[cfg(unix)]
+    for name in ["validator.key", "network.key"] {
+        use std::os::unix::fs::PermissionsExt as _;
+        let mode = std::fs::metadata(path.join(name)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o077, 0, "{name} is readable by others");
+    }
+    // A genesis that does not name it; a peer without its id; no genesis yet.
+    let genesis = folder.path().join("genesis.bin");
+    std::fs::write(&genesis, world(4).genesis).unwrap();
+    let (code, _, said) = node(&["init", at, "--genesis", genesis.to_str().unwrap()]);
+    assert_eq!(code, Some(3), "{said}");
+    assert!(said.contains(first["validator"].as_str().unwrap()), "{said}");
+    let (code, _, said) = node(&["init", at, "--peer", "/ip4/127.0.0.1/tcp/1"]);
+    assert_eq!(code, Some(3), "{said}");
+    let (code, _, said) = node(&["run", at]);
+    assert_eq!(code, Some(3), "{said}");
+    assert!(said.contains("genesis.bin"), "{said}");
+    assert_eq!(node(&["status", "127.0.0.1:1"]).0, Some(1));
+    assert_eq!(node(&["nonsense"]).0, Some(2));
+}
+
+#[test]
+fn o02_status_export_audit_and_a_clean_end() {
+    let mut net = Net::start(&Plan::default());
+    let kiosks = Kiosks::start(&net.world, &net.gateways(), 1, 4, Duration::from_millis(50));
+    kiosks.await_more(5);
+    let proven = kiosks.finish();
+    let high = proven.iter().map(|proof| proof.height).max().unwrap();
+    net.await_height(&[0, 1, 2, 3], high);
+    let gateways: Vec<String> = net.gateways().iter().map(ToString::to_string).collect();
+    let arguments: Vec<&str> = ["status"]
+        .into_iter()
+        .chain(gateways.iter().map(String::as_str))
+        .collect();
+    let (code, status, _) = node(&arguments);
+    assert_eq!(code, Some(0));
+    assert_eq!(status["gateways"].as_array().unwrap().len(), 4);
+    // A running node's database is its own.
+    let out = net.root().join("chain.bin");
+    let (at, out) = (
+        net.folder(0).to_str().unwrap().to_owned(),
+        out.to_str().unwrap().to_owned(),
+    );
+    assert_eq!(node(&["export", &at, &out]).0, Some(4));
+    for index in 0..4 {
+        assert_eq!(net.stop(index), Some(0), "{}", net.log(index));
+    }
+    let (code, exported, said) = node(&["export", &at, &out]);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(exported["height"].as_u64().unwrap() >= high);
+    assert_eq!(node(&["export", &at, &out]).0, Some(3), "it writes over nothing");
+    let folders: Vec<String> = (0..4).map(|index| net.folder(index).display().to_string()).collect();
+    let mut arguments = vec!["audit"];
+    arguments.extend(folders.iter().map(String::as_str));
+    let (code, report, _) = node(&arguments);
+    assert_eq!(code, Some(0), "{report}");
+    assert_eq!(report["one_chain"], true);
+    // A file with one bit changed is no chain.
+    let mut bytes = std::fs::read(&out).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    std::fs::write(&out, bytes).unwrap();
+    let genesis = format!("{at}/genesis.bin");
+    let (code, report, _) = node(&["audit", "--genesis", &genesis, &at, &out]);
+    assert_eq!(code, Some(1), "{report}");
+}
+
+#[test]
+fn o03_a_stranger_is_not_spoken_with() {
+    // A fifth process with a validator's key, whose network key is on nobody's list.
+    let mut net = Net::new(&Plan {
+        twins: vec![3],
+        ..Plan::default()
+    });
+    for index in 0..4 {
+        let folder = chain::engine::config::Folder::new(net.folder(index));
+        let mut config = folder.config().unwrap();
+        let stranger = net.places[4].peer.clone();
+        config.peers.retain(|peer| !peer.ends_with(&stranger));
+        folder.write_config(&config).unwrap();
+    }
+    net.start_all();
+    let gateways = &net.gateways()[..4];
+    let kiosks = Kiosks::start(&net.world, gateways, 1, 4, Duration::from_millis(50));
+    kiosks.await_more(10);
+    kiosks.finish();
+    std::thread::sleep(Duration::from_secs(3));
+    assert_eq!(net.tip(4), Some(0), "it was given blocks");
+}
+
+#[test]
+fn o04_one_validator_that_a_kiosk_reaches_is_enough() {
+    let net = Net::start(&Plan::default());
+    let mut gateways = Gateways::new(&net.world.genesis, &net.gateways()[2..3], Duration::from_secs(10)).unwrap();
+    let register = net.world.register(&key(1), 1);
+    assert!(
+        send(&mut gateways, &net.world.genesis, &register).is_some(),
+        "{}",
+        net.log(2)
+    );
+    let (first, _) = batch(&key(1), 0, [0; 32], &["a"], None);
+    assert!(
+        send(&mut gateways, &net.world.genesis, &first).is_some(),
+        "{}",
+        net.log(2)
+    );
+}
+
+#[test]
+fn o05_an_idle_chain_makes_few_blocks() {
+    let net = Net::start(&Plan::default());
+    std::thread::sleep(Duration::from_secs(5));
+    let from = net.tip(0).unwrap();
+    std::thread::sleep(Duration::from_secs(5));
+    assert!(net.tip(0).unwrap() <= from + 1);
+}

@@ -1,0 +1,154 @@
+//! The public's interface: what it says is what the chain holds, and strangers cannot move it.
+
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
+
+use chain::gateway::client::Gateways;
+use election::ledger::{CommitProof, Genesis, transaction_hash};
+use election::wire;
+use serde_json::Value;
+
+use crate::fixture::{batch, digest, id, key};
+use crate::kiosks::send;
+use crate::net::{Net, Plan};
+
+/// Status and body of a GET.
+pub fn get(address: SocketAddr, path: &str) -> (u16, String) {
+    request(address, "GET", path)
+}
+
+fn request(address: SocketAddr, method: &str, path: &str) -> (u16, String) {
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    write!(
+        stream,
+        "{method} {path} HTTP/1.1\r\nHost: chain\r\nConnection: close\r\n\r\n"
+    )
+    .unwrap();
+    let mut text = String::new();
+    stream.read_to_string(&mut text).unwrap();
+    let (head, body) = text.split_once("\r\n\r\n").unwrap();
+    let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+    (status, body.to_owned())
+}
+
+fn json(address: SocketAddr, path: &str) -> Value {
+    let (status, body) = get(address, path);
+    assert_eq!(status, 200, "{path}: {body}");
+    serde_json::from_str(&body).unwrap()
+}
+
+fn hex_of(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn bytes_of(value: &Value) -> Vec<u8> {
+    let text = value.as_str().unwrap();
+    (0..text.len())
+        .step_by(2)
+        .map(|at| u8::from_str_radix(&text[at..at + 2], 16).unwrap())
+        .collect()
+}
+
+#[test]
+fn p01_a_code_is_found_with_a_proof_that_two_programs_verify() {
+    let net = Net::start(&Plan::default());
+    let mut gateways = Gateways::new(&net.world.genesis, &net.gateways(), Duration::from_secs(10)).unwrap();
+    let kiosk = key(1);
+    let (first, _) = batch(&kiosk, 0, [0; 32], &["a", "b", "c"], None);
+    for transaction in [&net.world.register(&kiosk, 7), &first] {
+        send(&mut gateways, &net.world.genesis, transaction).expect("no proof");
+    }
+    let http = net.places[1].http;
+    // Another node than the one that answered the kiosk may be a moment behind.
+    std::thread::sleep(Duration::from_secs(1));
+    let code = hex_of(&digest("b"));
+    let answer = json(http, &format!("/v1/codes/{code}"));
+    let place = &answer["places"][0];
+    let transaction = bytes_of(&place["transaction"]);
+    assert_eq!(transaction, first);
+    let proof = bytes_of(&place["proof"]);
+    let proof: CommitProof<'_> = wire::decode(&proof).unwrap();
+    let genesis = json(http, "/v1/genesis");
+    let genesis = bytes_of(&genesis["bytes"]);
+    assert_eq!(genesis, net.world.genesis);
+    let view = Genesis::read(&genesis).unwrap();
+    proof.verify(&view.chain_id(), view.validators, &transaction).unwrap();
+    assert_eq!(place["kiosk"], hex_of(&id(&kiosk)));
+    assert_eq!(place["cast"], "cast");
+
+    // The same by the Python verifier, which knows the specification and nothing of this program.
+    let folder = tempfile::tempdir().unwrap();
+    let (query, known) = (folder.path().join("code.json"), folder.path().join("genesis.bin"));
+    std::fs::write(&query, answer.to_string()).unwrap();
+    std::fs::write(&known, &genesis).unwrap();
+    let verifier = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/verifier/code.py");
+    let run = |query: &std::path::Path| {
+        std::process::Command::new("python3")
+            .args([verifier, "--genesis"])
+            .arg(&known)
+            .arg(query)
+            .arg(&code)
+            .output()
+            .unwrap()
+    };
+    let out = run(&query);
+    assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+    // One digit of the proof changed: refused.
+    let proof = place["proof"].as_str().unwrap();
+    let end = proof.len() - 100;
+    let flipped = if proof.as_bytes()[end] == b'0' { "1" } else { "0" };
+    let bent = format!("{}{flipped}{}", &proof[..end], &proof[end + 1..]);
+    std::fs::write(&query, answer.to_string().replace(proof, &bent)).unwrap();
+    assert_eq!(run(&query).status.code(), Some(1));
+
+    let hash = hex_of(&transaction_hash(&first));
+    assert_eq!(json(http, &format!("/v1/transactions/{hash}"))["kind"], "batch");
+    assert_eq!(json(http, "/v1/kiosks")["kiosks"][0]["station"], 7);
+    let batches = json(http, &format!("/v1/batches?kiosk={}", hex_of(&id(&kiosk))));
+    let batch = batches["batches"][0]["batch"].as_str().unwrap();
+    assert_eq!(
+        json(http, &format!("/v1/batches/{batch}"))["entries"]
+            .as_array()
+            .unwrap()
+            .len(),
+        3
+    );
+    let height = json(http, "/v1/status")["height"].as_u64().unwrap();
+    assert_eq!(
+        json(http, "/v1/headers")["headers"].as_array().unwrap().len() as u64,
+        height
+    );
+    assert_eq!(json(http, &format!("/v1/blocks/{height}"))["height"], height);
+    assert!(json(http, "/v1/evidence")["forks"].as_array().unwrap().is_empty());
+
+    for (path, status) in [
+        (format!("/v1/codes/{}", hex_of(&digest("nobody's"))), 404),
+        ("/v1/codes/xyz".to_owned(), 400),
+        (format!("/v1/blocks/{}", height + 1_000), 404),
+        ("/v1/blocks/-1".to_owned(), 400),
+        (
+            "/v1/headers?from=18446744073709551615&count=18446744073709551615".to_owned(),
+            200,
+        ),
+        ("/v1/batches?kiosk=00".to_owned(), 400),
+        ("/".to_owned(), 404),
+        ("/metrics".to_owned(), 404),
+    ] {
+        assert_eq!(get(http, &path).0, status, "{path}");
+    }
+    for method in ["POST", "PUT", "DELETE"] {
+        assert_eq!(request(http, method, "/v1/status").0, 405, "{method}");
+    }
+    assert_eq!(net.metric(1, "height"), height);
+}
+
+#[test]
+fn p02_it_can_be_switched_off() {
+    let net = Net::start(&Plan {
+        change: |config| config.http = None,
+        ..Plan::default()
+    });
+    assert!(TcpStream::connect(net.places[0].http).is_err());
+}
