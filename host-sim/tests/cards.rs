@@ -34,6 +34,7 @@ fn order<'o>(styles: &'o [String]) -> Order<'o> {
     Order {
         voters: 4,
         staff: 2,
+        blank: 1,
         profiles: Profiles::Mixed,
         styles,
         valid: Days::new(20_200_401, 20_400_331).unwrap(),
@@ -47,7 +48,15 @@ fn a_deck_keeps_counters_says_that_its_keys_are_for_tests_and_lets_nobody_out_of
     let place = folder.path().join("deck");
     let styles = ["a".to_owned(), "b".to_owned()];
     let deck = Deck::issue(&place, &order(&styles)).unwrap();
-    let names = ["staff-1", "staff-2", "voter-001", "voter-002", "voter-003", "voter-004"];
+    let names = [
+        "blank-1",
+        "staff-1",
+        "staff-2",
+        "voter-001",
+        "voter-002",
+        "voter-003",
+        "voter-004",
+    ];
     assert_eq!(deck.names().unwrap(), names);
     for name in names {
         let text = std::fs::read_to_string(place.join(format!("{name}.card.json"))).unwrap();
@@ -65,7 +74,7 @@ fn a_deck_keeps_counters_says_that_its_keys_are_for_tests_and_lets_nobody_out_of
     for (name, application, wrong) in [
         (
             "voter-001",
-            "00A404000BA000000308000010000100",
+            "00A404000BA00000030800001000010000",
             "0020008008".to_owned() + &"39".repeat(8),
         ),
         (

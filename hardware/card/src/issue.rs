@@ -131,8 +131,9 @@ impl<T: Transmit> Piv<'_, T> {
         // Witness, challenge, and room for the answer: at most 2 + 2 * (2 + 16) + 2 bytes, so all lengths are short.
         let mut template = Zeroizing::new([0; 40]);
         let header = [0x7C, 2 * length + 6, 0x80, length];
+        let middle = [0x81, length];
         let bytes = (header.iter().chain(witness.iter()))
-            .chain(&[0x81, length])
+            .chain(&middle)
             .chain(challenge.iter())
             .chain(&[0x82, 0x00]);
         let mut used = 0;

@@ -33,6 +33,10 @@ const RECHECK: Duration = Duration::from_secs(1);
 /// How long to wait before a daemon that is gone is asked for again. Not a poll for cards: while the daemon lives, it wakes us.
 const DAEMON_PAUSE: Duration = Duration::from_millis(500);
 
+/// How long a failed command waits for the slot to say that the card was pulled out. Longer than the daemon's own pace (0.4 s), and the
+/// answer decides what a person reads: "insert it again", or "clean it".
+const LEAVING: Duration = Duration::from_millis(700);
+
 /// Why there is no card to talk to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ReaderError {
@@ -61,6 +65,54 @@ pub fn names() -> Result<Vec<String>, ReaderError> {
     let context = Context::establish(Scope::User).map_err(|_| ReaderError::Gone)?;
     let names = list(&context).map_err(|_| ReaderError::Gone)?;
     Ok(names.iter().map(|name| name.to_string_lossy().into_owned()).collect())
+}
+
+/// What is in a slot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Content {
+    /// Nothing.
+    Empty,
+    /// A card that answers.
+    Card,
+    /// Something that does not answer.
+    Mute,
+    /// A card that another program holds.
+    InUse,
+}
+
+/// The readers there are, and what is in them.
+///
+/// # Errors
+/// [`ReaderError::Gone`] if there is no daemon.
+pub fn slots() -> Result<Vec<(String, Content)>, ReaderError> {
+    let context = Context::establish(Scope::User).map_err(|_| ReaderError::Gone)?;
+    let names = list(&context).map_err(|_| ReaderError::Gone)?;
+    let mut states: Vec<ReaderState> = names
+        .into_iter()
+        .map(|name| ReaderState::new(name, State::UNAWARE))
+        .collect();
+    if states.is_empty() {
+        return Ok(Vec::new());
+    }
+    context
+        .get_status_change(Duration::ZERO, &mut states)
+        .map_err(|_| ReaderError::Gone)?;
+    Ok(states
+        .iter()
+        .map(|state| {
+            let now = state.event_state();
+            let content = if !now.contains(State::PRESENT) {
+                Content::Empty
+            } else if now.contains(State::MUTE) {
+                Content::Mute
+            } else if now.intersects(State::EXCLUSIVE | State::INUSE) {
+                Content::InUse
+            } else {
+                Content::Card
+            };
+            (state.name().to_string_lossy().into_owned(), content)
+        })
+        .collect())
 }
 
 fn list(context: &Context) -> Result<Vec<CString>, Error> {
@@ -453,23 +505,39 @@ impl Worker {
             Error::ResetCard | Error::UnresponsiveCard | Error::UnpoweredCard | Error::Timeout => {
                 TransmitError::Timeout
             }
-            // Reader drivers say this for a card that was pulled out during a command, too: the slot knows better.
-            Error::NotTransacted | Error::CommDataLost if self.absent() => TransmitError::Removed,
+            // Reader drivers say this for a card that was pulled out during a command, too: the slot knows better, a moment later.
+            Error::NotTransacted | Error::CommDataLost if self.leaves() => TransmitError::Removed,
             Error::NotTransacted | Error::CommDataLost | Error::ProtoMismatch => TransmitError::Protocol,
-            _ if self.absent() => TransmitError::Removed,
+            _ if self.leaves() => TransmitError::Removed,
             _ => TransmitError::Io,
         })
     }
 
-    /// Whether the slot is known to be empty.
-    fn absent(&self) -> bool {
+    /// Whether the slot is empty, or is found to be within [`LEAVING`]: the daemon looks at its slots a few times a second, and a command
+    /// fails before it has looked.
+    fn leaves(&self) -> bool {
         let context = self.shared.context().clone();
         let (Some(context), Some(name)) = (context, &self.found) else {
             return false;
         };
         let mut states = [ReaderState::new(name.as_c_str(), State::UNAWARE)];
-        let asked = context.get_status_change(Duration::ZERO, &mut states);
-        asked.is_ok() && states.iter().all(|state| state.event_state().contains(State::EMPTY))
+        let start = std::time::Instant::now();
+        // Ends: each round but the last waits for an event, until LEAVING is over.
+        loop {
+            let left = LEAVING.saturating_sub(start.elapsed());
+            if context.get_status_change(left, &mut states).is_err() {
+                return false;
+            }
+            if states.iter().all(|state| state.event_state().contains(State::EMPTY)) {
+                return true;
+            }
+            if left.is_zero() {
+                return false;
+            }
+            for state in &mut states {
+                state.sync_current_state();
+            }
+        }
     }
 
     fn power_down(&mut self) {

@@ -47,6 +47,12 @@ impl Pin {
         Ok(pin)
     }
 
+    /// Whether this is the same PIN: for programs that ask for a new one twice.
+    #[must_use]
+    pub fn is(&self, other: &Self) -> bool {
+        self.padded == other.padded
+    }
+
     /// The digits without padding, as My Number cards want them.
     pub(crate) fn digits(&self) -> &[u8] {
         let length = self.padded.iter().take_while(|byte| byte.is_ascii_digit()).count();

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, ensure};
 use card::{Slot, TransmitError};
 
-use super::{CardAuthority, CardFile, Chip, Days, JpkiAuthority, SharedPrimes, VirtualCard};
+use super::{CardAuthority, CardFile, Chip, Days, JpkiAuthority, SharedPrimes, VirtualCard, VirtualPiv};
 use crate::world::seed::{Draw as _, Seed};
 
 /// Ending of a card's file.
@@ -60,6 +60,8 @@ pub struct Order<'o> {
     pub voters: usize,
     /// Staff cards (PIV).
     pub staff: usize,
+    /// PIV cards as they leave the factory.
+    pub blank: usize,
     /// Kinds of voters' cards.
     pub profiles: Profiles,
     /// Ballot styles that voters have by turns.
@@ -82,7 +84,7 @@ impl Deck {
     /// If the folder holds something, cannot be written to, or the order is too large.
     pub fn issue(folder: &Path, order: &Order<'_>) -> Result<Self> {
         ensure!(
-            order.voters + order.staff <= MAX_CARDS,
+            order.voters + order.staff + order.blank <= MAX_CARDS,
             "at most {MAX_CARDS} cards in a deck"
         );
         ensure!(!order.styles.is_empty(), "at least one ballot style is needed");
@@ -137,6 +139,10 @@ impl Deck {
             let key = card.public_key(Slot::Authentication).context("a card without a key")?;
             writeln!(roster, "{},polls+provision,{name}", hex::encode(key.as_bytes()))?;
             deck.add(&format!("staff-{}", number + 1), &card.into(), &mut pins)?;
+        }
+        for number in 0..order.blank {
+            let card = VirtualPiv::blank(&mut seed.rng("blank card", number as u64))?;
+            deck.add(&format!("blank-{}", number + 1), &card.into(), &mut pins)?;
         }
         deck.write("roll.csv", roll.as_bytes())?;
         deck.write("staff.csv", roster.as_bytes())?;

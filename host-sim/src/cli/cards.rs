@@ -33,6 +33,9 @@ pub struct Issue {
     /// Staff cards (PIV, with a name)
     #[arg(long, value_name = "N", default_value_t = 2)]
     staff: usize,
+    /// PIV cards as they leave the factory, for `staff card issue`
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    blank: usize,
     /// Kinds of voters' cards
     #[arg(long, value_enum, default_value = "mixed")]
     cards: Profiles,
@@ -103,6 +106,7 @@ impl Issue {
         let order = Order {
             voters: self.voters,
             staff: self.staff,
+            blank: self.blank,
             profiles: self.cards,
             styles: &self.styles,
             valid: Days::new(self.from, self.until).map_err(input)?,

@@ -3,6 +3,8 @@
 //! Exit codes: 0 it is done or holds, 1 it was refused or does not hold, 2 the call or the input is bad. Reports go to
 //! standard output (as JSON with `--json`), progress and problems to standard error.
 
+#[cfg(feature = "pcsc")]
+mod card_command;
 mod ceremony_commands;
 mod count_commands;
 mod election_commands;
@@ -47,6 +49,10 @@ enum Command {
     /// The election authority's signing key
     #[command(subcommand)]
     Authority(election_commands::Authority),
+    /// Cards in a reader: what they are, whether a kiosk would admit them, issuing PIV cards
+    #[cfg(feature = "pcsc")]
+    #[command(subcommand)]
+    Card(card_command::Card),
     /// Staff cards and validators -> genesis of the election's ledger
     Genesis(election_commands::Genesis),
     /// The election secret E: it is sealed to kiosks and destroyed after the tally
@@ -78,6 +84,8 @@ pub fn main() -> ExitCode {
         Command::Import(command) => command.run(),
         Command::Roll(command) => command.run(),
         Command::Authority(command) => command.run(),
+        #[cfg(feature = "pcsc")]
+        Command::Card(command) => command.run(),
         Command::Genesis(command) => command.run(),
         Command::Secret(command) => command.run(),
         Command::Package(command) => command.run(),

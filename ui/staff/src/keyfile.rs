@@ -196,6 +196,18 @@ fn certificate_key(der: &[u8], path: &Path) -> Outcome<Key> {
     }
 }
 
+/// The public key in a certificate, if it is of a kind that a kiosk admits. The certificate itself is not judged.
+///
+/// # Errors
+/// No certificate, or another kind of key.
+pub fn key_of(der: &[u8]) -> Outcome<card::CardPublicKey> {
+    let unsupported = || Problem::new(Kind::Unsupported, "certificate", "has a key that no kiosk admits");
+    match certificate_key(der, Path::new("certificate"))? {
+        Key::P256(key) => card::CardPublicKey::p256(&key).map_err(|_| unsupported()),
+        Key::Rsa(key) => card::CardPublicKey::rsa2048(&key).map_err(|_| unsupported()),
+    }
+}
+
 /// A key that a kiosk could admit; any other one in a roll would be a voter who is turned away.
 fn rsa(pkcs1: &[u8]) -> Option<Key> {
     card::CardPublicKey::rsa2048(pkcs1).ok()?;

@@ -6,6 +6,7 @@
 
 pub mod anchor;
 pub mod ballots;
+pub mod cards;
 pub mod ceremony;
 pub mod cli;
 mod contest;
