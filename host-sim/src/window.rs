@@ -349,6 +349,11 @@ impl Playing {
         if chain.0 != height {
             *chain = (height, blocks::latest(&station.chain, dock::BLOCKS));
         }
+        let stage = desk.stage(self.closed.get());
+        let counted = match &stage {
+            dock::Stage::Counted(holds, _) => Some(*holds),
+            _ => None,
+        };
         let (boxes, texts) = self.plan.rows(&Picture {
             deck: &station.deck,
             name: &station.name,
@@ -361,10 +366,10 @@ impl Playing {
             blocks: &chain.1,
             batch: BATCH,
             events: self.events.borrow().lines().cloned().collect(),
-            stage: desk.stage(self.closed.get()),
+            stage,
         });
         if let Some(places) = &mut *self.places.borrow_mut() {
-            places.update(&self.plan, &self.panel, &boxes, &station.deck, powered);
+            places.update(&self.plan, &self.panel, &boxes, &station.deck, powered, counted);
         }
         sync(&self.boxes, boxes);
         sync(&self.texts, texts);

@@ -28,7 +28,15 @@ impl Places {
 
     /// Writes the file if something has changed: `{"screen", "powered", "places": {name: {"x", "y", "hold"}}, "pins": {card: PIN}}`, pixels
     /// of the window. The PINs are those that stand under the cards.
-    pub fn update(&mut self, plan: &Plan, panel: &Panel, boxes: &[DockBox], deck: &[Held], powered: bool) {
+    pub fn update(
+        &mut self,
+        plan: &Plan,
+        panel: &Panel,
+        boxes: &[DockBox],
+        deck: &[Held],
+        powered: bool,
+        counted: Option<bool>,
+    ) {
         let mut places = serde_json::Map::new();
         for one in boxes.iter().filter(|one| one.enabled) {
             if let Some(click) = Click::of(one.id) {
@@ -55,6 +63,8 @@ impl Places {
             .collect();
         let now = json!({
             "pins": pins,
+            "counted": counted.is_some(),
+            "holds": counted == Some(true),
             "screen": if powered { panel.name() } else { "dark" },
             "page": [page.index, page.count],
             "powered": powered,

@@ -149,7 +149,8 @@ impl Station {
             replaced: None,
             notes: vec![witness.notes().clone()],
             visits: witness.take_visits(),
-            cuts: self.machine.cuts(),
+            // The first one was the morning's, when the kiosk was switched on in front of the real panel.
+            cuts: self.machine.cuts().saturating_sub(1),
         };
         let boxes = vec![played.evening(evening, 0, &office, scenario, &self.chain)?];
         let chain = self
