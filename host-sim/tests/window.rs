@@ -1,0 +1,250 @@
+//! The window as somebody plays in it: under an X server of its own, by a mouse, a whole polling day to the verified record.
+//!
+//! Needs Xvfb and xdotool (`tests/run tools` installs them). No time is asserted; everything is bounded.
+#![cfg(all(feature = "window", target_os = "linux"))]
+
+use std::io::{BufRead as _, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+/// Longest wait for a screen. A loaded machine with an unoptimised build is slow; a stuck window is stuck.
+const PATIENCE: Duration = Duration::from_secs(90);
+
+/// A program that ends with the test.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Somebody with a mouse.
+struct Player {
+    display: String,
+    places: PathBuf,
+    window: Running,
+    _screen: Running,
+}
+
+impl Player {
+    fn new(folder: &Path) -> Self {
+        // The server chooses a free number and says which.
+        let mut screen = Command::new("Xvfb")
+            .args(["-displayfd", "1", "-screen", "0", "1600x1000x24", "-nolisten", "tcp"])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("Xvfb is there: tests/run tools");
+        let mut number = String::new();
+        let said = screen.stdout.take().expect("piped");
+        BufReader::new(said)
+            .read_line(&mut number)
+            .expect("Xvfb says its number");
+        let display = format!(":{}", number.trim());
+        let places = folder.join("places.json");
+        let window = Command::new(env!("CARGO_BIN_EXE_host-sim"))
+            .args(["--size", "1024x600", "--json", "--out"])
+            .arg(folder.join("record"))
+            .arg("--places")
+            .arg(&places)
+            .env("DISPLAY", &display)
+            .env_remove("WAYLAND_DISPLAY")
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the simulator starts");
+        Self {
+            display,
+            places,
+            window: Running(window),
+            _screen: Running(screen),
+        }
+    }
+
+    fn now(&self) -> Value {
+        std::fs::read(&self.places)
+            .ok()
+            .and_then(|bytes| serde_json::from_slice(&bytes).ok())
+            .unwrap_or(Value::Null)
+    }
+
+    fn until(&self, what: &str, holds: impl Fn(&Value) -> bool) -> Value {
+        let start = Instant::now();
+        loop {
+            let now = self.now();
+            if holds(&now) {
+                return now;
+            }
+            assert!(start.elapsed() < PATIENCE, "waited for {what} in front of {now}");
+            sleep(Duration::from_millis(50));
+        }
+    }
+
+    fn screen(&self, name: &str) {
+        self.until(name, |now| now["screen"] == name);
+    }
+
+    fn mouse(&self, arguments: &[&str]) {
+        let done = Command::new("xdotool")
+            .args(arguments)
+            .env("DISPLAY", &self.display)
+            .status()
+            .expect("xdotool is there: tests/run tools");
+        assert!(done.success());
+    }
+
+    /// Clicks what has this name, as soon as it has stood still for longer than a panel distrusts a finger.
+    fn click(&self, name: &str) {
+        let start = Instant::now();
+        let place = loop {
+            let place = self.until(name, |now| now["places"][name].is_object())["places"][name].clone();
+            sleep(Duration::from_millis(500));
+            if self.now()["places"][name] == place {
+                break place;
+            }
+            assert!(start.elapsed() < PATIENCE, "{name} does not stand still");
+        };
+        let at = |side: &str| place[side].as_f64().unwrap_or(0.0).round().to_string();
+        self.mouse(&["mousemove", &at("x"), &at("y")]);
+        if place["hold"] == true {
+            self.mouse(&["mousedown", "1"]);
+            sleep(Duration::from_millis(2_300));
+            self.mouse(&["mouseup", "1"]);
+        } else {
+            self.mouse(&["click", "1"]);
+        }
+        sleep(Duration::from_millis(200));
+    }
+
+    /// The same, on whichever page it is.
+    fn find(&self, name: &str) {
+        for _ in 0..12 {
+            let now = self.until(name, |now| {
+                now["places"][name].is_object() || now["places"]["NextPage"].is_object()
+            });
+            if now["places"][name].is_object() {
+                return self.click(name);
+            }
+            self.click("NextPage");
+            // The file follows a turned page within half a second.
+            sleep(Duration::from_millis(700));
+        }
+        panic!("{name} is on no page of {}", self.now());
+    }
+
+    fn card(&self, card: &str, wrong_first: bool) {
+        self.click(card);
+        let pin = self.now()["pins"][card].as_str().unwrap_or_default().to_owned();
+        assert!(!pin.is_empty(), "{card} has a PIN under it");
+        for wrong in [true, false].into_iter().skip(usize::from(!wrong_first)) {
+            self.screen("pin");
+            for (place, digit) in pin.bytes().map(|digit| digit - b'0').enumerate() {
+                let digit = if wrong && place == 0 { (digit + 1) % 10 } else { digit };
+                self.click(&format!("Digit({digit})"));
+            }
+            self.click("Enter");
+        }
+    }
+
+    fn ballot(&self) {
+        for contest in 0..3 {
+            self.screen("contest");
+            self.click("Option(1)");
+            self.find("Next");
+            self.until("the next contest", |now| {
+                contest == 2 || now["places"]["Back"].is_object() || now["screen"] != "contest"
+            });
+        }
+        self.screen("review");
+        self.find("Confirm");
+        self.screen("cast-or-challenge");
+    }
+
+    fn cast(&self) {
+        self.find("Cast");
+        self.screen("done");
+        self.click("pull");
+        self.screen("idle");
+    }
+}
+
+#[test]
+fn a_whole_day_is_played_by_clicks_and_its_record_verifies() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut player = Player::new(folder.path());
+    player.screen("staff-menu");
+    player.find("Staff(Open)");
+    player.click("Staff(Epoch(0))");
+    player.find("Confirm");
+    for number in ["staff 1", "staff 2"] {
+        player.screen("staff-insert-card");
+        player.card(number, false);
+        player.screen("staff-take-card");
+        player.click("pull");
+    }
+    player.screen("idle");
+
+    player.card("voter 1", true);
+    player.ballot();
+    player.find("Challenge");
+    for _ in 0..3 {
+        player.screen("opening");
+        player.find("Next");
+    }
+    player.ballot();
+    player.cast();
+
+    player.click("network");
+    player.card("voter 2", false);
+    player.screen("contest");
+    player.click("pull");
+    player.screen("abandoned");
+    player.screen("idle");
+    player.click("network");
+
+    player.card("voter 3", false);
+    player.screen("contest");
+    player.click("power");
+    player.screen("dark");
+    player.click("pull");
+    player.click("power");
+    player.screen("staff-restarted");
+    player.find("Confirm");
+    player.until("the kiosk goes on", |now| {
+        now["screen"] == "idle" || now["screen"] == "staff-menu"
+    });
+    if player.now()["screen"] == "staff-menu" {
+        player.find("Back");
+    }
+    player.screen("idle");
+    player.card("voter 3", false);
+    player.ballot();
+    player.cast();
+
+    player.click("Staff(Menu)");
+    player.find("Staff(Close)");
+    for number in ["staff 1", "staff 2"] {
+        player.screen("staff-insert-card");
+        player.card(number, false);
+        player.screen("staff-take-card");
+        player.click("pull");
+        if number == "staff 1" {
+            player.screen("staff-confirm-close");
+            player.find("Confirm");
+        }
+    }
+    player.screen("staff-closed");
+    player.find("Confirm");
+    player.click("count");
+    let report = folder.path().join("record").join("report.html");
+    player.until("the record", |_| report.exists());
+    // The verdict comes after the record: the window is asked to close when the count is over.
+    player.until("the verdict", |now| now["counted"] == true);
+    assert_eq!(player.now()["holds"], true);
+    let _ = player.window.0.kill();
+}
