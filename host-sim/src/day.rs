@@ -122,7 +122,6 @@ impl Day {
             notes: Vec::new(),
             visits: Vec::new(),
             fallen: 0,
-            interrupted: 0,
         };
         watch
             .run(post.line)
@@ -145,8 +144,6 @@ struct Watch {
     notes: Vec<Notes>,
     visits: Vec<Visited>,
     fallen: u64,
-    /// Interrupted voters, as the last restart screen said.
-    interrupted: u32,
 }
 
 impl Watch {
@@ -319,10 +316,9 @@ impl Watch {
             }
             let standing = voter.standing();
             let found = self.recover().await?;
-            // "The voter" on this screen is the last one who was let in, however long ago.
+            // "The voter" on this screen is whoever was in the booth; nobody else is spoken of.
             let told = found.and_then(|found| found.voter);
-            let now = found.map_or(self.interrupted, |found| found.counts.interrupted);
-            let cut_off = std::mem::replace(&mut self.interrupted, now) < now;
+            let cut_off = told == Some(Recorded::No);
             // What the kiosk said when it stopped and what the restart says must not be each other's opposite (F3).
             if let (Standing::Booth, Some((_, Some(Recorded::Yes | Recorded::No)))) = (standing, fault)
                 && fault.and_then(|(_, said)| said) != told

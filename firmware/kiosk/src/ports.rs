@@ -224,6 +224,8 @@ pub enum MediumError {
     Write,
     /// The device has no room (a file system that is full).
     Full,
+    /// Another program has the medium open, or it is mounted.
+    Busy,
     /// Outside the medium, or not whole sectors: a defect of the program.
     Bounds,
 }
@@ -235,6 +237,7 @@ impl fmt::Display for MediumError {
             Self::Read => "the medium cannot be read",
             Self::Write => "the medium cannot be written: check its write protection, else replace it",
             Self::Full => "the file system of the medium is full",
+            Self::Busy => "another program uses the medium: close it, unmount the device",
             Self::Bounds => "an access outside the medium: report this",
         })
     }

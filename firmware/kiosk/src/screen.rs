@@ -262,6 +262,9 @@ pub enum StaffScreen<'a> {
     ConfirmClose {
         /// What the box holds.
         counts: Counts,
+        /// k, if there are votes and fewer than that: whoever stands there could match the closing batch to voters. Hand the box over to a
+        /// spare before closing.
+        few: Option<u32>,
     },
     /// Closed: witnesses write the words down. [`Touch::Confirm`] ends the run. When nothing is unsent or there is no network,
     /// [`StaffTouch::Retire`] forgets the keys, so that the kiosk can be registered for the next epoch.
@@ -323,6 +326,8 @@ pub struct Health {
     pub free: u32,
     /// Free places for challenged ballots.
     pub free_spoiled: u32,
+    /// How much room is left, without a number: also shown while polls are open.
+    pub room: Room,
     /// Batches and other transactions that wait for a commit proof.
     pub unsent: u32,
     /// The network: `None` if there is none by type, else whether the last exchange went through.
@@ -331,6 +336,17 @@ pub struct Health {
     pub height: u64,
     /// The clock, in seconds since 1970, for staff to compare.
     pub seconds: u64,
+}
+
+/// How much room the media have left for votes, as far as may be said without a staff card (A14).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Room {
+    /// Enough.
+    Enough,
+    /// A tenth or less: prepare a spare with larger media.
+    Low,
+    /// None: nobody is admitted any more. Close, or take over with a spare that has larger media.
+    Full,
 }
 
 /// The zero report.
@@ -354,21 +370,25 @@ pub struct ZeroReport<'a> {
     pub recorded: u32,
     /// Places for votes.
     pub capacity: u32,
+    /// Voters on the station's roll, to compare with `capacity` times the station's kiosks.
+    pub voters: u32,
     /// Whether the kiosk's key lies in memory without protection (a microcontroller without secure element).
     pub key_unprotected: bool,
 }
 
-/// What a restart found on the media (F2): no choice, no card.
+/// What a restart found on the media (F2): no choice, no card, and no count of votes, because no staff card was shown yet (A14).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Restarted {
-    /// Whether the vote of the voter who stood there stands; `None` if nobody did.
+    /// Whether the vote of the voter who was in the booth when the kiosk stopped stands; `None` if nobody was: whoever came before
+    /// has read "done" and taken the card, or has left without a vote. After a takeover: of the voter whom the former kiosk let in
+    /// last, whose end nobody remembers.
     pub voter: Option<Recorded>,
-    /// Records and log entries that were copied because only one medium had them.
-    pub copied: u32,
+    /// Whether the box was taken over from another kiosk since.
+    pub taken_over: bool,
+    /// Whether something was copied because only one medium had it.
+    pub copied: bool,
     /// Unreadable places, kept and counted.
     pub void: u32,
-    /// What the box holds now.
-    pub counts: Counts,
 }
 
 /// The end of the day.

@@ -357,7 +357,7 @@ impl StaffView {
                 old: **old,
                 recorded: *recorded,
             },
-            StaffScreen::ConfirmClose { counts } => Self::ConfirmClose(*counts),
+            StaffScreen::ConfirmClose { counts, .. } => Self::ConfirmClose(*counts),
             StaffScreen::Closed(closed) => Self::Closed {
                 hash: *closed.hash,
                 words: closed.words.iter().map(|word| (*word).to_owned()).collect(),

@@ -3,13 +3,14 @@
 use election::batch::Kind;
 
 use super::durable::Durable;
-use super::frame::put;
+use super::fault::Role;
+use super::frame::{Found, put};
 use super::index::Row;
 use super::journal::{self, ENTRY_HEADER, EntryKind};
 use super::label::RECORD_HEADER;
 use super::pair::WriteFault;
 use super::record;
-use super::scan::LastVoter;
+use super::scan::{LastVoter, entry_at, payload};
 use super::{BallotBox, Leaves};
 use crate::audit::Event;
 use crate::ports::Medium;
@@ -101,6 +102,21 @@ impl<M: Medium, L: Leaves> BallotBox<'_, M, L> {
             LastVoter::Admitted => Some(Recorded::Yes),
             LastVoter::Interrupted => Some(Recorded::No),
         }
+    }
+
+    /// After a closing that failed: whether the event stands on one medium all the same. What is whole on either stands.
+    pub async fn closed_on_one(&mut self) -> bool {
+        let (layout, election, place) = (self.label.layout, self.label.election, self.log.end);
+        for role in [Role::Original, Role::Duplicate] {
+            let found = entry_at(&mut self.media, role, &layout, &election, place, self.scratch).await;
+            if let Ok(Found::Whole(head)) = found
+                && head.kind == EntryKind::Event
+                && let Ok(Event::Closed { .. }) = election::wire::decode(payload(self.scratch, &head))
+            {
+                return true;
+            }
+        }
+        false
     }
 
     /// Appends an event to the audit log.

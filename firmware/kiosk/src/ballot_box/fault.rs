@@ -77,6 +77,8 @@ pub enum MediaFault {
     TooSmall(Role),
     /// The kiosk they belong to has closed them.
     Closed,
+    /// A spare medium, which only goes beside the surviving medium of another kiosk.
+    Spare(Role),
 }
 
 impl fmt::Display for MediaFault {
@@ -100,6 +102,7 @@ impl fmt::Display for MediaFault {
             Self::Log => f.write_str("the log on the media is out of order: keep both, call the election office"),
             Self::TooSmall(role) => write!(f, "{role}: the medium is too small for this election"),
             Self::Closed => f.write_str("these media are closed: nothing can be added"),
+            Self::Spare(role) => write!(f, "{role}: a spare medium: put the surviving medium of the kiosk that is replaced into the other slot"),
         }
     }
 }

@@ -13,6 +13,8 @@ use super::frame::{self, Found, erased, put};
 pub const VERSION: u16 = 1;
 /// Label places: the first is written at formatting, one more at each takeover.
 pub const LABELS: u32 = 8;
+/// The role of a medium that takes the place of whichever medium of another kiosk is lost: alone or beside its like it is no ballot box.
+pub const SPARE_ROLE: u8 = 2;
 const MAGIC: [u8; 8] = *b"IPPYOBX1";
 const HEADER: usize = 32;
 /// Bytes that hold the largest label with its header; every sector is at least as large.
@@ -31,7 +33,7 @@ pub struct Label {
     pub epoch: u8,
     /// The same random bytes on both media of a pair, on no others.
     pub pair: [u8; 16],
-    /// 0 original, 1 duplicate.
+    /// 0 original, 1 duplicate, [`SPARE_ROLE`].
     pub role: u8,
     /// How it is laid out.
     pub layout: Layout,
@@ -55,7 +57,7 @@ pub struct TakenOver {
 }
 
 impl Label {
-    /// Its role.
+    /// Its role; `None` for a spare medium.
     #[must_use]
     pub const fn role(&self) -> Option<Role> {
         match self.role {

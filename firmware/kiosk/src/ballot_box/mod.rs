@@ -30,14 +30,14 @@ pub use election::batch::Kind;
 pub use fault::{MediaFault, Role};
 pub use index::Row;
 pub use journal::EntryKind;
-pub use label::{LABELS, Label, Layout, MAX_LABEL, RECORD_HEADER, TakenOver};
+pub use label::{LABELS, Label, Layout, MAX_LABEL, RECORD_HEADER, SPARE_ROLE, TakenOver};
 pub use mount::{Expected, Mounted, label_of};
 pub use outbox::Unproven;
 pub use progress::Progress;
-pub use reader::{Item, Reader, ReaderError, SlotState, format};
+pub use reader::{Item, Reader, ReaderError, SlotState, closed_by, format};
 pub use record::Record;
 pub use scan::{LastVoter, Log};
-pub use takeover::{Proposal, propose, rebind};
+pub use takeover::{Proposal, adopt, propose, rebind};
 #[cfg(test)]
 pub(crate) use tests::media as media_for_tests;
 
@@ -208,6 +208,17 @@ impl<M, L> BallotBox<'_, M, L> {
             .div_ceil(k)
             .saturating_add(2);
         slots.min(self.room().saturating_sub(reserve) / vote)
+    }
+
+    /// How much of that is left, without a number.
+    #[must_use]
+    pub fn room_left(&self) -> crate::screen::Room {
+        use crate::screen::Room;
+        match self.free() {
+            0 => Room::Full,
+            free if free.saturating_mul(10) <= self.label.layout.cast => Room::Low,
+            _ => Room::Enough,
+        }
     }
 
     /// Free sectors of the journal.

@@ -123,6 +123,9 @@ impl Expected {
         self.check(duplicate, Role::Duplicate)?;
         match (original.role(), duplicate.role()) {
             (Some(Role::Original), Some(Role::Duplicate)) => {}
+            // A spare's own media hold nobody's votes: it starts only with the surviving medium of the kiosk it replaces.
+            (None, _) => return Err(MediaFault::Spare(Role::Original)),
+            (_, None) => return Err(MediaFault::Spare(Role::Duplicate)),
             (Some(Role::Duplicate), Some(Role::Original)) => return Err(MediaFault::Swapped),
             (Some(_), Some(_)) if original.pair == duplicate.pair => return Err(MediaFault::Twice),
             _ => return Err(MediaFault::NotAPair),

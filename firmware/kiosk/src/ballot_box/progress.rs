@@ -4,7 +4,7 @@ use election::hash::Digest;
 use election::wire;
 use serde::{Deserialize, Serialize};
 
-/// Written at opening, whenever a voter's session has ended, at each batch, at closing, and at every start in between: always after the media,
+/// Written at opening, whenever a voter's session has ended and once more when the voter has left, at each batch, at closing, and at every start in between: always after the media,
 /// which may therefore be ahead of it (a cut fell between the two) and never behind. Counts alone: no time, no tag, no order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Progress {
@@ -20,13 +20,16 @@ pub struct Progress {
     pub cast: u32,
     /// Challenged ballots that stood then.
     pub spoiled: u32,
+    /// Voters let in whose end they themselves have read, or staff after a restart. One more on the media is the voter who was in the
+    /// booth when the kiosk stopped; that staff have read of them stays unsaid until they have.
+    pub told: u32,
     /// Whether polls are closed.
     pub closed: bool,
 }
 
 impl Progress {
     /// Longest encoding.
-    pub const MAX: usize = 32 + 1 + 16 + 3 * 5 + 1;
+    pub const MAX: usize = 32 + 1 + 16 + 4 * 5 + 1;
 
     /// Encodes.
     #[must_use]

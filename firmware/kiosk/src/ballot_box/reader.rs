@@ -12,6 +12,7 @@ use super::mount::label_of;
 use super::pair::Pair;
 use super::record::{self, Record};
 use super::scan::{entry_at, payload, sectors};
+use crate::audit::Event;
 use crate::ports::{Medium, MediumError};
 
 /// Why a medium cannot be read at the desk.
@@ -75,6 +76,30 @@ pub async fn format<M: Medium + ?Sized>(medium: &mut M, label: &Label, sector: &
     }
     medium.write(0, sector).await.map_err(device)?;
     medium.sync().await.map_err(device)
+}
+
+/// Whether a medium of this election and kiosk says that its polls are closed; also where the pair cannot be mounted.
+///
+/// # Errors
+/// [`ReaderError`].
+pub async fn closed_by<M: Medium>(
+    medium: M,
+    election: &Digest,
+    kiosk: &Digest,
+    buffer: &mut [u8],
+) -> Result<bool, ReaderError> {
+    let mut reader = Reader::open(medium).await?;
+    if reader.label.election != *election || reader.label.kiosk != *kiosk {
+        return Ok(false);
+    }
+    while let Some(item) = reader.next(buffer).await? {
+        if item.kind == EntryKind::Event
+            && let Ok(Event::Closed { .. }) = election::wire::decode(item.payload)
+        {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// A journal entry as read.

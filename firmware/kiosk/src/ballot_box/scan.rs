@@ -39,8 +39,9 @@ pub struct Log {
     pub(super) opened: Option<[u8; 32]>,
     pub(super) closed: Option<[StaffSignature; 2]>,
     pub(super) closing: bool,
-    /// The kiosk that took over last.
+    /// The kiosk that took over last, and how many voters had been let in by then.
     pub(super) taken: Option<Digest>,
+    pub(super) inherited: u32,
     /// Transaction hash of the newest commit proof.
     pub(super) proven: Option<Digest>,
     pub(super) outbox: Outbox,
@@ -81,6 +82,7 @@ impl Log {
             closed: None,
             closing: false,
             taken: None,
+            inherited: 0,
             proven: None,
             outbox: Outbox {
                 batches: 0,
@@ -151,6 +153,12 @@ impl Log {
         self.outbox.pending
     }
 
+    /// Voters whom the kiosks before the last takeover let in.
+    #[must_use]
+    pub const fn inherited(&self) -> u32 {
+        self.inherited
+    }
+
     /// See [`LastVoter`].
     #[must_use]
     pub const fn last_voter(&self) -> LastVoter {
@@ -184,7 +192,10 @@ impl Log {
                         self.last = LastVoter::Interrupted;
                     }
                     Event::Closed { staff, .. } => self.closed = Some(staff),
-                    Event::TakenOver { new, .. } => self.taken = Some(new),
+                    Event::TakenOver { new, .. } => {
+                        self.taken = Some(new);
+                        self.inherited = self.admitted;
+                    }
                     Event::Started => {}
                 }
             }

@@ -75,7 +75,7 @@ pub async fn propose<M: Medium, L: Leaves>(
         ..*expected
     }
     .check(old, surviving)?;
-    if new.role() != Some(fresh) {
+    if new.role().is_some_and(|role| role != fresh) {
         return Err(MediaFault::Swapped);
     }
     if new.layout != old.layout {
@@ -222,6 +222,24 @@ impl Proposal {
     }
 }
 
+/// Gives a spare medium the role of the slot it is in, by one more label. Before [`rebind`]: a cut between the two leaves a fresh medium
+/// of the spare's, with which the takeover begins again.
+///
+/// # Errors
+/// As [`rebind`].
+pub async fn adopt<M: Medium>(medium: &mut M, proposal: &Proposal, buffer: &mut [u8]) -> Result<(), MediaFault> {
+    let role = proposal.surviving.other();
+    let label = label_of(medium, role).await?;
+    if label.role().is_some() {
+        return Ok(());
+    }
+    let label = Label {
+        role: role as u8,
+        ..label
+    };
+    write_label(medium, role, &label, buffer).await
+}
+
 /// Writes the label that hands the surviving medium over. Afterwards the kiosk restarts and mounts.
 ///
 /// # Errors
@@ -232,12 +250,21 @@ pub async fn rebind<M: Medium>(
     taken: &TakenOver,
     buffer: &mut [u8],
 ) -> Result<(), MediaFault> {
-    let role = proposal.surviving;
-    let device = |error| MediaFault::Device(role, error);
     let label = Label {
         takeover: Some(*taken),
         ..proposal.label
     };
+    write_label(medium, proposal.surviving, &label, buffer).await
+}
+
+/// Writes a label into the next free label place.
+async fn write_label<M: Medium>(
+    medium: &mut M,
+    role: Role,
+    label: &Label,
+    buffer: &mut [u8],
+) -> Result<(), MediaFault> {
+    let device = |error| MediaFault::Device(role, error);
     let layout = label.layout;
     let sector = buffer.get_mut(..layout.sector_len()).ok_or(MediaFault::Sizes)?;
     for index in 1..LABELS {

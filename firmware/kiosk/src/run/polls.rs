@@ -20,12 +20,12 @@ use super::vault::{Vault, housekeeping};
 use super::{Config, Stop};
 use crate::admission::{self, Gate, Refusal};
 use crate::audit::Event;
-use crate::ballot_box::{Counts, RECORD_HEADER};
+use crate::ballot_box::{Counts, MediaFault, RECORD_HEADER, Role};
 use crate::form::Form;
 use crate::ports::{CardReader, Clock, Item, Lamp, Panel, Platform, ReaderError, Signals, Store as _};
 use crate::random::Random;
 use crate::screen::{
-    Fault, Phase as KioskPhase, Recorded, Screen, StaffAction, StaffScreen, StaffTouch, Touch, ZeroReport,
+    Fault, Phase as KioskPhase, Recorded, Room, Screen, StaffAction, StaffScreen, StaffTouch, Touch, ZeroReport,
 };
 use crate::session::{CHALLENGES, Effect, Input, MAX_CONTESTS, Phase, Place, Record, Selected, State, Tag, WrongCard};
 use crate::staff::{Act, Desk};
@@ -134,9 +134,10 @@ impl<P: Platform> Polls<'_, '_, '_, P> {
 
     /// The zero check (A14): nothing stands on the media, or what a takeover brought.
     async fn zero_report(&mut self) -> Result<bool, Stop> {
-        let (counts, label) = {
+        let (counts, label, free) = {
             let vault = self.vault.lock().await;
-            (vault.ballot_box.counts(), *vault.ballot_box.label())
+            let ballot_box = &vault.ballot_box;
+            (ballot_box.counts(), *ballot_box.label(), ballot_box.free())
         };
         let report = Screen::Staff(StaffScreen::ZeroReport(ZeroReport {
             election: self.package.manifest.name,
@@ -147,11 +148,16 @@ impl<P: Platform> Polls<'_, '_, '_, P> {
             software: self.config.software,
             kiosk: &label.kiosk,
             recorded: counts.recorded,
-            capacity: label.layout.cast,
+            capacity: free,
+            voters: u32::try_from(self.package.roll.len()).unwrap_or(u32::MAX),
             key_unprotected: self.config.key_unprotected,
         }));
         if label.takeover.is_none() && counts != Counts::default() {
             return Err(Fault::NotZero.into());
+        }
+        // A journal that runs out before the slots do would stop the polls in the middle of the day.
+        if label.takeover.is_none() && free < label.layout.cast {
+            return Err(Fault::Media(MediaFault::TooSmall(Role::Original)).into());
         }
         Ok(self.desk.wait_for(&report, &[Touch::Confirm, Touch::Back]).await == Touch::Confirm)
     }
@@ -163,6 +169,10 @@ impl<P: Platform> Polls<'_, '_, '_, P> {
             let length = self.write_opening(&state)?;
             let opening = self.opening.get(..length).unwrap_or(&[]);
             self.desk.panel.show(&screen(&state, self.package, opening));
+            if state.voting().is_none() && !matches!(state.phase(), Phase::Done) {
+                // The card is out: whoever was in the booth has read what became of the vote.
+                self.vault.lock().await.told().await?;
+            }
             let input = self.next(&state).await;
             let (next, staff) = self.step(state, input).await?;
             state = next;
@@ -174,6 +184,10 @@ impl<P: Platform> Polls<'_, '_, '_, P> {
                 vault
                     .batches(usize::from(self.package.manifest.batch), self.signer, self.random)
                     .await?;
+                // Full in the middle of the day: nobody is admitted, and staff see it from across the room.
+                if vault.ballot_box.room_left() == Room::Full {
+                    self.desk.signals.lamp(Lamp::Call);
+                }
             }
         }
     }
@@ -436,7 +450,9 @@ impl<P: Platform> Polls<'_, '_, '_, P> {
             return Ok(false);
         };
         let counts = self.vault.lock().await.ballot_box.counts();
-        let confirm = Screen::Staff(StaffScreen::ConfirmClose { counts });
+        let k = u32::from(self.package.manifest.batch);
+        let few = (1..k).contains(&counts.recorded).then_some(k);
+        let confirm = Screen::Staff(StaffScreen::ConfirmClose { counts, few });
         let answer = self
             .desk
             .wait_while(&confirm, &[Touch::Confirm, Touch::Back], MENU_TIMEOUT)
@@ -455,9 +471,13 @@ impl<P: Platform> Polls<'_, '_, '_, P> {
         vault
             .batches(usize::from(self.package.manifest.batch), self.signer, self.random)
             .await?;
-        vault.ballot_box.append(&closed).await.map_err(housekeeping)?;
-        // Nobody can vote any more: E goes now, and not after the closing batch, which may fail (DESIGN, invariant 5).
-        vault.store.erase(Item::Secret).await?;
+        let appended = vault.ballot_box.append(&closed).await;
+        // Nobody can vote any more: E goes now, and not after the closing batch, which may fail (DESIGN, invariant 5); nor does it wait for a
+        // duplicate that has just died, because what the original alone has stands.
+        if appended.is_ok() || vault.ballot_box.closed_on_one().await {
+            vault.store.erase(Item::Secret).await?;
+        }
+        appended.map_err(housekeeping)?;
         vault.remember().await?;
         Ok(true)
     }

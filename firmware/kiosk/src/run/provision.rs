@@ -137,10 +137,13 @@ pub(crate) async fn take_over<P: Platform>(
             seconds: desk.clock.seconds(),
             staff,
         };
-        let medium = match proposal.surviving {
-            ballot_box::Role::Original => original,
-            ballot_box::Role::Duplicate => duplicate,
+        let (medium, fresh) = match proposal.surviving {
+            ballot_box::Role::Original => (original, duplicate),
+            ballot_box::Role::Duplicate => (duplicate, original),
         };
+        if let Err(fault) = ballot_box::adopt(fresh, &proposal, memory.scratch).await {
+            return Fault::Media(fault).into();
+        }
         return match ballot_box::rebind(medium, &proposal, &taken, memory.scratch).await {
             Ok(()) => Stop::Restart,
             Err(fault) => Fault::Media(fault).into(),

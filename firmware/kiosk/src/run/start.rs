@@ -2,6 +2,7 @@
 
 use election::ballot::Election;
 use election::group::Point;
+use election::hash::Digest;
 use election::manifest::Mode;
 use election::package::Package;
 use election::roll::{Delta, RollError};
@@ -15,9 +16,9 @@ use super::vault::{Vault, housekeeping};
 use super::{Buffers, Config, Sizes, Stop, closing, provision};
 use crate::ballot_box::{self, BallotBox, Expected, MediaFault, Mounted, Progress, Role};
 use crate::identity::{self, Identity, PackageFault};
-use crate::ports::{Item, Lamp, Panel, Platform, Ports, Signals, Store};
+use crate::ports::{Item, Lamp, Medium, Panel, Platform, Ports, Signals, Store};
 use crate::random::Random;
-use crate::screen::{Fault, Restarted, Screen, StaffScreen, Touch};
+use crate::screen::{Fault, Recorded, Restarted, Screen, StaffScreen, Touch};
 use crate::staff::split;
 
 pub(crate) async fn start<P: Platform>(ports: &mut Ports<P>, config: &Config<'_>, buffers: Buffers<'_>) -> Stop {
@@ -63,8 +64,23 @@ async fn inner<P: Platform>(ports: &mut Ports<P>, config: &Config<'_>, buffers: 
         batch: usize::from(manifest.batch),
     };
     desk.panel.show(&Screen::Starting);
+    let remembered = remembered(rest.store, &expected.election).await?;
     let label = ballot_box::label_of(rest.original, Role::Original).await;
-    let label = label.map_err(Fault::Media)?;
+    let label = match label {
+        Ok(label) => label,
+        Err(fault) => {
+            let media = (rest.original, rest.duplicate);
+            return Ok(unmounted(
+                fault,
+                media,
+                &expected,
+                rest.store,
+                remembered.as_ref(),
+                buffers.memory.scratch,
+            )
+            .await);
+        }
+    };
     let judge = Judge {
         manifest,
         election: expected.election,
@@ -91,22 +107,28 @@ async fn inner<P: Platform>(ports: &mut Ports<P>, config: &Config<'_>, buffers: 
         let media = (rest.original, rest.duplicate);
         return Ok(provision::take_over(&mut desk, media, &package, &expected, &judge, &mut memory).await);
     }
-    let (mut ballot_box, mounted) = BallotBox::mount(
-        rest.original,
-        rest.duplicate,
+    let mounted = BallotBox::mount(
+        &mut *rest.original,
+        &mut *rest.duplicate,
         &expected,
         judge,
         memory,
         slot,
         &mut random,
     )
-    .await
-    .map_err(Fault::Media)?;
+    .await;
+    let (mut ballot_box, mounted) = match mounted {
+        Ok(mounted) => mounted,
+        Err(fault) => {
+            let media = (rest.original, rest.duplicate);
+            return Ok(unmounted(fault, media, &expected, rest.store, remembered.as_ref(), slot).await);
+        }
+    };
     if ballot_box.log().is_closed() {
         // Wiped at closing; a cut may have come between. Before anything that can fail.
         rest.store.erase(Item::Secret).await?;
     }
-    progressed(rest.store, &ballot_box).await?;
+    progressed(remembered.as_ref(), &ballot_box)?;
     ballot_box.settle().await.map_err(housekeeping)?;
     if !ballot_box.log().is_closed() {
         ballot_box.announce(registration).await.map_err(housekeeping)?;
@@ -115,17 +137,21 @@ async fn inner<P: Platform>(ports: &mut Ports<P>, config: &Config<'_>, buffers: 
     let epoch = label.epoch;
     let open = ballot_box.log().is_open();
     let closed = ballot_box.log().is_closed();
+    let counts = ballot_box.counts();
+    let told = remembered.map_or(0, |progress| progress.told);
     let restarted = Restarted {
-        voter: ballot_box.last_voter(),
-        copied: mounted.copied,
-        void: ballot_box.counts().void,
-        counts: ballot_box.counts(),
+        // Who has left has read it already: nothing is said of whoever was there hours ago.
+        voter: ballot_box.last_voter().filter(|_| told < counts.admitted),
+        taken_over: told < ballot_box.log().inherited(),
+        copied: mounted.copied > 0,
+        void: counts.void,
     };
     let mut vault = Vault {
         ballot_box,
         store: rest.store,
         online: rest.uplink.is_some().then_some(false),
         height: 0,
+        told,
     };
     let signer = &identity.signer;
     // The media may be ahead of what is remembered. Not before opening: until then nothing stands, and a pair may be formatted anew.
@@ -141,6 +167,7 @@ async fn inner<P: Platform>(ports: &mut Ports<P>, config: &Config<'_>, buffers: 
         if open {
             let screen = Screen::Staff(StaffScreen::Restarted(restarted));
             desk.wait_for(&screen, &[Touch::Confirm]).await;
+            vault.told().await?;
         }
         Some(secret)
     };
@@ -211,19 +238,45 @@ async fn delta<'d, S: Store>(
     }
 }
 
-/// Whether these are the media this epoch was opened with, and not an older state of them (F6).
-async fn progressed<S: Store, M, L>(store: &mut S, ballot_box: &BallotBox<'_, M, L>) -> Result<(), Stop> {
+/// What this kiosk remembers of its box in this election.
+async fn remembered<S: Store>(store: &mut S, election: &Digest) -> Result<Option<Progress>, Stop> {
     let mut buffer = [0; Progress::MAX];
-    let Some(length) = store.read(Item::Progress, &mut buffer).await? else {
-        return Ok(());
-    };
-    let Some(progress) = buffer.get(..length).and_then(Progress::decode) else {
+    let length = store.read(Item::Progress, &mut buffer).await?;
+    let bytes = length.and_then(|length| buffer.get(..length));
+    Ok(bytes
+        .and_then(Progress::decode)
+        .filter(|progress| progress.election == *election))
+}
+
+/// The media cannot be mounted. If one of them says that polls are closed, E goes all the same: what is whole on either stands. And if it is
+/// a device that fails while polls are open, whether the vote of whoever stood there is recorded is unknown until somebody can read it (F3).
+async fn unmounted<M: Medium, S: Store>(
+    fault: MediaFault,
+    (original, duplicate): (&mut M, &mut M),
+    expected: &Expected,
+    store: &mut S,
+    remembered: Option<&Progress>,
+    buffer: &mut [u8],
+) -> Stop {
+    let mut closed = remembered.is_some_and(|progress| progress.closed);
+    for medium in [original, duplicate] {
+        let found = ballot_box::closed_by(medium, &expected.election, &expected.kiosk, buffer).await;
+        closed |= found.unwrap_or(false);
+    }
+    if closed && store.erase(Item::Secret).await.is_err() {
+        return Fault::Store.into();
+    }
+    let device = matches!(fault, MediaFault::Device(..) | MediaFault::Label(_));
+    let unknown = device && !closed && remembered.is_some();
+    Stop::Fault(Fault::Media(fault), unknown.then_some(Recorded::Unknown))
+}
+
+/// Whether these are the media this epoch was opened with, and not an older state of them (F6).
+fn progressed<M, L>(progress: Option<&Progress>, ballot_box: &BallotBox<'_, M, L>) -> Result<(), Stop> {
+    let Some(progress) = progress else {
         return Ok(());
     };
     let label = ballot_box.label();
-    if progress.election != label.election {
-        return Ok(());
-    }
     // One set of keys, one pair, one epoch: a second pair would begin a second row of batches under the same key.
     if progress.pair != label.pair {
         return Err(Fault::Media(MediaFault::OtherPair).into());

@@ -18,6 +18,8 @@ pub(crate) struct Vault<'v, M, S> {
     pub online: Option<bool>,
     /// Newest block a proof was seen for.
     pub height: u64,
+    /// See [`Progress::told`].
+    pub told: u32,
 }
 
 /// A failed write stops the kiosk; nobody was voting if it was not a voter's record.
@@ -31,6 +33,7 @@ impl<M: Medium, S: Store> Vault<'_, M, S> {
             counts: Some(self.ballot_box.counts()),
             free: self.ballot_box.free(),
             free_spoiled: self.ballot_box.free_spoiled(),
+            room: self.ballot_box.room_left(),
             unsent: self.ballot_box.log().pending(),
             online: self.online,
             height: self.height,
@@ -39,11 +42,12 @@ impl<M: Medium, S: Store> Vault<'_, M, S> {
     }
 
     /// As [`Vault::health`], for whoever comes to the panel while polls are open, without a card: nothing that tells how many have voted (A14).
-    pub(crate) const fn bare_health(&self, seconds: u64) -> Health {
+    pub(crate) fn bare_health(&self, seconds: u64) -> Health {
         Health {
             counts: None,
             free: 0,
             free_spoiled: 0,
+            room: self.ballot_box.room_left(),
             unsent: 0,
             online: self.online,
             height: self.height,
@@ -62,11 +66,22 @@ impl<M: Medium, S: Store> Vault<'_, M, S> {
             entries: self.ballot_box.log().entries(),
             cast: counts.recorded,
             spoiled: counts.spoiled,
+            told: self.told,
             closed: self.ballot_box.log().is_closed(),
         };
         let mut out = [0; Progress::MAX];
         self.store.write(Item::Progress, progress.encode(&mut out)).await?;
         Ok(())
+    }
+
+    /// Nobody is in the booth who would still have to be told what became of their vote (F2).
+    pub(crate) async fn told(&mut self) -> Result<(), Stop> {
+        let admitted = self.ballot_box.counts().admitted;
+        if self.told == admitted {
+            return Ok(());
+        }
+        self.told = admitted;
+        self.remember().await
     }
 
     /// Writes the batches that are due: between voters, never while one waits.

@@ -45,6 +45,7 @@ fn medium(on: Role, error: MediumError) -> Say {
         MediumError::Read => Word::MediumRead,
         MediumError::Write => Word::MediumWrite,
         MediumError::Full => Word::MediumFull,
+        MediumError::Busy => Word::MediumBusy,
         _ => Word::MediumBounds,
     };
     Say::Word(Word::FaultMedium, vec![("role", role(on)), ("what", what.into())])
@@ -108,6 +109,7 @@ fn media(fault: MediaFault) -> Say {
         MediaFault::Log => Word::MediaLog.into(),
         MediaFault::TooSmall(role) => of(Word::MediaTooSmall, role),
         MediaFault::Closed => Word::MediaClosed.into(),
+        MediaFault::Spare(role) => of(Word::MediaSpare, role),
         _ => Word::MediaOther.into(),
     }
 }

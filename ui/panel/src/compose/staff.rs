@@ -9,8 +9,8 @@ use core::fmt::Write as _;
 use election::hash::Digest;
 use kiosk::ballot_box::Counts;
 use kiosk::screen::{
-    ClosedScreen, Health, Phase, Recorded, Restarted, StaffAction, StaffScreen, StaffTouch, Touch, WrongStaffCard,
-    ZeroReport,
+    ClosedScreen, Health, Phase, Recorded, Restarted, Room, StaffAction, StaffScreen, StaffTouch, Touch,
+    WrongStaffCard, ZeroReport,
 };
 
 use super::kind::STAFF;
@@ -69,10 +69,14 @@ pub(super) fn staff(screen: &StaffScreen<'_>) -> Scene {
             .block(digest(Word::TakeoverOld, old))
             .touch(Part::Forward, Word::TakeoverGo, Touch::Confirm)
             .touch(Part::Back, Word::Back, Touch::Back),
-        StaffScreen::ConfirmClose { counts } => with_counts(
-            flow(10, "staff-confirm-close", Word::CloseTitle).block(Block::Alarm(Word::CloseBody.into())),
-            counts,
-        )
+        StaffScreen::ConfirmClose { counts, few } => {
+            let mut scene =
+                flow(10, "staff-confirm-close", Word::CloseTitle).block(Block::Alarm(Word::CloseBody.into()));
+            if let Some(k) = few {
+                scene = scene.block(Block::Alarm(Say::with(Word::CloseFew, &[("n", i64::from(*k))])));
+            }
+            with_counts(scene, counts)
+        }
         .touch(Part::Forward, Word::CloseGo, Touch::Confirm)
         .touch(Part::Back, Word::Back, Touch::Back),
         StaffScreen::Closed(closed) => self::closed(closed),
@@ -146,6 +150,11 @@ fn menu(phase: Phase, health: &Health) -> Scene {
         None if phase == Phase::Open => scene,
         None => scene.block(Block::Small(Word::StaffNotMounted.into())),
     };
+    match health.room {
+        Room::Enough => {}
+        Room::Low => scene = scene.block(Block::Alarm(Word::StaffRoomLow.into())),
+        Room::Full => scene = scene.block(Block::Alarm(Word::StaffRoomFull.into())),
+    }
     let network = match health.online {
         None => Word::StaffNetworkNone,
         Some(true) => Word::StaffNetworkOn,
@@ -200,6 +209,7 @@ fn zero(report: &ZeroReport<'_>) -> Scene {
         .text(Word::ZeroBody)
         .block(pair(Word::ZeroRecorded, u64::from(report.recorded)))
         .block(pair(Word::ZeroCapacity, u64::from(report.capacity)))
+        .block(pair(Word::ZeroVoters, u64::from(report.voters)))
         .block(pair(Word::ZeroEpoch, u64::from(report.epoch) + 1))
         .block(Block::Small(Say::from(report.station)))
         .block(digest(Word::ZeroHash, report.hash))
@@ -216,18 +226,24 @@ fn zero(report: &ZeroReport<'_>) -> Scene {
 }
 
 fn restarted(found: &Restarted) -> Scene {
-    let voter = match found.voter {
-        Some(Recorded::Yes) => Word::RestartedYes,
-        Some(Recorded::No) => Word::RestartedNo,
-        Some(Recorded::Unknown) => Word::RestartedUnknown,
-        None => Word::RestartedNobody,
+    // First what became of the vote and what to do about it; then the media. No count: nobody has shown a staff card (A14).
+    let voter = match (found.voter, found.taken_over) {
+        (Some(Recorded::Yes), false) => Word::RestartedYes,
+        (Some(Recorded::No), false) => Word::RestartedNo,
+        (Some(Recorded::Yes), true) => Word::RestartedTakenYes,
+        (Some(Recorded::No), true) => Word::RestartedTakenNo,
+        (Some(Recorded::Unknown), _) => Word::RestartedUnknown,
+        (None, _) => Word::RestartedNobody,
     };
-    let scene = Scene::new(STAFF + 8, "staff-restarted", Shape::Flow, Word::RestartedTitle)
-        .block(Block::Alarm(voter.into()))
-        .block(pair(Word::RestartedCopied, u64::from(found.copied)));
-    let mut counts = found.counts;
-    counts.void = found.void;
-    with_counts(scene, &counts).touch(Part::Forward, Word::Ok, Touch::Confirm)
+    let mut scene =
+        Scene::new(STAFF + 8, "staff-restarted", Shape::Flow, Word::RestartedTitle).block(Block::Alarm(voter.into()));
+    if found.copied {
+        scene = scene.text(Word::RestartedCopied);
+    }
+    if found.void > 0 {
+        scene = scene.text(Say::with(Word::RestartedVoid, &[("n", i64::from(found.void))]));
+    }
+    scene.touch(Part::Forward, Word::Ok, Touch::Confirm)
 }
 
 fn closed(screen: &ClosedScreen<'_>) -> Scene {

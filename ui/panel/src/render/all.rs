@@ -432,6 +432,7 @@ fn staff(form: &Form<'_>, show: &mut dyn FnMut(&str, &Screen<'_>)) {
             kiosk: &CODE,
             recorded: 0,
             capacity: 2_048,
+            voters: 3_120,
             key_unprotected: true,
         }),
     );
@@ -439,9 +440,9 @@ fn staff(form: &Form<'_>, show: &mut dyn FnMut(&str, &Screen<'_>)) {
         "staff-restarted",
         StaffScreen::Restarted(Restarted {
             voter: Some(Recorded::No),
-            copied: 1,
+            taken_over: false,
+            copied: true,
             void: 1,
-            counts: COUNTS,
         }),
     );
     staff(
@@ -451,7 +452,13 @@ fn staff(form: &Form<'_>, show: &mut dyn FnMut(&str, &Screen<'_>)) {
             recorded: 87,
         },
     );
-    staff("staff-confirm-close", StaffScreen::ConfirmClose { counts: COUNTS });
+    staff(
+        "staff-confirm-close",
+        StaffScreen::ConfirmClose {
+            counts: COUNTS,
+            few: Some(8),
+        },
+    );
     staff(
         "staff-closed",
         StaffScreen::Closed(ClosedScreen {

@@ -88,6 +88,8 @@ pub struct Faulty {
     pub dead: Rc<RefCell<bool>>,
     /// Fails every write from this step of the world on.
     pub dies: Rc<RefCell<Option<u32>>>,
+    /// Answers nothing at all: torn out, or its controller is dead.
+    pub deaf: Rc<RefCell<bool>>,
     /// Says synced and is not.
     pub lying: Rc<RefCell<bool>>,
 }
@@ -105,12 +107,13 @@ impl Faulty {
             name,
             dead: Rc::default(),
             dies: Rc::default(),
+            deaf: Rc::default(),
             lying: Rc::default(),
         }
     }
 
     fn is_dead(&self) -> bool {
-        let died = self.dies.borrow().is_some_and(|step| self.power.borrow().steps >= step);
+        let died = *self.deaf.borrow() || self.dies.borrow().is_some_and(|step| self.power.borrow().steps >= step);
         *self.dead.borrow() || died
     }
 
@@ -179,6 +182,9 @@ impl Faulty {
 
 impl Medium for Faulty {
     async fn geometry(&mut self) -> Result<Geometry, MediumError> {
+        if *self.deaf.borrow() {
+            return Err(MediumError::Missing);
+        }
         Ok(Geometry {
             size: u64::try_from(self.disk.borrow().live.len()).unwrap(),
             sector: 512,
@@ -186,6 +192,9 @@ impl Medium for Faulty {
     }
 
     async fn read(&mut self, offset: u64, buffer: &mut [u8]) -> Result<(), MediumError> {
+        if *self.deaf.borrow() {
+            return Err(MediumError::Missing);
+        }
         let disk = self.disk.borrow();
         let offset = usize::try_from(offset).unwrap();
         let bytes = disk

@@ -4,5 +4,8 @@
 mod cards;
 mod day;
 mod desk;
+mod log;
 mod platform;
 mod randomness;
+mod recovery;
+mod trouble;

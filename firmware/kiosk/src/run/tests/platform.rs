@@ -82,6 +82,12 @@ pub struct People {
     pub done_left: Option<u64>,
     /// The voter whose vote was being cast when the power went.
     pub casting: Option<u8>,
+    /// What the question before closing said of too few votes.
+    pub few: Option<u32>,
+    /// What the menu of the open kiosk said of the media's room.
+    pub room: Option<Room>,
+    /// The voter leaves the card in "done" until the power goes.
+    pub lingers: bool,
 }
 
 pub struct World {
@@ -273,7 +279,7 @@ impl World {
                 self.touch(Touch::Next);
             }
             // Still there for a while.
-            Screen::Done if self.inside.get().is_none() => {}
+            Screen::Done if self.inside.get().is_none() || (people.lingers && people.taken.is_some()) => {}
             Screen::Done => {
                 people.taken = Some(self.now.get());
                 let (card, _, choice, how) = voter.unwrap();
@@ -282,8 +288,11 @@ impl World {
                 people.casting = None;
                 people.challenged = false;
                 people.visits.pop_front();
+                let lingers = people.lingers;
                 drop(people);
-                self.pull();
+                if !lingers {
+                    self.pull();
+                }
             }
             Screen::Fault { why, recorded } => people.faults.push((*why, *recorded)),
             Screen::Staff(screen) => self.staff(&mut people, screen),
@@ -298,6 +307,7 @@ impl World {
                 ..
             } => self.touch(Touch::Staff(StaffTouch::Open)),
             StaffScreen::Menu { health, .. } => {
+                people.room = Some(health.room);
                 // A14: nothing to read a count from.
                 assert_eq!(
                     (health.counts, health.free, health.free_spoiled, health.unsent),
@@ -309,8 +319,9 @@ impl World {
                     self.touch(Touch::Staff(StaffTouch::Close));
                 }
             }
-            StaffScreen::ConfirmClose { .. } => {
+            StaffScreen::ConfirmClose { few, .. } => {
                 assert_eq!(people.accepted, 1, "counts before a staff card");
+                people.few = *few;
                 people.counts_seen += 1;
                 if people.visits.front() == Some(&Visit::LeaveQuestion) {
                     people.visits.pop_front();
@@ -604,8 +615,12 @@ pub enum Ran {
 }
 
 pub fn layout(package: &[u8]) -> Layout {
+    layout_for(package, 16)
+}
+
+pub fn layout_for(package: &[u8], cast: u32) -> Layout {
     let package = Package::open(package, &desk::authority().public_key()).unwrap();
-    Layout::plan(&package.manifest, 512, 16, 6).unwrap()
+    Layout::plan(&package.manifest, 512, cast, 6).unwrap()
 }
 
 impl Machine {
