@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn a6_a_pin_that_would_be_guessed_is_named_and_most_others_are_not() {
+    fn a_pin_that_would_be_guessed_is_named_and_most_others_are_not() {
         let weakness = |digits: &str| Pin::new(digits.as_bytes()).unwrap().weakness();
         for (weak, why) in [
             ("1234", Weakness::Short),

@@ -20,6 +20,8 @@ mod jpki_authority;
 #[cfg(test)]
 mod jpki_tests;
 mod misbehaving;
+#[cfg(test)]
+mod mistakes_tests;
 mod piv;
 mod piv_issuing;
 mod recording;
