@@ -1,8 +1,13 @@
-//! Ballot-box media for platforms with files: a preformatted file on a removable drive, or a block device.
+//! Ballot-box media: a preformatted file on a removable drive or a block device (feature `files`, on by default), and raw NOR flash.
 //!
 //! This room moves bytes. It must never know what they mean: the format is the kiosk's (`firmware/kiosk/MEDIA.md`), and
-//! nothing here looks at them.
+//! nothing here looks at them. Without `files` it needs neither an operating system nor a heap.
+#![cfg_attr(not(feature = "files"), no_std)]
 
+#[cfg(feature = "files")]
 mod file;
+mod nor;
 
-pub use file::{CreateError, FileMedium, SECTOR};
+#[cfg(feature = "files")]
+pub use file::{CreateError, Device, FileMedium, SECTOR};
+pub use nor::NorMedium;
