@@ -133,6 +133,12 @@ fn menu(phase: Phase, health: &Health) -> Scene {
     };
     let mut scene = Scene::new(STAFF, "staff-menu", Shape::Flow, state);
     scene.above = Some(Word::StaffTitle.into());
+    // What cannot wait comes before what can be done.
+    match health.room {
+        Room::Enough => {}
+        Room::Low => scene = scene.block(Block::Alarm(Word::StaffRoomLow.into())),
+        Room::Full => scene = scene.block(Block::Alarm(Word::StaffRoomFull.into())),
+    }
     if phase == Phase::NotOpened {
         scene = scene
             .block(row(Word::StaffDoOpen.into(), StaffTouch::Open))
@@ -150,11 +156,6 @@ fn menu(phase: Phase, health: &Health) -> Scene {
         None if phase == Phase::Open => scene,
         None => scene.block(Block::Small(Word::StaffNotMounted.into())),
     };
-    match health.room {
-        Room::Enough => {}
-        Room::Low => scene = scene.block(Block::Alarm(Word::StaffRoomLow.into())),
-        Room::Full => scene = scene.block(Block::Alarm(Word::StaffRoomFull.into())),
-    }
     let network = match health.online {
         None => Word::StaffNetworkNone,
         Some(true) => Word::StaffNetworkOn,

@@ -13,7 +13,7 @@ use kiosk::form::Form;
 use kiosk::ports::MediumError;
 use kiosk::screen::{
     ClosedScreen, ContestScreen, Fault, Health, OpeningScreen, Phase, PinOf, Recorded, Restarted, Review, Screen,
-    StaffAction, StaffScreen, WrongStaffCard, ZeroReport,
+    Room, StaffAction, StaffScreen, WrongStaffCard, ZeroReport,
 };
 use kiosk::session::{Selected, WrongCard};
 use slint::Rgb8Pixel;
@@ -359,6 +359,7 @@ fn staff(form: &Form<'_>, show: &mut dyn FnMut(&str, &Screen<'_>)) {
         counts: Some(COUNTS),
         free: 1_931,
         free_spoiled: 61,
+        room: Room::Enough,
         unsent: 2,
         online: Some(false),
         height: 20_741,
@@ -375,7 +376,30 @@ fn staff(form: &Form<'_>, show: &mut dyn FnMut(&str, &Screen<'_>)) {
             },
         ),
         ("staff-menu-before", Phase::NotOpened, health),
-        ("staff-menu-open", Phase::Open, health),
+        // A14: what the kiosk gives while polls are open.
+        (
+            "staff-menu-open",
+            Phase::Open,
+            Health {
+                counts: None,
+                free: 0,
+                free_spoiled: 0,
+                unsent: 0,
+                ..health
+            },
+        ),
+        (
+            "staff-menu-full",
+            Phase::Open,
+            Health {
+                counts: None,
+                free: 0,
+                free_spoiled: 0,
+                room: Room::Full,
+                unsent: 0,
+                ..health
+            },
+        ),
         (
             "staff-menu-closed",
             Phase::Closed,
