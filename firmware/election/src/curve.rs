@@ -146,6 +146,15 @@ impl<F: Field> Jacobian<F> {
         self.y.assign_if(&self.y.neg(), mask);
     }
 
+    /// The negative.
+    #[must_use]
+    pub fn neg(&self) -> Self {
+        Self {
+            y: self.y.neg(),
+            ..*self
+        }
+    }
+
     /// Twice the point (dbl-2001-b of the Explicit-Formulas Database). Right for every point: none has the order 2.
     #[must_use]
     pub fn double(&self) -> Self {
@@ -343,6 +352,7 @@ mod tests {
                 same(&own.add(&affine(b)), &sum);
                 same(&own.add_public(&affine(b)), &sum);
                 same(&own.add_public(&affine(b).neg()), &(a - b));
+                same(&own.neg().add_public(&affine(b)), &(b - a));
                 if a != b && !bool::from(a.is_identity()) {
                     same(&own.add_different(&affine(b)), &sum);
                 }

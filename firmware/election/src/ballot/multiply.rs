@@ -3,7 +3,7 @@
 //! Variable time: everything here is public. The library's own multi-scalar multiplication gains nothing above some dozens of
 //! points; this one gets cheaper with every point.
 
-use crate::curve::{Affine, Jacobian, normalize};
+use crate::curve::{Affine, Jacobian};
 use crate::group::Scalar;
 
 /// One point with its coefficient: 136 bytes of scratch memory.
@@ -114,23 +114,22 @@ fn signed(digits: &Digits, window: u32, c: u32) -> (usize, bool) {
 }
 
 /// Window of [`multiply_few`], and the multiples 1..2^(w-1) that each of its points gets.
-const FEW_BITS: u32 = 5;
-const FEW_MULTIPLES: usize = 16;
+const FEW_BITS: u32 = 4;
+const FEW_MULTIPLES: usize = 8;
 
-/// Sum of scalar·point over a few terms on the stack, each with a table of its own; scalars from `narrow` on are below 2^128.
+/// Sum of scalar·point over a few terms on the stack, each with a table of its own (768 bytes, not normalized: an inversion takes
+/// longer than what it saves here); scalars from `narrow` on are below 2^128.
 pub(super) fn multiply_few<const N: usize>(terms: &mut [Term; N], narrow: usize) -> Jacobian {
     let (high, low) = (windows(256, FEW_BITS), windows(128, FEW_BITS));
-    let mut tables = [[Affine::NONE; FEW_MULTIPLES]; N];
+    let mut tables = [[Jacobian::IDENTITY; FEW_MULTIPLES]; N];
     for (index, (term, table)) in terms.iter_mut().zip(&mut tables).enumerate() {
         let windows = if index < narrow { high } else { low };
         term.digits = add(&term.scalar, &offset(windows, FEW_BITS));
-        let mut multiples = [Jacobian::from(term.point); FEW_MULTIPLES];
-        let mut multiple = multiples[0];
-        for slot in multiples.iter_mut().skip(1) {
+        let mut multiple = Jacobian::IDENTITY;
+        for slot in table {
             multiple = multiple.add_public(&term.point);
             *slot = multiple;
         }
-        *table = normalize(&multiples);
     }
     let mut sum = Jacobian::IDENTITY;
     for window in (0..high).rev() {
@@ -143,7 +142,7 @@ pub(super) fn multiply_few<const N: usize>(terms: &mut [Term; N], narrow: usize)
             }
             let (magnitude, negative) = signed(&term.digits, window, FEW_BITS);
             if let Some(point) = magnitude.checked_sub(1).and_then(|index| table.get(index)) {
-                sum = sum.add_public(&if negative { point.neg() } else { *point });
+                sum = sum.sum_public(&if negative { point.neg() } else { *point });
             }
         }
     }
