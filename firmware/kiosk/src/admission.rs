@@ -13,7 +13,7 @@ use election::tag::{ElectionSecret, Pseudonym, jpki_message, piv_point};
 use zeroize::{Zeroize as _, Zeroizing};
 
 use crate::random::Random;
-use crate::session::{Admission, Tag, WrongCard};
+use crate::session::{Admission, PinDigits, Tag, WrongCard};
 
 /// Why a card was not admitted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,15 +53,23 @@ fn card(error: CardError) -> Refusal {
     })
 }
 
-/// Asks a card how many PIN tries are left, before anything is typed. Costs no try.
+/// Asks a card how many PIN tries are left and how long its PIN is, before anything is typed. Costs no try.
 ///
 /// # Errors
 /// Why the card cannot vote.
-pub async fn probe<T: Transmit>(link: &mut T) -> Result<u8, WrongCard> {
-    let asked = async { Card::select(link).await?.tries_left().await };
+pub async fn probe<T: Transmit>(link: &mut T) -> Result<(u8, PinDigits), WrongCard> {
+    let asked = async {
+        let mut card = Card::select(link).await?;
+        let (fewest, most) = card.pin_digits();
+        let digits = PinDigits {
+            fewest: u8::try_from(fewest).unwrap_or(PinDigits::ANY.fewest),
+            most: u8::try_from(most).unwrap_or(PinDigits::ANY.most),
+        };
+        Ok((card.tries_left().await?, digits))
+    };
     match asked.await.map_err(card) {
-        Ok(0) => Err(WrongCard::Blocked),
-        Ok(tries_left) => Ok(tries_left),
+        Ok((0, _)) => Err(WrongCard::Blocked),
+        Ok(ready) => Ok(ready),
         Err(Refusal::Card(why)) => Err(why),
         Err(Refusal::WrongPin { .. } | Refusal::LastTry) => Err(WrongCard::Unreadable),
     }

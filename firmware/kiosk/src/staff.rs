@@ -13,7 +13,7 @@ use embassy_futures::select::{Either, Either3, select, select3};
 use crate::admission::certified;
 use crate::ports::{CardReader, Clock, Panel, Platform, Ports, Signals, Sound};
 use crate::screen::{PinOf, Screen, StaffAction, StaffScreen, Touch, WrongStaffCard};
-use crate::session::PinEntry;
+use crate::session::{PinDigits, PinEntry};
 
 /// The ports that staff procedures use, borrowed apart from the media.
 pub struct Desk<'d, P: Platform> {
@@ -198,7 +198,10 @@ impl<P: Platform> Desk<'_, P> {
             if tries_left == 0 {
                 return Err(Some(WrongStaffCard::Blocked));
             }
-            let entry = self.pin(PinEntry::new(tries_left, wrong), number).await.ok_or(None)?;
+            let entry = self
+                .pin(PinEntry::new(tries_left, wrong, PinDigits::ANY), number)
+                .await
+                .ok_or(None)?;
             self.panel.show(&Screen::Admitting);
             let pin = entry.pin().ok_or(Some(WrongStaffCard::Unreadable))?;
             let mut piv = Piv::select(self.reader.link()).await.map_err(unreadable)?;

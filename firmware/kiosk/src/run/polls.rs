@@ -27,7 +27,9 @@ use crate::random::Random;
 use crate::screen::{
     Fault, Phase as KioskPhase, Recorded, Room, Screen, StaffAction, StaffScreen, StaffTouch, Touch, ZeroReport,
 };
-use crate::session::{CHALLENGES, Effect, Input, MAX_CONTESTS, Phase, Place, Record, Selected, State, Tag, WrongCard};
+use crate::session::{
+    CHALLENGES, Effect, Input, MAX_CONTESTS, Phase, PinDigits, Place, Record, Selected, State, Tag, WrongCard,
+};
 use crate::staff::{Act, Desk};
 
 /// Tags that challenged lately, so that leaving and coming back does not give more challenges. Only in memory; the quota on the media bounds the rest.
@@ -50,6 +52,8 @@ pub(crate) struct Polls<'d, 'v, 't, P: Platform> {
     pub slot: &'d mut [u8],
     pub secrets: &'d mut [Secret],
     pub opening: &'d mut [u8],
+    /// How long the PIN of the card is that was looked at last.
+    pub digits: PinDigits,
     /// Bytes of the ballot in `slot`.
     pub ballot: usize,
     pub challenged: heapless::Deque<(Tag, u8), CHALLENGED>,
@@ -275,7 +279,10 @@ impl<P: Platform> Polls<'_, '_, '_, P> {
             Effect::Probe => {
                 self.desk.panel.show(&Screen::Admitting);
                 return Ok(Some(match admission::probe(self.desk.reader.link()).await {
-                    Ok(tries_left) => Input::Ready { tries_left },
+                    Ok((tries_left, digits)) => {
+                        self.digits = digits;
+                        Input::Ready { tries_left, digits }
+                    }
                     Err(why) => Input::Refused(why),
                 }));
             }
@@ -312,8 +319,14 @@ impl<P: Platform> Polls<'_, '_, '_, P> {
         let admitted = admission::admit(self.desk.reader.link(), &gate, pin, last_try_accepted, self.random).await;
         let admission = match admitted {
             // The card keeps its power for the next try.
-            Err(Refusal::WrongPin { tries_left }) => return Ok(Input::WrongPin { tries_left }),
-            Err(Refusal::LastTry) => return Ok(Input::Ready { tries_left: 1 }),
+            Err(Refusal::WrongPin { tries_left }) => {
+                let digits = self.digits;
+                return Ok(Input::WrongPin { tries_left, digits });
+            }
+            Err(Refusal::LastTry) => {
+                let digits = self.digits;
+                return Ok(Input::Ready { tries_left: 1, digits });
+            }
             Err(Refusal::Card(why)) => return Ok(Input::Refused(why)),
             Ok(admission) => admission,
         };

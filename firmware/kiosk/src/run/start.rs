@@ -200,6 +200,7 @@ async fn inner<P: Platform>(ports: &mut Ports<P>, config: &Config<'_>, buffers: 
                 slot,
                 secrets,
                 opening,
+                digits: crate::session::PinDigits::ANY,
                 ballot: 0,
                 challenged: heapless::Deque::new(),
             }

@@ -19,11 +19,15 @@ pub enum Input {
     Ready {
         /// Tries left.
         tries_left: u8,
+        /// How long its PIN is.
+        digits: PinDigits,
     },
     /// The PIN was wrong; so many tries are left, never 0.
     WrongPin {
         /// Tries left.
         tries_left: u8,
+        /// How long its PIN is.
+        digits: PinDigits,
     },
     /// The card cannot vote.
     Refused(WrongCard),
@@ -45,6 +49,21 @@ pub enum Input {
     Touch(Touch),
     /// No input for [`super::State::timeout`].
     Timeout,
+}
+
+/// Fewest and most digits of a card's PIN: no more can be typed, and no fewer are sent. It says what kind of card is in, so it goes when the PIN
+/// has been tried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PinDigits {
+    /// Fewest.
+    pub fewest: u8,
+    /// Most, at most [`super::PIN_MAX`].
+    pub most: u8,
+}
+
+impl PinDigits {
+    /// Whatever any card has.
+    pub const ANY: Self = Self { fewest: 4, most: 8 };
 }
 
 /// What admission leaves of a card (DESIGN, invariant 2): nothing else of it goes further.

@@ -22,7 +22,7 @@ mod step;
 #[cfg(test)]
 mod tests;
 
-pub use input::{Admission, Input, WrongCard};
+pub use input::{Admission, Input, PinDigits, WrongCard};
 pub use outcome::{Effect, Effects, Locked, Outcome, Record, Then, WrongProof};
 pub use state::{Aside, MAX_CONTESTS, PIN_MAX, Phase, PinEntry, Place, Selected, Shape, State, Tag, Voting};
 

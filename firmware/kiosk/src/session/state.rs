@@ -4,7 +4,7 @@ use election::hash::Digest;
 use subtle::ConstantTimeEq as _;
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
-use super::WrongCard;
+use super::{PinDigits, WrongCard};
 
 /// Contests on one ballot (SPEC.md, section 2).
 pub const MAX_CONTESTS: usize = 64;
@@ -184,6 +184,8 @@ pub struct PinEntry {
     pub(super) typed: u8,
     pub(super) tries_left: u8,
     pub(super) wrong: bool,
+    #[zeroize(skip)]
+    pub(super) length: PinDigits,
     /// Whether the warning before the last try was accepted.
     pub(super) accepted: bool,
 }
@@ -191,10 +193,11 @@ pub struct PinEntry {
 impl PinEntry {
     /// An empty pad.
     #[must_use]
-    pub const fn new(tries_left: u8, wrong: bool) -> Self {
+    pub const fn new(tries_left: u8, wrong: bool, length: PinDigits) -> Self {
         Self {
             digits: [0; PIN_MAX],
             typed: 0,
+            length,
             tries_left,
             wrong,
             accepted: false,
@@ -236,8 +239,11 @@ impl PinEntry {
         self.accepted
     }
 
-    /// Types a digit; more than [`PIN_MAX`] are ignored.
+    /// Types a digit; more than the card's PIN has are ignored.
     pub fn type_digit(&mut self, digit: u8) {
+        if self.typed >= self.length.most {
+            return;
+        }
         if let (0..=9, Some(place)) = (digit, self.digits.get_mut(usize::from(self.typed))) {
             *place = b'0' + digit;
             self.typed += 1;
@@ -253,7 +259,7 @@ impl PinEntry {
     /// Whether a card may be asked at all.
     #[must_use]
     pub fn complete(&self) -> bool {
-        usize::from(self.typed) >= PIN_MIN && !self.warns()
+        self.typed >= self.length.fewest && usize::from(self.typed) >= PIN_MIN && !self.warns()
     }
 
     /// The PIN, for the card alone.

@@ -16,8 +16,8 @@ impl State {
             (Phase::Idle, Input::Touch(Touch::Staff(StaffTouch::Menu))) => out.then(Phase::Idle, [Effect::StaffMenu]),
 
             // From admission: fewer tries are left than the first look said, and nothing was tried.
-            (Phase::Probing | Phase::Admitting, Input::Ready { tries_left }) => {
-                Phase::Pin(PinEntry::new(tries_left, false))
+            (Phase::Probing | Phase::Admitting, Input::Ready { tries_left, digits }) => {
+                Phase::Pin(PinEntry::new(tries_left, false, digits))
             }
             (Phase::Probing | Phase::Admitting, Input::Refused(why)) => refuse(&mut out, why),
 
@@ -27,9 +27,9 @@ impl State {
                 Phase::Pin(entry)
             }
 
-            (Phase::Admitting, Input::WrongPin { tries_left }) => {
+            (Phase::Admitting, Input::WrongPin { tries_left, digits }) => {
                 out.effect(Effect::Sound(Sound::Refused));
-                Phase::Pin(PinEntry::new(tries_left, true))
+                Phase::Pin(PinEntry::new(tries_left, true, digits))
             }
             (
                 Phase::Admitting,

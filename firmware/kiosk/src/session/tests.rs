@@ -30,9 +30,11 @@ fn input(what: &Do, codes: &mut u8) -> Input {
         Do::Removed => Input::Removed,
         Do::Ready(tries_left) => Input::Ready {
             tries_left: *tries_left,
+            digits: PinDigits::ANY,
         },
         Do::WrongPin(tries_left) => Input::WrongPin {
             tries_left: *tries_left,
+            digits: PinDigits::ANY,
         },
         Do::Refused => Input::Refused(WrongCard::NotOnRoll),
         Do::Admitted => Input::Admitted {
@@ -146,6 +148,7 @@ fn snapshot(state: &State) -> Phase {
         Phase::Refused(why) => Phase::Refused(*why),
         Phase::Pin(entry) => Phase::Pin(PinEntry {
             digits: entry.digits,
+            length: entry.length,
             typed: entry.typed,
             tries_left: entry.tries_left,
             wrong: entry.wrong,
@@ -428,5 +431,17 @@ proptest! {
                 assert!(!then.effects.iter().any(|effect| matches!(effect, Effect::Encrypt)));
             }
         });
+    }
+}
+
+#[test]
+fn no_more_digits_are_typed_than_the_cards_pin_has_and_no_fewer_are_sent() {
+    for (digits, typed) in [(PinDigits { fewest: 4, most: 4 }, 4), (PinDigits::ANY, 8)] {
+        let mut entry = PinEntry::new(3, false, digits);
+        for count in 1..=9 {
+            entry.type_digit(7);
+            assert_eq!(entry.typed(), count.min(typed));
+            assert_eq!(entry.complete(), count >= 4);
+        }
     }
 }

@@ -307,7 +307,13 @@ fn voters_with(voters: &Voters, voter: u8, recorded: Recorded) -> Voters {
 fn admitted_inputs(voter: u8) -> Vec<crate::session::Input> {
     use crate::screen::Touch;
     use crate::session::{Admission, Input, Shape};
-    let mut inputs = vec![Input::Inserted, Input::Ready { tries_left: 3 }];
+    let mut inputs = vec![
+        Input::Inserted,
+        Input::Ready {
+            tries_left: 3,
+            digits: crate::session::PinDigits::ANY,
+        },
+    ];
     inputs.extend((0..4).map(|_| Input::Touch(Touch::Digit(1))));
     inputs.push(Input::Touch(Touch::Enter));
     inputs.push(Input::Admitted {

@@ -207,7 +207,13 @@ pub fn play(
     let commit = |ballot_box: &mut TestBox<'_>, outcome: Outcome, slot: &mut [u8], length: usize, rng: &mut Lcg| {
         run(ballot_box.commit(outcome, slot, length, rng))
     };
-    let mut inputs = vec![Input::Inserted, Input::Ready { tries_left: 3 }];
+    let mut inputs = vec![
+        Input::Inserted,
+        Input::Ready {
+            tries_left: 3,
+            digits: crate::session::PinDigits::ANY,
+        },
+    ];
     for _ in 0..4 {
         inputs.push(Input::Touch(Touch::Digit(1)));
     }
