@@ -65,6 +65,10 @@ fn p24_no_instruction_branch_or_cache_line_depends_on_the_choice() {
     for choice in ["100000", "000001", "101000", "000011"] {
         assert_eq!(events(&program, &[choice, "none"]), blank, "{choice}");
     }
+    let nonces = events(&program, &["000000", "none", "1"]);
+    for seed in ["2", "3", "4"] {
+        assert_eq!(events(&program, &["000000", "none", seed]), nonces, "nonces {seed}");
+    }
     assert_ne!(
         events(&program, &["000001", "leak"]),
         events(&program, &["000000", "leak"]),

@@ -1,7 +1,8 @@
 //! Encrypts one ballot "choose up to 2 of 6" with the choice given as six digits 0 or 1, always with the same randomness. Run under
 //! valgrind it shows whether instructions, branches or addresses depend on the choice (tests/tests/constant_time.rs).
 //!
-//! A second argument `leak` adds a branch on the choice: what watches has to see it.
+//! A second argument `leak` adds a branch on the choice: what watches has to see it. A third one, a digit, gives other randomness: nothing
+//! may depend on the nonces either.
 
 use chacha20::ChaCha20Rng;
 use election::ballot::{
@@ -23,7 +24,11 @@ fn main() {
     assert_eq!(argument.len(), 6, "six digits 0 or 1");
     // No branch on a digit here either.
     let choice = argument.bytes().fold(0, |bits, digit| bits << 1 | u64::from(digit & 1));
-    let mut rng = ChaCha20Rng::from_seed([1; 32]);
+    let seed = std::env::args()
+        .nth(3)
+        .and_then(|third| third.bytes().next())
+        .unwrap_or(b'1');
+    let mut rng = ChaCha20Rng::from_seed([seed; 32]);
     let layout = Layout::new(0, &CONTEST).expect("a layout");
     let joint = election::group::hash_to_curve(b"a key nobody knows", b"").expect("a point");
     let (g, k) = (Box::new(Table4::new(&Point::GENERATOR)), Box::new(Table4::new(&joint)));
