@@ -7,6 +7,10 @@
 mod faults;
 #[path = "../../election/tests/ledger/fixture.rs"]
 mod fixture;
+#[path = "nodes/hostile.rs"]
+mod hostile;
+#[path = "nodes/http.rs"]
+mod http;
 #[path = "nodes/kiosks.rs"]
 mod kiosks;
 #[path = "nodes/net.rs"]

@@ -25,8 +25,6 @@ fn settle(mut net: Net, kiosks: Kiosks, fault: &str, went: &str) {
     for index in all {
         nothing_lost(&net.ledger(index), &proven);
     }
-    let late: u64 = 0;
-    let _ = late;
     note(&format!(
         "| {fault} | {went} | {} | {} | one chain, nothing lost |",
         proven.len(),
@@ -121,15 +119,16 @@ fn f05_a_partition_of_two_and_two_decides_nothing_and_heals() {
         lines: true,
         ..Plan::default()
     };
-    let mut net = Net::start(&lines);
+    let net = Net::start(&lines);
     let kiosks = kiosks(&net);
     kiosks.await_more(10);
     net.partition(&[&[0, 1], &[2, 3]]);
     std::thread::sleep(Duration::from_millis(500));
-    let tips: Vec<_> = (0..4).map(|index| net.tip(index)).collect();
+    // One that was behind may still learn from its side what is decided; nobody gets further than that.
+    let highest = |net: &Net| (0..4).filter_map(|index| net.tip(index)).max();
+    let before = highest(&net);
     std::thread::sleep(Duration::from_secs(4));
-    let after: Vec<_> = (0..4).map(|index| net.tip(index)).collect();
-    assert_eq!(tips, after, "half of the validators decided something");
+    assert_eq!(highest(&net), before, "half of the validators decided something");
     net.partition(&[]);
     kiosks.await_more(10);
     let high = net.tip(0).unwrap_or(0);
@@ -192,11 +191,13 @@ fn f08_an_equivocating_validator_makes_no_fork() {
         net.partition(&[]);
         kiosks.await_more(10);
     }
+    let alarms: u64 = (0..5).map(|index| net.metric(index, "equivocations")).sum();
+    let went = format!("goes on; {alarms} alarms at the nodes");
     settle(
         net,
         kiosks,
         "a validator signs two things (two processes, one key)",
-        "goes on",
+        &went,
     );
 }
 
@@ -293,9 +294,12 @@ fn f11_a_full_disk_stops_one_node_and_nobody_else() {
 fn f12_clocks_that_are_wrong_do_not_matter() {
     let faketime = std::process::Command::new("faketime").arg("--version").output().is_ok();
     let mut net = Net::new(&Plan::default());
-    for (index, offset) in ["+0", "+400 days", "-3 hours", "+7 minutes"].iter().enumerate() {
+    for (index, offset) in ["+0", "+400d", "-3h", "+7m"].iter().enumerate() {
         if faketime {
-            net.start_under(index, &format!("exec faketime -f '{offset}'"));
+            net.start_under(
+                index,
+                &format!("FAKETIME_DONT_FAKE_MONOTONIC=1 exec faketime -f '{offset}'"),
+            );
         } else {
             net.start_under(index, &format!("TZ=UTC{index} exec"));
         }

@@ -120,6 +120,7 @@ impl Net {
         net
     }
 
+    #[allow(dead_code)]
     pub fn root(&self) -> &Path {
         self.root.path()
     }
@@ -208,6 +209,7 @@ impl Net {
         wait(&mut child)
     }
 
+    #[allow(dead_code)]
     pub fn process(&self, index: usize) -> u32 {
         self.children[&index].id()
     }
@@ -225,7 +227,7 @@ impl Net {
     }
 
     /// Waits until these nodes have so many blocks.
-    pub fn await_height(&mut self, nodes: &[usize], height: u64) {
+    pub fn await_height(&self, nodes: &[usize], height: u64) {
         let patience = Instant::now();
         for index in nodes {
             while self.tip(*index).is_none_or(|tip| tip < height) {
@@ -256,7 +258,7 @@ impl Net {
 
     /// A counter of a node.
     pub fn metric(&self, index: usize, name: &str) -> u64 {
-        let text = crate::public::get(self.places[index].metrics, "/metrics").1;
+        let text = crate::http::get(self.places[index].metrics, "/metrics").1;
         text.lines()
             .find_map(|line| line.strip_prefix(&format!("ippyo_{name} ")))
             .unwrap_or_else(|| panic!("no metric {name} in {text}"))
