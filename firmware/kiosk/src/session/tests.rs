@@ -304,6 +304,26 @@ proptest! {
     }
 }
 
+proptest! {
+    /// Whatever staff touch while somebody is in the booth: nothing is recorded, and the ballot stays where and as it was.
+    #[test]
+    fn f9_no_touch_of_staff_moves_a_voters_ballot(inputs in inputs(), which in 0..6usize) {
+        use crate::screen::StaffTouch::*;
+        let (state, _) = walk(&inputs, |_, _, _, _| {});
+        let Some(voting) = state.voting() else { return Ok(()) };
+        let (place, selected, left) = (voting.place(), voting.selected().to_vec(), voting.challenges_left());
+        let touch = [Menu, Open, Close, TakeOver, Retire, Epoch(0)][which];
+        let outcome = state.step(Input::Touch(Touch::Staff(touch)));
+        prop_assert!(outcome.record().is_none());
+        let ticket = outcome.ticket();
+        let then = outcome.release(proof_for_tests(ticket)).map_err(|_| TestCaseError::fail("locked"))?;
+        prop_assert!(!then.effects.iter().any(|effect| matches!(effect, Effect::StaffMenu | Effect::Encrypt)));
+        let after = then.state.voting().expect("still in the booth");
+        prop_assert_eq!((after.place(), after.challenges_left()), (place, left));
+        prop_assert_eq!(after.selected(), &selected[..]);
+    }
+}
+
 #[test]
 fn the_proof_of_one_outcome_does_not_open_another() {
     let first = State::new().step(Input::Inserted);

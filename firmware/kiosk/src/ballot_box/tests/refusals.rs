@@ -100,7 +100,7 @@ fn f6_two_media_that_say_different_things_are_refused() {
 }
 
 #[test]
-fn hostile_bytes_on_a_medium_never_panic() {
+fn a5_f10_hostile_bytes_on_a_medium_never_panic_and_invent_no_vote() {
     let power = Power::new();
     let original = formatted(&label(1, Role::Original, 9), &power);
     let duplicate = formatted(&label(1, Role::Duplicate, 9), &power);
