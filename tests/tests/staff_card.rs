@@ -339,7 +339,7 @@ fn f8_a_card_pulled_at_every_command_over_the_real_stack_says_removed_and_the_ne
     Desk::pull(held);
     let commands: u64 = steps(&honest).iter().map(|(_, commands)| commands).sum();
     // The last four tell the card to forget: pulled then, it has forgotten.
-    for after in 0..commands - 4 {
+    for after in 1..commands - 4 {
         let held = desk.insert(Misbehaving::new(
             piv(),
             Fault::RemovedAfter(usize::try_from(after).unwrap()),
@@ -353,7 +353,7 @@ fn f8_a_card_pulled_at_every_command_over_the_real_stack_says_removed_and_the_ne
     desk.json(0, &["check", "--pin", "right", "--ca", "piv.der"]);
     Desk::pull(held);
     println!(
-        "pulled out after 0 to {} commands: each time the card was removed",
+        "pulled out after 1 to {} commands: each time the card was removed",
         commands - 5
     );
 }

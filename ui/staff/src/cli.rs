@@ -5,6 +5,10 @@
 
 #[cfg(feature = "pcsc")]
 mod card_command;
+#[cfg(feature = "pcsc")]
+mod card_input;
+#[cfg(feature = "pcsc")]
+mod card_reader;
 mod ceremony_commands;
 mod count_commands;
 mod election_commands;

@@ -1,29 +1,19 @@
 //! `card`: readers, what is in them, whether a kiosk would admit it, and issuing PIV cards.
 
-use std::future::Future;
-use std::io::{IsTerminal as _, Read as _};
-use std::path::{Path, PathBuf};
-use std::pin::pin;
-use std::sync::Arc;
-use std::task::{Context, Poll, Wake, Waker};
-use std::thread::Thread;
-use std::time::{Duration, Instant, SystemTime};
+use std::path::PathBuf;
 
-use card::issue::{Cipher, ManagementKey};
-use card::pcsc::{Content, Reader, ReaderError, slots};
-use card::{Date, Pin};
+use card::pcsc::{Content, slots};
 use clap::{Args, Subcommand};
 use serde::Serialize;
 use zeroize::Zeroizing;
 
+use super::card_input::{date, management_key, read_pin, same, today};
+use super::card_reader::{Where, no_reader, with_card};
 use super::{print, system_rng};
 use crate::cards::authority::{CardAuthority, Days};
 use crate::cards::{self, Checked, Inspected, Issued, StepReport};
 use crate::problem::{Kind, Outcome, Problem};
 use crate::{files, keyfile};
-
-/// Longest file with a PIN or a key.
-const LONGEST: u64 = 256;
 
 /// `card`.
 #[derive(Subcommand)]
@@ -38,17 +28,6 @@ pub enum Card {
     Issue(Issue),
     /// An authority that issues PIV cards: a key and the certificate that packages list
     Authority(Authority),
-}
-
-/// Which reader.
-#[derive(Args)]
-struct Where {
-    /// Part of the reader's name; the first reader otherwise
-    #[arg(long, value_name = "NAME")]
-    reader: Option<String>,
-    /// How long to wait for a card
-    #[arg(long, value_name = "SECONDS", default_value_t = 30)]
-    wait: u64,
 }
 
 /// `card list`.
@@ -380,172 +359,5 @@ impl Authority {
         let authority = CardAuthority::new(&secret, &self.name, valid, &mut system_rng())?;
         keyfile::write_secret(&self.out_key, &secret)?;
         files::write_new(&self.out, authority.certificate())
-    }
-}
-
-fn date(at: &str, day: u32) -> Outcome<Date> {
-    Date::new(day).ok_or_else(|| Problem::new(Kind::Usage, at, format!("there is no day {day}; write YYYYMMDD")))
-}
-
-/// Today in UTC (Howard Hinnant, chrono-compatible low-level date algorithms, `civil_from_days`).
-fn today() -> Outcome<Date> {
-    let wrong = || Problem::new(Kind::Usage, "--day", "this machine's clock is wrong: say which day");
-    let since = SystemTime::now()
-        .duration_since(SystemTime::UNIX_EPOCH)
-        .map_err(|_| wrong())?;
-    let z = since.as_secs() / 86_400 + 719_468;
-    let era = z / 146_097;
-    let doe = z % 146_097;
-    let yoe = (doe - doe / 1_460 + doe / 36_524 - doe / 146_096) / 365;
-    let doy = doe - (365 * yoe + yoe / 4 - yoe / 100);
-    let mp = (5 * doy + 2) / 153;
-    let day = doy - (153 * mp + 2) / 5 + 1;
-    let month = if mp < 10 { mp + 3 } else { mp - 9 };
-    let year = yoe + era * 400 + u64::from(month <= 2);
-    u32::try_from(year * 10_000 + month * 100 + day)
-        .ok()
-        .and_then(Date::new)
-        .ok_or_else(wrong)
-}
-
-fn management_key(text: &str) -> Outcome<ManagementKey> {
-    let wrong = || {
-        Problem::new(Kind::Malformed, "--management-key", "is no management key")
-            .advice("write 3des, aes128, aes192 or aes256 and the key in hex into the file; or say factory-3des, factory-aes192")
-    };
-    let factory = |cipher| ManagementKey::factory(cipher).ok_or_else(wrong);
-    match text {
-        "factory-3des" => return factory(Cipher::Tdes),
-        "factory-aes192" => return factory(Cipher::Aes192),
-        _ => {}
-    }
-    let bytes = Zeroizing::new(files::read(Path::new(text), LONGEST)?);
-    let mut words = bytes.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
-    let cipher = match words.next() {
-        Some(b"3des") => Cipher::Tdes,
-        Some(b"aes128") => Cipher::Aes128,
-        Some(b"aes192") => Cipher::Aes192,
-        Some(b"aes256") => Cipher::Aes256,
-        _ => return Err(wrong()),
-    };
-    let mut key = Zeroizing::new([0; 32]);
-    let place = key.get_mut(..cipher.key_len()).ok_or_else(wrong)?;
-    let digits = words.next().filter(|_| words.next().is_none()).ok_or_else(wrong)?;
-    hex::decode_to_slice(digits, place).map_err(|_| wrong())?;
-    ManagementKey::new(cipher, place).map_err(|_| wrong())
-}
-
-/// A PIN from a file, from a line of standard input (`-`), or typed without being shown.
-fn read_pin(path: Option<&Path>, what: &str) -> Outcome<Pin> {
-    let text = match path {
-        Some(path) if path.as_os_str() == "-" => line()?,
-        Some(path) => Zeroizing::new(files::read(path, LONGEST)?),
-        None => ask(what)?,
-    };
-    Pin::new(text.trim_ascii()).map_err(|error| Problem::new(Kind::Usage, what, error))
-}
-
-/// A line of standard input, byte by byte, so that the next one stays there for whoever wants it.
-fn line() -> Outcome<Zeroizing<Vec<u8>>> {
-    let mut bytes = Zeroizing::new(Vec::with_capacity(64));
-    let mut one = [0];
-    let mut stdin = std::io::stdin();
-    while bytes.len() < 64 {
-        let read = stdin
-            .read(&mut one)
-            .map_err(|error| Problem::new(Kind::Files, "standard input", error))?;
-        if read == 0 || one == *b"\n" {
-            break;
-        }
-        bytes.push(one[0]);
-    }
-    Ok(bytes)
-}
-
-fn ask(what: &str) -> Outcome<Zeroizing<Vec<u8>>> {
-    use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
-    let stdin = std::io::stdin();
-    if !stdin.is_terminal() {
-        return Err(
-            Problem::new(Kind::Usage, what, "cannot be asked for: this is no terminal")
-                .advice("give a file, or - for standard input"),
-        );
-    }
-    eprint!("{what}: ");
-    let failed = |error| Problem::new(Kind::Files, "terminal", error);
-    let before = tcgetattr(&stdin).map_err(failed)?;
-    let mut hidden = before.clone();
-    hidden.local_modes.remove(LocalModes::ECHO);
-    tcsetattr(&stdin, OptionalActions::Flush, &hidden).map_err(failed)?;
-    let text = line();
-    let restored = tcsetattr(&stdin, OptionalActions::Flush, &before).map_err(failed);
-    eprintln!();
-    restored.and(text)
-}
-
-fn same(first: &Pin, second: &Pin) -> Outcome<()> {
-    if first.is(second) {
-        Ok(())
-    } else {
-        Err(Problem::new(
-            Kind::Usage,
-            "new PIN",
-            "was typed differently the second time",
-        ))
-    }
-}
-
-fn no_reader(error: ReaderError) -> Problem {
-    Problem::new(Kind::Files, "reader", error).advice("plug the reader in, and see that pcscd runs: staff card list")
-}
-
-/// Waits for a card and works with it. It loses its power afterwards, however that ends.
-fn with_card<V>(at: &Where, work: impl AsyncFnOnce(&mut Reader) -> Outcome<V>) -> Outcome<V> {
-    let mut reader = Reader::open(at.reader.as_deref()).map_err(no_reader)?;
-    let deadline = Instant::now() + Duration::from_secs(at.wait.min(24 * 3600));
-    let inserted = block_on(reader.wait_insert(), Instant::now() + Duration::from_millis(300));
-    let inserted = match inserted {
-        None => {
-            eprintln!("put a card into the reader");
-            block_on(reader.wait_insert(), deadline)
-        }
-        answer => answer,
-    };
-    match inserted {
-        Some(Ok(())) => {}
-        Some(Err(error @ ReaderError::Mute)) => return Err(Problem::new(Kind::Refused, "card", error)),
-        Some(Err(error)) => return Err(no_reader(error)),
-        None => {
-            return Err(Problem::new(Kind::Files, "reader", "no card was put in")
-                .advice("put a card in, or name the reader: --reader (staff card list shows them)"));
-        }
-    }
-    // Steps with a card are bounded by themselves: commands in number, each by the reader.
-    let far = Instant::now() + Duration::from_secs(24 * 3600);
-    let result = block_on(work(&mut reader), far);
-    block_on(reader.power_down(), far);
-    result.unwrap_or_else(|| Err(Problem::new(Kind::Files, "reader", "does not answer")))
-}
-
-/// Runs a future on this thread, which sleeps until it is woken; `None` at the deadline.
-fn block_on<F: Future>(future: F, deadline: Instant) -> Option<F::Output> {
-    struct Unpark(Thread);
-    impl Wake for Unpark {
-        fn wake(self: Arc<Self>) {
-            self.0.unpark();
-        }
-    }
-    let waker: Waker = Arc::new(Unpark(std::thread::current())).into();
-    let mut context = Context::from_waker(&waker);
-    let mut future = pin!(future);
-    loop {
-        if let Poll::Ready(value) = future.as_mut().poll(&mut context) {
-            return Some(value);
-        }
-        let left = deadline.saturating_duration_since(Instant::now());
-        if left.is_zero() {
-            return None;
-        }
-        std::thread::park_timeout(left);
     }
 }
