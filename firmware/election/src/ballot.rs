@@ -3,6 +3,7 @@
 //! A ballot says nothing of who cast it: card, tag and time are not known here. What encrypts it is in `encrypt` and
 //! `prepared`, what an auditor runs is in `verify` and `batch`; both compute challenges with the one function in `proof`.
 
+mod ahead;
 mod batch;
 mod code;
 mod encrypt;
@@ -13,6 +14,7 @@ mod proof;
 mod verify;
 mod view;
 
+pub use ahead::Ahead;
 pub use batch::{BatchError, Scratch, verify_batch};
 pub use code::{CODE_TEXT_LEN, CodeText, ballot_hash, code_text, parse_code_text, tracking_code};
 pub use encrypt::{EncryptError, Secret, encrypt, encrypt_prepared};

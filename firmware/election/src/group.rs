@@ -197,6 +197,23 @@ impl<'r, R: CryptoRng + ?Sized> Secrets<'r, R> {
         }
     }
 
+    /// Goes on with a series: a ballot that is prepared in many steps is drawn as one.
+    pub(crate) fn resume(rng: &'r mut R, series: &Series) -> Self {
+        Self {
+            rng,
+            kept: series.kept,
+            drawn: series.drawn,
+        }
+    }
+
+    /// Where the series stands now.
+    pub(crate) fn pause(&self) -> Series {
+        Series {
+            kept: self.kept,
+            drawn: self.drawn,
+        }
+    }
+
     /// The next secret scalar.
     ///
     /// # Errors
@@ -223,6 +240,21 @@ impl<'r, R: CryptoRng + ?Sized> Secrets<'r, R> {
         self.rng.fill_bytes(&mut bytes);
         bytes
     }
+}
+
+/// Where a series of draws of [`Secrets`] stands between two steps.
+#[derive(zeroize::Zeroize, zeroize::ZeroizeOnDrop)]
+pub(crate) struct Series {
+    kept: Scalar,
+    drawn: u32,
+}
+
+impl Series {
+    /// Nothing was drawn.
+    pub(crate) const BEGIN: Self = Self {
+        kept: Scalar::ZERO,
+        drawn: 0,
+    };
 }
 
 impl<R: ?Sized> Drop for Secrets<'_, R> {

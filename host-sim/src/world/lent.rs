@@ -1,6 +1,6 @@
 //! The memory that a kiosk's platform lends to the loop. A platform with a heap asks the package and the media how much.
 
-use election::ballot::Secret;
+use election::ballot::{PreparedSelection, PreparedSum, Secret};
 use election::batch;
 use election::package::Package;
 use election::sign::PublicKey;
@@ -20,6 +20,8 @@ pub struct Lent {
     entries: Vec<batch::Entry>,
     slot: Vec<u8>,
     secrets: Vec<Secret>,
+    prepared: Vec<PreparedSelection>,
+    sums: Vec<PreparedSum>,
     opening: Vec<u8>,
     request: Vec<u8>,
     reply: Vec<u8>,
@@ -63,6 +65,10 @@ impl Lent {
             entries: vec![entry; most(|sizes| sizes.entries)],
             slot: vec![0; most(|sizes| sizes.scratch)],
             secrets: (0..most(|sizes| sizes.secrets)).map(|_| Secret::EMPTY).collect(),
+            prepared: (0..most(|sizes| sizes.secrets))
+                .map(|_| PreparedSelection::EMPTY)
+                .collect(),
+            sums: (0..most(|sizes| sizes.sums)).map(|_| PreparedSum::EMPTY).collect(),
             opening: vec![0; most(|sizes| sizes.opening)],
             request: vec![0; most(|sizes| sizes.request)],
             reply: vec![0; most(|sizes| sizes.reply)],
@@ -83,6 +89,8 @@ impl Lent {
             },
             slot: &mut self.slot,
             secrets: &mut self.secrets,
+            prepared: &mut self.prepared,
+            sums: &mut self.sums,
             opening: &mut self.opening,
             request: &mut self.request,
             reply: &mut self.reply,

@@ -5,7 +5,7 @@ use core::hint::black_box;
 use core::pin::pin;
 use core::task::{Context, Waker};
 
-use election::ballot::Secret;
+use election::ballot::{PreparedSelection, PreparedSum, Secret};
 use election::batch;
 use election::table::Table6;
 use kiosk::ballot_box::{Memory, Row};
@@ -44,6 +44,8 @@ pub fn all() -> bool {
         leaf: digest(),
     }; 8];
     let mut secrets = [const { Secret::EMPTY }; 8];
+    let mut prepared = [const { PreparedSelection::EMPTY }; 8];
+    let mut sums = [const { PreparedSum::EMPTY }; 2];
     let (mut opening, mut request, mut reply, mut delta) = ([0; 512], [0; 4096], [0; 4096], [0; 512]);
     let (mut generator, mut joint) = (Table6::EMPTY, Table6::EMPTY);
     let buffers = Buffers {
@@ -55,6 +57,8 @@ pub fn all() -> bool {
         },
         slot: &mut slot,
         secrets: &mut secrets,
+        prepared: &mut prepared,
+        sums: &mut sums,
         opening: &mut opening,
         request: &mut request,
         reply: &mut reply,

@@ -4,6 +4,7 @@
 //! The future may be dropped at any await point; that is a power cut, and the next [`run`] finds out what stands. It returns only when
 //! there is nothing more to do: closed, out of order, or restart.
 
+mod ahead;
 mod closing;
 mod judge;
 mod polls;
@@ -15,7 +16,7 @@ mod tests;
 mod uplink;
 mod vault;
 
-use election::ballot::Secret;
+use election::ballot::{PreparedSelection, PreparedSum, Secret};
 use election::batch;
 use election::hash::Digest;
 use election::manifest::{CheckedManifest, MAX_STYLE_CONTESTS};
@@ -52,6 +53,11 @@ pub struct Buffers<'b> {
     pub slot: &'b mut [u8],
     /// Nonces of the ballot in the booth.
     pub secrets: &'b mut [Secret],
+    /// What is prepared of a ballot while its voter reads: as many as [`Buffers::secrets`], and one sum a contest. With less than
+    /// [`Sizes`] says ballots are encrypted after the choice: slower, and nothing else.
+    pub prepared: &'b mut [PreparedSelection],
+    /// See [`Buffers::prepared`].
+    pub sums: &'b mut [PreparedSum],
     /// An opening's QR code.
     pub opening: &'b mut [u8],
     /// A request to the network.
@@ -77,8 +83,10 @@ pub struct Sizes {
     pub scratch: usize,
     /// [`Memory::entries`], in entries.
     pub entries: usize,
-    /// [`Buffers::secrets`], in secrets.
+    /// [`Buffers::secrets`] in secrets, and [`Buffers::prepared`] in selections.
     pub secrets: usize,
+    /// [`Buffers::sums`], in sums.
+    pub sums: usize,
     /// [`Buffers::opening`], bytes.
     pub opening: usize,
     /// [`Buffers::request`], bytes.
@@ -95,14 +103,18 @@ impl Sizes {
         let slots = usize::try_from(layout.slots()).unwrap_or(usize::MAX);
         let scratch = ballot_box::buffer_len(layout, k);
         let mut secrets = 0;
+        let mut sums = 0;
         let mut contest = 0;
         for style in manifest.styles() {
             let mut selections = 0;
+            let mut contests = 0;
             for shape in manifest.shapes(&style).take(MAX_STYLE_CONTESTS) {
                 selections += shape.selections();
+                contests += 1;
                 contest = contest.max(shape.selections());
             }
             secrets = secrets.max(selections);
+            sums = sums.max(contests);
         }
         Self {
             rows: slots,
@@ -110,6 +122,7 @@ impl Sizes {
             scratch,
             entries: ballot_box::entries_len(layout, k),
             secrets,
+            sums,
             opening: opening_len(contest),
             request: scratch.saturating_add(64),
             reply: election::ledger::frame::MAX_REPLY,
@@ -137,7 +150,8 @@ impl Sizes {
             + self.used
             + 2 * self.scratch
             + self.entries * size_of::<batch::Entry>()
-            + self.secrets * size_of::<Secret>()
+            + self.secrets * (size_of::<Secret>() + size_of::<PreparedSelection>())
+            + self.sums * size_of::<PreparedSum>()
             + self.opening
             + self.request
             + self.reply

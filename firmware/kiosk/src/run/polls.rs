@@ -1,6 +1,6 @@
 //! A day of polls: opening, voters one after the other, closing.
 
-use election::ballot::{self, Election, Layout, Secret};
+use election::ballot::{Ahead, Election, Layout, Secret};
 use election::closing::{LABEL_STAFF_CLOSE, LABEL_STAFF_OPEN, staff_close_message, staff_open_message};
 use election::hash::Digest;
 use election::opening;
@@ -8,12 +8,13 @@ use election::package::Package;
 use election::roll::Delta;
 use election::sign::Signer;
 use election::tag::ElectionSecret;
-use embassy_futures::select::{Either, Either3, select, select3};
+use embassy_futures::select::{Either, Either4, select, select4};
 use embassy_futures::yield_now;
 use embassy_sync::blocking_mutex::raw::NoopRawMutex;
 use embassy_sync::mutex::Mutex;
 use zeroize::Zeroize as _;
 
+use super::ahead::{Reading, fault};
 use super::judge::shapes;
 use super::render::screen;
 use super::vault::{Vault, housekeeping};
@@ -51,6 +52,7 @@ pub(crate) struct Polls<'d, 'v, 't, P: Platform> {
     pub epoch: u8,
     pub slot: &'d mut [u8],
     pub secrets: &'d mut [Secret],
+    pub ahead: Ahead<'d>,
     pub opening: &'d mut [u8],
     /// How long the PIN of the card is that was looked at last.
     pub digits: PinDigits,
@@ -177,7 +179,7 @@ impl<P: Platform> Polls<'_, '_, '_, P> {
                 // The card is out: whoever was in the booth has read what became of the vote.
                 self.vault.lock().await.told().await?;
             }
-            let input = self.next(&state).await;
+            let input = self.next(&state).await?;
             let (next, staff) = self.step(state, input).await?;
             state = next;
             if staff && self.staff_menu().await? {
@@ -196,10 +198,20 @@ impl<P: Platform> Polls<'_, '_, '_, P> {
         }
     }
 
-    /// Waits for what the state waits for.
-    async fn next(&mut self, state: &State) -> Input {
-        let desk = &mut *self.desk;
-        match state.phase() {
+    /// Waits for what the state waits for, and prepares the voter's ballot meanwhile.
+    async fn next(&mut self, state: &State) -> Result<Input, Stop> {
+        let Self {
+            desk,
+            entropy,
+            vault,
+            package,
+            election,
+            random,
+            ahead,
+            ..
+        } = self;
+        let desk = &mut **desk;
+        Ok(match state.phase() {
             Phase::Idle => match select(desk.reader.wait_insert(), desk.panel.next()).await {
                 Either::First(Ok(())) => Input::Inserted,
                 Either::First(Err(ReaderError::Mute)) => Input::Unreadable(WrongCard::Mute),
@@ -221,13 +233,25 @@ impl<P: Platform> Polls<'_, '_, '_, P> {
                         None => core::future::pending().await,
                     }
                 };
-                match select3(desk.reader.wait_removed(), desk.panel.next(), timeout).await {
-                    Either3::First(()) => Input::Removed,
-                    Either3::Second(touch) => Input::Touch(touch),
-                    Either3::Third(()) => Input::Timeout,
+                let idle = async {
+                    let reading = Reading {
+                        package,
+                        election,
+                        vault,
+                    };
+                    let Err(stop) = reading.prepare(state, ahead, *entropy, random).await else {
+                        return core::future::pending().await;
+                    };
+                    stop
+                };
+                match select4(desk.reader.wait_removed(), desk.panel.next(), timeout, idle).await {
+                    Either4::First(()) => Input::Removed,
+                    Either4::Second(touch) => Input::Touch(touch),
+                    Either4::Third(()) => Input::Timeout,
+                    Either4::Fourth(stop) => return Err(stop),
                 }
             }
-        }
+        })
     }
 
     /// One input and all that follows from it at once. Gives the next state and whether staff want in.
@@ -379,7 +403,7 @@ impl<P: Platform> Polls<'_, '_, '_, P> {
             .secrets
             .get_mut(..layout.selections())
             .ok_or(during(Fault::Buffers))?;
-        let encrypted = ballot::encrypt(
+        let encrypted = self.ahead.encrypt(
             self.election,
             self.config.station,
             &layout,
@@ -389,17 +413,13 @@ impl<P: Platform> Polls<'_, '_, '_, P> {
             secrets,
         );
         choices.as_mut_slice().zeroize();
-        let code = encrypted.map_err(|error| {
-            during(match error {
-                ballot::EncryptError::Randomness => Fault::Entropy,
-                _ => Fault::Defect,
-            })
-        })?;
+        let code = encrypted.map_err(|error| during(fault(error)))?;
         self.ballot = layout.ballot_len();
         Ok(Input::Encrypted { code })
     }
 
     fn wipe(&mut self) {
+        self.ahead.burn();
         self.secrets.iter_mut().zeroize();
         self.opening.zeroize();
         self.slot.zeroize();

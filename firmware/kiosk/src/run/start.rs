@@ -1,6 +1,6 @@
 //! Starting: package, identity, registration, media, secret; then opening, polls or the closing screen.
 
-use election::ballot::Election;
+use election::ballot::{Ahead, Election};
 use election::group::Point;
 use election::hash::Digest;
 use election::manifest::Mode;
@@ -95,6 +95,8 @@ async fn inner<P: Platform>(ports: &mut Ports<P>, config: &Config<'_>, buffers: 
         mut memory,
         slot,
         secrets,
+        prepared,
+        sums,
         opening,
         request,
         reply,
@@ -199,6 +201,7 @@ async fn inner<P: Platform>(ports: &mut Ports<P>, config: &Config<'_>, buffers: 
                 epoch,
                 slot,
                 secrets,
+                ahead: Ahead::new(prepared, sums),
                 opening,
                 digits: crate::session::PinDigits::ANY,
                 ballot: 0,

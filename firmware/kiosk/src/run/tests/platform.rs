@@ -7,6 +7,7 @@ use std::string::String;
 use std::vec;
 use std::vec::Vec;
 
+use election::ballot::{PreparedSelection, PreparedSum};
 use election::hash::{Digest, sha256};
 use election::ledger::frame::{Reply, Request, read_request, write_reply};
 use election::ledger::{BlockHeader, CommitProof, CommitSignature, Genesis, Transaction, precommit, transaction_hash};
@@ -108,6 +109,11 @@ pub struct World {
     pub lamp: Cell<Option<Lamp>>,
     pub genesis: RefCell<Vec<u8>>,
     pub stuck: Cell<bool>,
+    /// The platform has no memory for preparing ballots.
+    pub no_memory: Cell<bool>,
+    /// How often a voter looks at a screen before touching it.
+    pub slow: Cell<u32>,
+    looked: Cell<u32>,
 }
 
 impl World {
@@ -129,6 +135,9 @@ impl World {
             lamp: Cell::new(None),
             genesis: RefCell::default(),
             stuck: Cell::new(false),
+            no_memory: Cell::new(false),
+            slow: Cell::new(0),
+            looked: Cell::new(0),
         })
     }
 
@@ -497,13 +506,21 @@ impl Panel for Port {
         self.0.look(screen);
     }
     async fn next(&mut self) -> Touch {
-        core::future::poll_fn(|_| match self.0.touches.borrow_mut().pop_front() {
-            Some(touch) => {
-                let mut people = self.0.people.borrow_mut();
-                people.touched += 1;
-                core::task::Poll::Ready(touch)
+        core::future::poll_fn(|_| {
+            let looked = self.0.looked.get();
+            if !self.0.touches.borrow().is_empty() && looked < self.0.slow.get() {
+                self.0.looked.set(looked + 1);
+                return core::task::Poll::Pending;
             }
-            None => core::task::Poll::Pending,
+            match self.0.touches.borrow_mut().pop_front() {
+                Some(touch) => {
+                    self.0.looked.set(0);
+                    let mut people = self.0.people.borrow_mut();
+                    people.touched += 1;
+                    core::task::Poll::Ready(touch)
+                }
+                None => core::task::Poll::Pending,
+            }
         })
         .await
     }
@@ -648,6 +665,9 @@ impl Machine {
         let mut slot = vec![0; sizes.scratch];
         let mut secrets: Vec<election::ballot::Secret> =
             (0..sizes.secrets).map(|_| election::ballot::Secret::EMPTY).collect();
+        let mut prepared: Vec<PreparedSelection> = (0..sizes.secrets).map(|_| PreparedSelection::EMPTY).collect();
+        let mut sums: Vec<PreparedSum> = (0..sizes.sums).map(|_| PreparedSum::EMPTY).collect();
+        prepared.truncate(if self.world.no_memory.get() { 1 } else { usize::MAX });
         let (mut opening, mut request) = (vec![0; sizes.opening], vec![0; sizes.request]);
         let (mut reply, mut delta) = (vec![0; sizes.reply], vec![0; 4096]);
         let (mut generator, mut joint) = (
@@ -663,6 +683,8 @@ impl Machine {
             },
             slot: &mut slot,
             secrets: &mut secrets,
+            prepared: &mut prepared,
+            sums: &mut sums,
             opening: &mut opening,
             request: &mut request,
             reply: &mut reply,
@@ -714,6 +736,10 @@ impl Machine {
             "nonces stayed: {ran:?}"
         );
         assert!(opening.iter().all(|byte| *byte == 0), "an opening stayed: {ran:?}");
+        assert!(
+            !prepared.iter().any(PreparedSelection::is_fresh),
+            "a prepared selection stayed: {ran:?}"
+        );
         ran
     }
 

@@ -173,3 +173,68 @@ fn p22_the_media_do_not_tell_when_a_voter_came() {
         "a time is on the media"
     );
 }
+
+/// What stands on the first medium, by code.
+fn alphas(machine: &Machine) -> (usize, BTreeSet<[u8; 33]>) {
+    let all = standing(machine, 0);
+    (
+        all.iter().map(|ballot| ballot.alphas.len()).sum(),
+        all.iter().flat_map(|ballot| ballot.alphas.iter().copied()).collect(),
+    )
+}
+
+/// However long people read before each touch, whatever they do then, over cuts and with a source that starts again at each boot: no nonce
+/// that was prepared is used twice. (That nothing prepared stays in memory is asserted at the end of every run of every test here.)
+#[test]
+fn p17_no_prepared_nonce_is_used_twice_over_cuts_challenges_and_people_who_leave() {
+    for (slow, no_memory) in [(0, false), (2, false), (5, false), (60, false), (60, true)] {
+        let machine = machine(Mode::Consultation);
+        machine.world.slow.set(slow);
+        machine.world.no_memory.set(no_memory);
+        let start = machine.world.entropy.get();
+        for boot in 0..4u8 {
+            machine.world.entropy.set(start);
+            let hows = [How::PullCard, How::ChallengeFirst, How::Cast];
+            let visits = (1..).zip(hows).map(|(card, how)| one(10 * boot + card, how));
+            machine.world.people.borrow_mut().visits = visits.collect();
+            if boot < 3 {
+                machine.media[0].power.borrow_mut().left = Some(60 + 9 * u32::from(boot));
+            }
+            machine.run();
+            machine.power_cycle();
+        }
+        let (count, alphas) = alphas(&machine);
+        assert!(count >= 12 * 2, "{slow}: too few ballots show nothing: {count}");
+        assert_eq!(alphas.len(), count, "{slow} {no_memory}: a commitment repeats");
+    }
+}
+
+/// Somebody reads for a long time and leaves: what was prepared for them is written nowhere, neither on the media nor in the store. Beside
+/// it a kiosk without memory for preparing, where the same happens.
+#[test]
+fn p17_what_was_prepared_for_somebody_who_left_is_written_nowhere() {
+    let left = |no_memory: bool| {
+        let machine = machine(Mode::Consultation);
+        machine.world.slow.set(60);
+        machine.world.no_memory.set(no_memory);
+        machine
+            .world
+            .people
+            .borrow_mut()
+            .visits
+            .push_back(one(1, How::PullCard));
+        assert_eq!(machine.run(), Ran::Waiting);
+        machine
+    };
+    let (with, without) = (left(false), left(true));
+    assert_ne!(
+        with.world.entropy.get(),
+        without.world.entropy.get(),
+        "nothing was prepared: the test shows nothing"
+    );
+    assert_eq!(*with.world.items.borrow(), *without.world.items.borrow());
+    for medium in 0..2 {
+        let durable = |machine: &Machine| machine.media[medium].disk.borrow().durable.clone();
+        assert!(durable(&with) == durable(&without), "medium {medium}");
+    }
+}
