@@ -63,6 +63,20 @@ fn no_bytes_break_a_law_of_a_decoder() {
     }
 }
 
+/// What fuzzing found to reach new code, one target a file (tests/fuzz/corpus.py): each input once, on its own target's law.
+#[test]
+fn no_input_that_fuzzing_found_breaks_its_law() {
+    let folder = tree::root().join("tests/fuzz/corpus");
+    for (name, law) in fuzz::LAWS {
+        let text = std::fs::read_to_string(folder.join(format!("{name}.hex"))).unwrap();
+        for line in text.lines() {
+            law(&hex::decode(line).unwrap());
+        }
+        assert!(text.lines().count() > 3, "{name}: no corpus");
+    }
+    assert_eq!(std::fs::read_dir(folder).unwrap().count(), fuzz::LAWS.len());
+}
+
 /// A law that nothing in the corpus reaches shows nothing.
 #[test]
 fn the_vectors_reach_behind_the_decoders() {
