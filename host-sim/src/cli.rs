@@ -6,16 +6,13 @@
 mod cards;
 mod words;
 
-use std::io::{IsTerminal as _, Write as _};
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 use clap::{Parser, ValueEnum};
 use election::manifest;
-use staff::progress::Step;
 use staff::{Kind, Problem};
 
 use crate::bundled;
@@ -89,6 +86,9 @@ struct Play {
     /// Writes every move of every person to a file: milliseconds, who, what they see, what they do
     #[arg(long, value_name = "FILE")]
     trace: Option<PathBuf>,
+    /// Writes what people who challenged a ballot photographed, for `staff check-opened`: one folder a ballot, new or empty
+    #[arg(long, value_name = "DIR")]
+    photographs: Option<PathBuf>,
     /// Summary as JSON
     #[arg(long)]
     json: bool,
@@ -159,6 +159,7 @@ impl Play {
         if let Some(path) = &self.trace {
             scenario = scenario.trace(path);
         }
+<<<<<<< HEAD
         #[cfg(feature = "window")]
         if !self.headless {
             match crate::window::open(&self.window, scenario.clone(), self.voters, self.out.as_deref())? {
@@ -168,12 +169,16 @@ impl Play {
                     eprintln!("{why}: the whole election runs headless, and then tells what happened.");
                 }
             }
+=======
+        if let Some(folder) = &self.photographs {
+            scenario = scenario.photographs(folder);
+>>>>>>> fa55f55 (wip)
         }
         let out = match &self.out {
             Some(out) => out.clone(),
             None => temporary().map_err(input)?,
         };
-        let report = match scenario.run_with(&out, &progress()) {
+        let report = match scenario.run_with(&out, &staff::progress::on_standard_error()) {
             Ok(report) => report,
             Err(error) => {
                 if self.out.is_none() {
@@ -261,28 +266,4 @@ pub(crate) fn temporary() -> Result<PathBuf> {
         }
     }
     anyhow::bail!("{} is full of old records: give --out", base.display())
-}
-
-/// Progress on standard error: a line that is redrawn on a terminal, one line a stage elsewhere.
-fn progress() -> impl Fn(Step) + Sync {
-    let last: Mutex<(Option<Instant>, &'static str)> = Mutex::new((None, ""));
-    let terminal = std::io::stderr().is_terminal();
-    move |step: Step| {
-        let mut last = last.lock().unwrap_or_else(PoisonError::into_inner);
-        let new_stage = last.1 != step.stage;
-        let finished = step.done >= step.total;
-        if terminal {
-            let due = last.0.is_none_or(|at| at.elapsed() > Duration::from_millis(100));
-            if due || new_stage || finished {
-                eprint!("\r\x1b[K{}: {} / {}", step.stage, step.done, step.total);
-                if finished {
-                    eprintln!();
-                }
-                last.0 = Some(Instant::now());
-            }
-        } else if new_stage {
-            eprintln!("{} ({})", step.stage, step.total);
-        }
-        last.1 = step.stage;
-    }
 }

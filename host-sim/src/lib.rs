@@ -9,6 +9,7 @@ pub mod cli;
 mod day;
 mod judge;
 mod office;
+pub mod photographs;
 mod play;
 pub mod report;
 pub mod scenario;

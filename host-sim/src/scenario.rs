@@ -43,6 +43,7 @@ pub struct Scenario {
     pub(crate) reissues: Vec<Reissue>,
     pub(crate) failures: Vec<MediumFailure>,
     pub(crate) trace: Option<PathBuf>,
+    pub(crate) photographs: Option<PathBuf>,
 }
 
 /// A stretch without a network.
@@ -148,6 +149,7 @@ impl Scenario {
             reissues: Vec::new(),
             failures: Vec::new(),
             trace: None,
+            photographs: None,
         }
     }
 
@@ -261,6 +263,13 @@ impl Scenario {
     #[must_use]
     pub fn trace(mut self, file: impl Into<PathBuf>) -> Self {
         self.trace = Some(file.into());
+        self
+    }
+
+    /// Writes what people who challenged a ballot photographed, see [`crate::photographs`], into this new or empty folder.
+    #[must_use]
+    pub fn photographs(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.photographs = Some(folder.into());
         self
     }
 

@@ -5,9 +5,11 @@
 
 mod combine;
 mod decryption;
+mod rounds;
 
 pub use combine::{Chosen, choose, combine, open_sum, verify_selection};
 pub use decryption::{Statement, TrusteeSecret, verify_decryption};
+pub use rounds::{CommitParts, RevealParts, Round, check_round, commitment, sign_round, sums_hash};
 
 use core::fmt;
 

@@ -12,6 +12,8 @@
 
 mod folder;
 mod memory;
+#[cfg(test)]
+mod tests;
 
 use std::path::{Path, PathBuf};
 

@@ -11,21 +11,18 @@ mod card_input;
 mod card_reader;
 mod ceremony_commands;
 mod count_commands;
+mod decrypt_commands;
 mod election_commands;
 mod media_command;
 mod opened_command;
 mod station_commands;
 
-use std::io::IsTerminal as _;
 use std::process::ExitCode;
-use std::sync::Mutex;
-use std::time::{Duration, Instant};
 
 use clap::{Parser, Subcommand};
 use serde::Serialize;
 
 use crate::problem::{Kind, Outcome, Problem};
-use crate::progress::Step;
 
 /// The election desk.
 #[derive(Parser)]
@@ -71,6 +68,9 @@ enum Command {
     Media(media_command::Media),
     /// Batches and registrations from a kiosk's medium -> the chain
     Anchor(station_commands::Anchor),
+    /// What a trustee does at the count, on a machine of their own
+    #[command(subcommand)]
+    Decrypt(decrypt_commands::Decrypt),
     /// Closed media and the chain -> results and the published record
     Tally(Box<count_commands::Tally>),
     /// Checks a published record from its folder alone
@@ -97,6 +97,7 @@ pub fn main() -> ExitCode {
         Command::Provision(command) => command.run(),
         Command::Media(command) => command.run(),
         Command::Anchor(command) => command.run(),
+        Command::Decrypt(command) => command.run(),
         Command::Tally(command) => command.run(),
         Command::Verify(command) => command.run(),
         Command::CheckOpened(command) => command.run(),
@@ -120,33 +121,6 @@ fn print<T: Serialize>(json: bool, report: &T, lines: impl FnOnce(&T) -> String)
     };
     writeln!(std::io::stdout(), "{}", text.trim_end())
         .map_err(|error| Problem::new(Kind::Files, "standard output", format!("cannot be written ({error})")))
-}
-
-/// Progress on standard error: a line that is redrawn on a terminal, one line a stage elsewhere.
-fn terminal_progress() -> impl Fn(Step) + Sync {
-    let last: Mutex<(Option<Instant>, &'static str)> = Mutex::new((None, ""));
-    let terminal = std::io::stderr().is_terminal();
-    move |step: Step| {
-        let mut last = match last.lock() {
-            Ok(guard) => guard,
-            Err(poisoned) => poisoned.into_inner(),
-        };
-        let new_stage = last.1 != step.stage;
-        let finished = step.done >= step.total;
-        if terminal {
-            let due = last.0.is_none_or(|at| at.elapsed() > Duration::from_millis(200));
-            if due || new_stage || finished {
-                eprint!("\r\x1b[K{}: {} / {}", step.stage, step.done, step.total);
-                if finished {
-                    eprintln!();
-                }
-                last.0 = Some(Instant::now());
-            }
-        } else if new_stage {
-            eprintln!("{} ({})", step.stage, step.total);
-        }
-        last.1 = step.stage;
-    }
 }
 
 /// The operating system's randomness.

@@ -65,8 +65,27 @@ pub fn write_new(path: &Path, bytes: &[u8]) -> Outcome<()> {
 /// # Errors
 /// As [`write_new`].
 pub fn write_secret(path: &Path, bytes: &[u8]) -> Outcome<()> {
+    destroy_leftovers(path)?;
     write_with(path, bytes, 0o600, false)
 }
+
+/// Destroys what a cut in the middle of writing this secret left under its temporary name.
+fn destroy_leftovers(path: &Path) -> Outcome<()> {
+    let (folder, name) = (folder_of(path), path.file_name().unwrap_or_default().to_string_lossy());
+    if !folder.is_dir() {
+        return Ok(());
+    }
+    let begin = format!("{name}.");
+    for left in list(&folder)? {
+        if left.starts_with(&begin) && left.ends_with(PART) {
+            overwrite_and_remove(&folder.join(left))?;
+        }
+    }
+    Ok(())
+}
+
+/// End of temporary names.
+const PART: &str = ".part";
 
 fn write_with(path: &Path, bytes: &[u8], mode: u32, replace: bool) -> Outcome<()> {
     if !replace && path.exists() {
@@ -80,9 +99,11 @@ fn write_with(path: &Path, bytes: &[u8], mode: u32, replace: bool) -> Outcome<()
         .file_name()
         .ok_or_else(|| Problem::new(Kind::Usage, path.display(), "names no file"))?;
     let mut temporary = folder.join(name).into_os_string();
-    temporary.push(format!(".{}.part", std::process::id()));
+    temporary.push(format!(".{}{PART}", std::process::id()));
     let temporary = PathBuf::from(temporary);
     let written = (|| -> io::Result<()> {
+        #[cfg(test)]
+        power::passes()?;
         let mut options = OpenOptions::new();
         options.write(true).create(true).truncate(true);
         #[cfg(unix)]
@@ -92,6 +113,8 @@ fn write_with(path: &Path, bytes: &[u8], mode: u32, replace: bool) -> Outcome<()
         let mut file = options.open(&temporary)?;
         file.write_all(bytes)?;
         file.sync_all()?;
+        #[cfg(test)]
+        power::passes()?;
         if replace {
             fs::rename(&temporary, path)?;
         } else {
@@ -106,6 +129,11 @@ fn write_with(path: &Path, bytes: &[u8], mode: u32, replace: bool) -> Outcome<()
         sync_folder(&folder);
         Ok(())
     })();
+    #[cfg(test)]
+    if power::is_gone() {
+        // Nobody tidies up after a cut.
+        return written.map_err(|error| io_problem(path, "cannot be written", &error));
+    }
     written.map_err(|error| {
         // The half-written temporary file must not stay; whether it can be removed changes nothing for the caller.
         let _ = fs::remove_file(&temporary);
@@ -174,8 +202,15 @@ pub fn list(path: &Path) -> Outcome<Vec<String>> {
 /// # Errors
 /// The file cannot be opened, written or removed.
 pub fn destroy(path: &Path) -> Outcome<()> {
+    destroy_leftovers(path)?;
+    overwrite_and_remove(path)
+}
+
+fn overwrite_and_remove(path: &Path) -> Outcome<()> {
     let destroyed = (|| -> io::Result<()> {
         let length = fs::metadata(path)?.len();
+        #[cfg(test)]
+        power::passes()?;
         let mut file = OpenOptions::new().write(true).open(path)?;
         let zeros = [0u8; 4096];
         let mut left = length;
@@ -186,6 +221,8 @@ pub fn destroy(path: &Path) -> Outcome<()> {
             left -= chunk;
         }
         file.sync_all()?;
+        #[cfg(test)]
+        power::passes()?;
         fs::remove_file(path)?;
         sync_folder(&folder_of(path));
         Ok(())
@@ -218,6 +255,42 @@ fn sync_folder(folder: &Path) {
     // Not every file system lets a folder be opened or synced; the file itself is already synced.
     if let Ok(file) = File::open(folder) {
         let _ = file.sync_all();
+    }
+}
+
+/// Power cuts for tests of this crate: the boundary before and after each write and each removal.
+#[cfg(test)]
+pub(crate) mod power {
+    use std::cell::Cell;
+    use std::io;
+
+    thread_local! {
+        static LEFT: Cell<Option<u32>> = const { Cell::new(None) };
+    }
+
+    /// The power goes after so many more boundaries; `None`: it is back.
+    pub fn goes_after(boundaries: Option<u32>) {
+        LEFT.set(boundaries);
+    }
+
+    /// Whether it is gone.
+    pub fn is_gone() -> bool {
+        LEFT.get() == Some(0)
+    }
+
+    pub(super) fn passes() -> io::Result<()> {
+        match LEFT.get() {
+            Some(0) => Err(io::Error::other("the power is gone")),
+            Some(left) => {
+                LEFT.set(Some(left - 1));
+                if left == 1 {
+                    Err(io::Error::other("the power went"))
+                } else {
+                    Ok(())
+                }
+            }
+            None => Ok(()),
+        }
     }
 }
 

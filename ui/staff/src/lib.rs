@@ -10,6 +10,7 @@ pub mod cards;
 pub mod ceremony;
 pub mod cli;
 mod contest;
+pub mod decrypt;
 pub mod definition;
 pub mod desk;
 pub mod encode;

@@ -1,8 +1,8 @@
 //! The tally (DESIGN, "The life of an election" 7): from closed media and the chain to sums that trustees decrypt.
 //!
-//! Three steps, so that trustees need not trust the desk's machine with anything but their part: [`prepare`] reads and checks
-//! everything and adds up; each trustee gives parts for the sums ([`decrypt`]); [`finish`] chooses k good ones, finds the totals
-//! and makes the record. Only sums are ever decrypted.
+//! Three steps: [`prepare`] reads and checks everything and adds up; trustees give parts for the sums, on machines of their own
+//! ([`crate::decrypt`], from a [`draft`] of the record that they check themselves) or in the room ([`decrypt`]); [`finish`] chooses
+//! k good ones, finds the totals and makes the record. Only sums are ever decrypted.
 
 mod boxes;
 mod finish;
@@ -17,10 +17,10 @@ use election::keys::Keys;
 use election::ledger::Genesis;
 use election::manifest::{CheckedManifest, Manifest, election_hash};
 use election::record::FileName;
-use election::tally::{Decryption, PublicKeys, Statement, TrusteeSecret};
+use election::tally::{Decryption, PublicKeys, SelectionSum, Statement, TrusteeSecret};
 use rand_core::CryptoRng;
 
-pub use self::finish::{Tallied, finish};
+pub use self::finish::{Tallied, draft, finish};
 
 use self::boxes::{check_codes, closing_set, closings, turned_up};
 use crate::ballots::{self, Crypto, Item, Judged, Sums};
@@ -81,7 +81,32 @@ pub struct Sum {
 }
 
 impl Sum {
-    const fn statement<'s>(&self, election: &'s Digest) -> Statement<'s> {
+    /// The sums of a contest: options, then no-votes.
+    ///
+    /// # Errors
+    /// A sum that no honest ballots give.
+    pub(crate) fn of(contest: u16, selections: &[SelectionSum]) -> Outcome<Vec<Self>> {
+        let one = |(selection, value): (u8, &SelectionSum)| {
+            let (a, b) = value.points().map_err(|error| {
+                Problem::new(
+                    Kind::Refused,
+                    format!("contest {contest}, selection {selection}"),
+                    error,
+                )
+                .advice("the sum of all ballots is nothing, which no honest ballots give: look into the kiosks")
+            })?;
+            Ok(Self {
+                contest,
+                selection,
+                a,
+                b,
+            })
+        };
+        (0u8..).zip(selections).map(one).collect()
+    }
+
+    /// What is decrypted.
+    pub(crate) const fn statement<'s>(&self, election: &'s Digest) -> Statement<'s> {
         Statement {
             election,
             contest: self.contest,
@@ -195,22 +220,7 @@ fn blame(problem: Problem, items: &[Item<'_>]) -> Problem {
 fn statements(sums: &[Sums]) -> Outcome<Vec<Sum>> {
     let mut list = Vec::new();
     for (contest, sum) in (0u16..).zip(sums) {
-        for (selection, value) in (0u8..).zip(&sum.selections) {
-            let (a, b) = value.points().map_err(|error| {
-                Problem::new(
-                    Kind::Refused,
-                    format!("contest {contest}, selection {selection}"),
-                    error,
-                )
-                .advice("the sum of all ballots is nothing, which no honest ballots give: look into the kiosks")
-            })?;
-            list.push(Sum {
-                contest,
-                selection,
-                a,
-                b,
-            });
-        }
+        list.extend(Sum::of(contest, &sum.selections)?);
     }
     Ok(list)
 }

@@ -32,27 +32,7 @@ pub struct Totals {
 /// The first thing that does not hold.
 pub fn check(checked: &Checked<'_, '_>, files: &Files<'_>, progress: Progress<'_>) -> Outcome<Totals> {
     let layout = SumLayout::new(checked.record().manifest());
-    let ballots = checked.record().sizes().ballots;
-    let counter = Counter::new("adding ballots up", ballots as usize, progress);
-    let empty = || vec![SelectionSum::EMPTY; layout.len()];
-    let sums = (0..ballots.div_ceil(CHUNK))
-        .into_par_iter()
-        .try_fold(empty, |mut sums, number| {
-            let from = number * CHUNK;
-            let to = from.saturating_add(CHUNK).min(ballots);
-            checked.add_ballots(&layout, from, to, &mut sums)?;
-            for _ in from..to {
-                counter.step();
-            }
-            Ok(sums)
-        })
-        .try_reduce(empty, |mut left, right| {
-            for (sum, other) in left.iter_mut().zip(&right) {
-                sum.merge(other);
-            }
-            Ok(left)
-        })
-        .map_err(broken)?;
+    let sums = sums(checked, &layout, progress)?;
     let tally = checked
         .check_tally(&layout, &sums, &mut |done, total| {
             progress(crate::progress::Step {
@@ -65,6 +45,34 @@ pub fn check(checked: &Checked<'_, '_>, files: &Files<'_>, progress: Progress<'_
     let totals = of_tally(checked.record().manifest(), &tally);
     check_results(files.results, &totals)?;
     Ok(totals)
+}
+
+/// The counted ballots added up, on all processors.
+///
+/// # Errors
+/// A value of a ballot is not a point.
+pub fn sums(checked: &Checked<'_, '_>, layout: &SumLayout, progress: Progress<'_>) -> Outcome<Vec<SelectionSum>> {
+    let ballots = checked.record().sizes().ballots;
+    let counter = Counter::new("adding ballots up", ballots as usize, progress);
+    let empty = || vec![SelectionSum::EMPTY; layout.len()];
+    (0..ballots.div_ceil(CHUNK))
+        .into_par_iter()
+        .try_fold(empty, |mut sums, number| {
+            let from = number * CHUNK;
+            let to = from.saturating_add(CHUNK).min(ballots);
+            checked.add_ballots(layout, from, to, &mut sums)?;
+            for _ in from..to {
+                counter.step();
+            }
+            Ok(sums)
+        })
+        .try_reduce(empty, |mut left, right| {
+            for (sum, other) in left.iter_mut().zip(&right) {
+                sum.merge(other);
+            }
+            Ok(left)
+        })
+        .map_err(broken)
 }
 
 /// The totals of a checked tally.

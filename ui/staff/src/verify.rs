@@ -15,7 +15,9 @@ use election::manifest::ContestShape;
 use election::record::FileName;
 use election::sign::PublicKey;
 use election::table::Table8;
-use election::verify::{BallotRow, Broken, Checked, EntryRow, LineRow, Scratch, State, Status, Step, StyleRow};
+use election::verify::{
+    BallotRow, Broken, Checked, EntryRow, LineRow, Scratch, State, Status, Step, StyleRow, SumLayout,
+};
 use rayon::prelude::*;
 use serde::Serialize;
 
@@ -23,6 +25,7 @@ use crate::problem::{Kind, Outcome, Problem};
 use crate::progress::{Counter, Progress};
 use crate::reception;
 use crate::record::Record;
+use crate::tally::Sum;
 
 /// Proof terms checked as one sum; 5.5 MB a thread.
 const TERMS: usize = 38_000;
@@ -102,7 +105,56 @@ pub fn verify(record: &Record, options: &Options, progress: Progress<'_>) -> Out
         .map(|text| parse_code(text).map(|code| (text.clone(), code)))
         .collect::<Outcome<Vec<_>>>()?;
     let files = record.files();
-    let opened = election::verify::Record::open(files, options.authority.as_ref()).map_err(broken)?;
+    checked(record, options.authority.as_ref(), progress, |opened, checked| {
+        let totals = crate::totals::check(checked, &files, progress)?;
+        let mut reception_known = false;
+        for (file, bytes) in [
+            (FileName::Reception.name(), files.reception),
+            ("reception counts", options.reception.as_deref()),
+        ] {
+            let Some(bytes) = bytes else { continue };
+            reception_known = true;
+            let counts = reception::parse(file, bytes)?;
+            let mut order = vec![0; opened.sizes().ballots as usize];
+            checked.check_reception(&counts, &mut order).map_err(broken)?;
+        }
+        let manifest = opened.manifest();
+        Ok(Verified {
+            holds: true,
+            election: manifest.id.to_owned(),
+            election_hash: hex::encode(opened.election()),
+            authority: hex::encode(opened.authority()),
+            authority_compared: options.authority.is_some(),
+            ballots: opened.sizes().ballots,
+            counted: checked.count(State::Counted),
+            duplicates: checked.count(State::Duplicate),
+            overwritten: checked.count(State::Overwritten),
+            spoiled: opened.sizes().spoiled,
+            closings: opened.sizes().closings,
+            batches: opened.sizes().batches,
+            chain_height: checked.height(),
+            validators: opened.genesis().validators.count(),
+            entries_without_closing: checked.unclosed_entries(),
+            reception: reception_known,
+            totals: totals.options,
+            no_votes: totals.no_votes,
+            codes: codes
+                .into_iter()
+                .map(|(text, code)| (text, name(checked.status(&code))))
+                .collect(),
+        })
+    })
+}
+
+/// Everything but tally and results, then `and`.
+fn checked<T>(
+    record: &Record,
+    authority: Option<&PublicKey>,
+    progress: Progress<'_>,
+    and: impl FnOnce(&election::verify::Record<'_>, &Checked<'_, '_>) -> Outcome<T>,
+) -> Outcome<T> {
+    let files = record.files();
+    let opened = election::verify::Record::open(files, authority).map_err(broken)?;
     let mut memory = Memory::new(opened.sizes());
     let checked = opened
         .check(memory.scratch(), &mut |step, done, total| {
@@ -132,42 +184,40 @@ pub fn verify(record: &Record, options: &Options, progress: Progress<'_>) -> Out
             )
         })?;
     check_ballots(&checked, &election, progress)?;
-    let totals = crate::totals::check(&checked, &files, progress)?;
-    let mut reception_known = false;
-    for (file, bytes) in [
-        (FileName::Reception.name(), files.reception),
-        ("reception counts", options.reception.as_deref()),
-    ] {
-        let Some(bytes) = bytes else { continue };
-        reception_known = true;
-        let counts = reception::parse(file, bytes)?;
-        let mut order = vec![0; opened.sizes().ballots as usize];
-        checked.check_reception(&counts, &mut order).map_err(broken)?;
-    }
-    let manifest = opened.manifest();
-    Ok(Verified {
-        holds: true,
-        election: manifest.id.to_owned(),
-        election_hash: hex::encode(opened.election()),
-        authority: hex::encode(opened.authority()),
-        authority_compared: options.authority.is_some(),
-        ballots: opened.sizes().ballots,
-        counted: checked.count(State::Counted),
-        duplicates: checked.count(State::Duplicate),
-        overwritten: checked.count(State::Overwritten),
-        spoiled: opened.sizes().spoiled,
-        closings: opened.sizes().closings,
-        batches: opened.sizes().batches,
-        chain_height: checked.height(),
-        validators: opened.genesis().validators.count(),
-        entries_without_closing: checked.unclosed_entries(),
-        reception: reception_known,
-        totals: totals.options,
-        no_votes: totals.no_votes,
-        codes: codes
-            .into_iter()
-            .map(|(text, code)| (text, name(checked.status(&code))))
-            .collect(),
+    and(&opened, &checked)
+}
+
+/// A draft of a record, checked: what a trustee decrypts.
+pub(crate) struct Draft {
+    /// Election hash.
+    pub election: election::hash::Digest,
+    /// The sums of the counted ballots.
+    pub sums: Vec<Sum>,
+    /// How many count.
+    pub counted: u32,
+}
+
+/// Verifies a draft, which has no tally yet, and adds the counted ballots up.
+///
+/// # Errors
+/// As [`verify`].
+pub(crate) fn draft(record: &Record, authority: Option<&PublicKey>, progress: Progress<'_>) -> Outcome<Draft> {
+    checked(record, authority, progress, |opened, checked| {
+        let layout = SumLayout::new(opened.manifest());
+        let sums = crate::totals::sums(checked, &layout, progress)?;
+        let mut list = Vec::new();
+        for contest in 0..opened.manifest().contest_count() {
+            // A contest that no counted ballot has is not decrypted: its sums are nothing.
+            if checked.ballots_with(contest) > 0 {
+                let selections = layout.range(contest).and_then(|range| sums.get(range));
+                list.extend(Sum::of(contest, selections.unwrap_or_default())?);
+            }
+        }
+        Ok(Draft {
+            election: *opened.election(),
+            sums: list,
+            counted: checked.count(State::Counted),
+        })
     })
 }
 

@@ -22,6 +22,8 @@ pub struct InMemory {
     pub transcript: Vec<u8>,
     /// The trustees' parts.
     pub secrets: Vec<TrusteeSecret>,
+    /// The keys they sign their messages with.
+    pub signers: Vec<Signer>,
 }
 
 /// A whole ceremony in memory, with the same messages: for the simulator.
@@ -104,5 +106,6 @@ pub fn in_memory<R: CryptoRng + ?Sized>(names: &[&str], threshold: u8, rng: &mut
         keys,
         transcript,
         secrets,
+        signers,
     })
 }

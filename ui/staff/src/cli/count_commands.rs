@@ -10,13 +10,15 @@ use election::keys::Keys;
 use media::FileMedium;
 use serde::Serialize;
 
-use super::{print, system_rng, terminal_progress};
+use super::decrypt_commands::{Parts, parts};
+use super::print;
+use crate::decrypt::{self, LeftOut};
 use crate::medium::{self, BallotBox, Content};
 use crate::problem::{Kind, Outcome, Problem};
-use crate::progress::Progress;
+use crate::progress::{self, Progress};
 use crate::report::Report;
 use crate::verify::{self, Options, Verified};
-use crate::{ceremony, desk, files, keyfile, tally};
+use crate::{desk, files, keyfile, tally};
 
 /// Longest chain and other inputs that are read.
 const LONGEST: u64 = 16 << 30;
@@ -58,8 +60,12 @@ pub struct Tally {
     /// Cards that were issued a second time and admitted after reception's check
     #[arg(long)]
     reissued: Option<u32>,
-    /// A trustee's private folder of the ceremony; as many as the threshold says. Repeat
-    #[arg(long = "trustee", required = true)]
+    /// Folder that trustees decrypt over, each on a machine of their own: the first call puts the draft of the record there, the second one
+    /// takes what they have revealed
+    #[arg(long, value_name = "SHARED", required_unless_present = "trustees")]
+    decryptions: Option<PathBuf>,
+    /// Instead: a trustee's private folder of the ceremony, brought to this machine; as many as the threshold says. Repeat
+    #[arg(long = "trustee")]
     trustees: Vec<PathBuf>,
     /// The authority's secret key
     #[arg(long)]
@@ -80,12 +86,20 @@ struct TallyReport {
     report: Report,
     verified: Verified,
     bad_trustees: Vec<u8>,
+    left_out: Vec<LeftOut>,
     secret_destroyed: bool,
+}
+
+/// Where the draft waits for the trustees.
+#[derive(Serialize)]
+struct Waiting {
+    waiting: bool,
+    draft: PathBuf,
 }
 
 impl Tally {
     pub fn run(self) -> Outcome<()> {
-        let progress = terminal_progress();
+        let progress = progress::on_standard_error();
         let manifest = desk::read_manifest(&self.manifest)?;
         let keys = desk::read_keys(&self.keys)?;
         let ceremony_bytes = files::read(&self.ceremony, 1 << 20)?;
@@ -114,11 +128,6 @@ impl Tally {
             .collect::<Outcome<Vec<Content>>>()?;
         let words = closing_words(&self.closings, &boxes)?;
         let parsed = Keys::read(&keys).map_err(|error| Problem::new(Kind::Malformed, self.keys.display(), error))?;
-        let secrets = self
-            .trustees
-            .iter()
-            .map(|folder| ceremony::read_share(folder, &parsed))
-            .collect::<Outcome<Vec<_>>>()?;
         let generated = now();
         let prepared = tally::prepare(
             tally::Input {
@@ -136,11 +145,26 @@ impl Tally {
             },
             &progress,
         )?;
-        let mut rng = system_rng();
-        let parts = secrets
-            .iter()
-            .map(|secret| tally::decrypt(&prepared, secret, &mut rng))
-            .collect::<Outcome<Vec<_>>>()?;
+        let (parts, left_out) = match parts(
+            &prepared,
+            &parsed,
+            &authority,
+            &self.trustees,
+            self.decryptions.as_deref(),
+        )? {
+            Parts::Here(parts, left_out) => (parts, left_out),
+            Parts::Waiting => {
+                let draft = self.decryptions.unwrap_or_default().join(decrypt::DRAFT);
+                return print(self.json, &Waiting { waiting: true, draft }, |waiting| {
+                    format!(
+                        "Everything holds; nothing is decrypted yet. The draft of the record is in {}.\n  \
+                         next: {} trustees run `decrypt commit`, then `decrypt reveal`; then run this again\n",
+                        waiting.draft.display(),
+                        prepared.threshold()
+                    )
+                });
+            }
+        };
         let tallied = tally::finish(&prepared, &parts, &authority, &progress)?;
         let verified = verify::verify(
             &tallied.record,
@@ -162,6 +186,7 @@ impl Tally {
             report: tallied.report,
             verified,
             bad_trustees: tallied.bad_trustees,
+            left_out,
             secret_destroyed,
         };
         print(self.json, &report, |report| {
@@ -169,6 +194,12 @@ impl Tally {
             for trustee in &report.bad_trustees {
                 out.push_str(&format!(
                     "  the parts of trustee {trustee} did not hold and were not used\n"
+                ));
+            }
+            for left in &report.left_out {
+                out.push_str(&format!(
+                    "  nothing of trustee {} ({}) was used: {}\n",
+                    left.trustee, left.name, left.why
                 ));
             }
             out.push_str(if report.secret_destroyed {
@@ -306,7 +337,7 @@ impl Verify {
                 .transpose()?,
             codes: self.codes.clone(),
         };
-        match verify::verify_folder(&self.record, &options, &terminal_progress()) {
+        match verify::verify_folder(&self.record, &options, &progress::on_standard_error()) {
             Ok(verified) => print(self.json, &verified, describe),
             Err(problem) => {
                 if self.json && problem.kind == Kind::Refused {

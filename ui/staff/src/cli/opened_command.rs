@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::print;
-use crate::opened::{self, OpenedContest};
+use crate::opened::{self, Opened};
 use crate::problem::{Kind, Outcome, Problem};
 use crate::record::Record;
 
@@ -19,8 +19,8 @@ use crate::record::Record;
 pub struct CheckOpened {
     /// Folder of the record
     record: PathBuf,
-    /// A file with the content of a QR code, as bytes or as hex; repeat
-    #[arg(long = "file")]
+    /// Files with what the QR codes hold: the bytes of one code, or lines of hex as scanners give them; one for each contest of the ballot
+    #[arg(long = "file", num_args = 1..)]
     files: Vec<PathBuf>,
     /// The content of a QR code in hex; repeat
     #[arg(long = "hex")]
@@ -34,8 +34,18 @@ impl CheckOpened {
     pub fn run(self) -> Outcome<()> {
         let mut openings = Vec::new();
         for path in &self.files {
-            let content = crate::files::read(path, 1 << 16)?;
-            openings.push((path.display().to_string(), opened::payload(&content)));
+            let content = crate::files::read(path, 1 << 20)?;
+            let from = path.display();
+            let payloads = opened::payloads(&content);
+            let only = payloads.len() == 1;
+            for (number, payload) in (1..).zip(payloads) {
+                let name = if only {
+                    from.to_string()
+                } else {
+                    format!("{from}, line {number}")
+                };
+                openings.push((name, payload));
+            }
         }
         for (number, text) in (1..).zip(&self.hex) {
             let bytes = hex::decode(text.trim())
@@ -50,25 +60,38 @@ impl CheckOpened {
             ));
         }
         let record = Record::read(&self.record)?;
-        print(self.json, &opened::check(&record, &openings)?, |opened| {
-            describe(opened)
-        })
+        print(self.json, &opened::check(&record, &openings)?, describe)
     }
 }
 
-fn describe(opened: &[OpenedContest]) -> String {
+fn describe(opened: &Opened) -> String {
     let mut out = String::new();
-    for contest in opened {
+    let mut code = "";
+    for contest in &opened.contests {
+        if code != contest.code {
+            code = &contest.code;
+            let _ = writeln!(out, "{code} is spoiled, and holds what was shown:");
+        }
         let chosen = if contest.chosen.is_empty() {
             "nothing".to_owned()
         } else {
-            contest.chosen.join(", ")
+            contest.chosen_names.join(", ")
         };
+        let _ = write!(out, "  {}: {chosen}", contest.name);
+        if contest.no_votes > 0 && !contest.chosen.is_empty() {
+            let _ = write!(out, "; {} more not used", contest.no_votes);
+        }
+        out.push('\n');
+    }
+    for missing in &opened.not_shown {
         let _ = writeln!(
             out,
-            "{}: {} is spoiled and holds, in contest {}: {chosen}; {} not used",
-            contest.from, contest.code, contest.contest, contest.no_votes
+            "  contest {} of {} was not looked at: there is no opening of it",
+            missing.contest, missing.code
         );
     }
+    out.push_str(
+        "  Compare this with what you chose. If it is anything else, keep the photographs and report the kiosk.\n",
+    );
     out
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 use serde::Serialize;
 
-use super::{print, system_rng, terminal_progress};
+use super::{print, system_rng};
 use crate::problem::{Kind, Outcome, Problem};
 use crate::{anchor, desk, files, keyfile, medium, package, provision};
 
@@ -261,7 +261,7 @@ impl Anchor {
             .collect::<Outcome<Vec<_>>>()?;
         let file = media::FileMedium::open_read_only(&self.medium)
             .map_err(|error| Problem::new(Kind::Files, self.medium.display(), error))?;
-        let progress = terminal_progress();
+        let progress = crate::progress::on_standard_error();
         let content = medium::read(file, &self.medium.display().to_string(), &progress)?;
         let mut gateway = anchor::Tcp::connect(&self.gateway)?;
         let report = anchor::anchor(&content, &first, &genesis, &mut gateway, &progress)?;

@@ -75,6 +75,40 @@ pub fn finish(
         .collect::<Outcome<_>>()?;
     let totals = totals(prepared, &opened);
     let report = make_report(prepared, &totals, &opened)?;
+    let mut record = published(prepared)?;
+    record.put(FileName::Tally, encode_tally(prepared, &opened)?);
+    record.put(FileName::Results, results::to_json(&report)?);
+    record.put(FileName::Report, html::page(&report).into_bytes());
+    if let Some(bytes) = prepared.input.reception {
+        reception::parse("reception.json", bytes)?;
+        record.put(FileName::Reception, bytes.to_vec());
+    }
+    record.sign(&prepared.election, authority)?;
+    let mut bad_trustees: Vec<u8> = opened.iter().flat_map(|opened| opened.bad.iter().copied()).collect();
+    bad_trustees.sort_unstable();
+    bad_trustees.dedup();
+    Ok(Tallied {
+        record,
+        report,
+        bad_trustees,
+    })
+}
+
+/// The record before anything is decrypted, for trustees to check: tally, results and report are empty, the index is signed.
+///
+/// # Errors
+/// The key cannot sign.
+pub fn draft(prepared: &Prepared<'_>, authority: &Signer) -> Outcome<Record> {
+    let mut record = published(prepared)?;
+    for file in [FileName::Tally, FileName::Results, FileName::Report] {
+        record.put(file, Vec::new());
+    }
+    record.sign(&prepared.election, authority)?;
+    Ok(record)
+}
+
+/// Everything that stands before the count.
+fn published(prepared: &Prepared<'_>) -> Outcome<Record> {
     let mut record = Record::new();
     record.put(FileName::Manifest, prepared.input.manifest.to_vec());
     record.put(FileName::Keys, prepared.input.keys.to_vec());
@@ -102,22 +136,7 @@ pub fn finish(
         FileName::Closings,
         seq_of(prepared.closings.iter().map(|(closing, _)| *closing))?,
     );
-    record.put(FileName::Tally, encode_tally(prepared, &opened)?);
-    record.put(FileName::Results, results::to_json(&report)?);
-    record.put(FileName::Report, html::page(&report).into_bytes());
-    if let Some(bytes) = prepared.input.reception {
-        reception::parse("reception.json", bytes)?;
-        record.put(FileName::Reception, bytes.to_vec());
-    }
-    record.sign(&prepared.election, authority)?;
-    let mut bad_trustees: Vec<u8> = opened.iter().flat_map(|opened| opened.bad.iter().copied()).collect();
-    bad_trustees.sort_unstable();
-    bad_trustees.dedup();
-    Ok(Tallied {
-        record,
-        report,
-        bad_trustees,
-    })
+    Ok(record)
 }
 
 /// A decrypted sum.

@@ -171,13 +171,18 @@ pub struct Town {
 
 impl Town {
     pub fn new(definition: &[u8], policy: Policy, seed: u8) -> Self {
+        let key = ceremony::in_memory(&["A", "B", "C"], 2, &mut ChaCha20Rng::from_seed([seed ^ 0xff; 32])).unwrap();
+        Self::with_key(definition, policy, seed, key)
+    }
+
+    /// With the key of another ceremony.
+    pub fn with_key(definition: &[u8], policy: Policy, seed: u8, key: InMemory) -> Self {
         let mut rng = ChaCha20Rng::from_seed([seed; 32]);
         let options = Options {
             policy,
             ..Options::default()
         };
         let manifest = import_bytes(definition, &options).unwrap().manifest;
-        let key = ceremony::in_memory(&["A", "B", "C"], 2, &mut rng).unwrap();
         let joint = Keys::read(&key.keys).unwrap().joint.0;
         let election = election_hash(&manifest, &joint);
         let staff: Vec<Signer> = (0..2).map(|_| Signer::generate(&mut rng)).collect();
