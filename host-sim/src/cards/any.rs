@@ -7,7 +7,7 @@ use super::{CardFile, Chip, VirtualJpki, VirtualPiv};
 /// A card of any profile.
 pub enum VirtualCard {
     /// A PIV card.
-    Piv(VirtualPiv),
+    Piv(Box<VirtualPiv>),
     /// A My Number card.
     Jpki(Box<VirtualJpki>),
 }
@@ -45,7 +45,7 @@ impl VirtualCard {
 
 impl From<VirtualPiv> for VirtualCard {
     fn from(card: VirtualPiv) -> Self {
-        Self::Piv(card)
+        Self::Piv(Box::new(card))
     }
 }
 

@@ -267,11 +267,10 @@ impl Chip for Kept {
     fn apdu(&mut self, command: &[u8]) -> Result<Vec<u8>, TransmitError> {
         let answer = self.card.apdu(command)?;
         // Nothing else changes what a card keeps: VERIFY, CHANGE REFERENCE DATA, RESET RETRY COUNTER, GENERATE, PUT DATA, and 9B, which draws.
-        let writes = match command {
-            [_, 0x20 | 0x24 | 0x2C | 0x47 | 0xDB, ..] => true,
-            [_, 0x87, _, 0x9B, ..] => true,
-            _ => false,
-        };
+        let writes = matches!(
+            command,
+            [_, 0x20 | 0x24 | 0x2C | 0x47 | 0xDB, ..] | [_, 0x87, _, 0x9B, ..]
+        );
         if writes && let Err(error) = self.keep() {
             eprintln!("{error:#}");
             return Err(TransmitError::Io);

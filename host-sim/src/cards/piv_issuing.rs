@@ -199,7 +199,7 @@ impl VirtualPiv {
         if tlv::find(control, 0x80) != Ok(Some(&[0x11])) {
             return Err(WRONG_DATA);
         }
-        let key = self.draw(|rng| SecretKey::generate_from_rng(rng));
+        let key = self.draw(SecretKey::generate_from_rng);
         let point = key.public_key().to_sec1_point(false);
         self.memory.keys[usize::from(slot == Slot::KeyManagement)] = Some(key);
         // The tag 7F49 has two bytes.

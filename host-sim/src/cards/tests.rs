@@ -667,7 +667,7 @@ fn a_card_file_brings_back_the_same_card_with_its_counter() {
         again.shared_point(&base(1)).unwrap(),
         card.shared_point(&base(1)).unwrap()
     );
-    assert!(block_on(admit(&mut again, PIN, &base(1), 1)).is_ok());
+    assert!(block_on(admit(&mut *again, PIN, &base(1), 1)).is_ok());
 
     std::fs::write(&path, "{}").unwrap();
     let error = CardFile::load(&path).err().unwrap();
