@@ -126,8 +126,6 @@ impl Machine {
         let mut measured_again = false;
         loop {
             self.standing.set(Standing::Running);
-            ports.original.close().await;
-            ports.duplicate.close().await;
             let package = ports.store.package().await;
             let layouts = lent::layouts(&mut ports.original, &mut ports.duplicate).await;
             let mut lent = Lent::new(&layouts, package.as_deref().unwrap_or(&[]), &self.config.authority);
@@ -139,6 +137,9 @@ impl Machine {
                 key_unprotected: self.unprotected,
             };
             let exit = kiosk::run::run(&mut ports, &setup, lent.lend()).await;
+            // Whatever comes now, the media can be taken out.
+            ports.original.close().await;
+            ports.duplicate.close().await;
             match exit {
                 Exit::Restart => {
                     self.log.say("set up; starting again");

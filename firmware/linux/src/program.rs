@@ -163,18 +163,17 @@ fn end_on_signals(log: &Log) -> std::io::Result<()> {
     std::thread::Builder::new()
         .name("signals of the system".into())
         .spawn(move || {
-            for _ in caught.forever() {
-                log.say("told to end");
-                if slint::invoke_from_event_loop(|| {
-                    let _ = slint::quit_event_loop();
-                })
-                .is_err()
-                {
-                    std::process::exit(CUT_OFF);
-                }
-                std::thread::sleep(PATIENCE);
-                std::process::exit(CUT_OFF);
+            if caught.forever().next().is_none() {
+                return;
             }
+            log.say("told to end");
+            let asked = slint::invoke_from_event_loop(|| {
+                let _ = slint::quit_event_loop();
+            });
+            if asked.is_ok() {
+                std::thread::sleep(PATIENCE);
+            }
+            std::process::exit(CUT_OFF);
         })?;
     Ok(())
 }
