@@ -42,6 +42,7 @@ enum Command {
     /// Virtual cards as files, and in a virtual reader of the real PC/SC stack
     #[command(subcommand)]
     Cards(cards::Cards),
+    Soak(crate::soak::Command),
     #[cfg(feature = "window")]
     Screens(crate::screens::Screens),
 }
@@ -115,6 +116,7 @@ pub fn main() -> ExitCode {
         Some(Command::Cards(command)) => command.run().map(|()| true),
         #[cfg(feature = "window")]
         Some(Command::Screens(command)) => command.run().and_then(|text| print(&text)).map(|()| true),
+        Some(Command::Soak(command)) => command.run(),
         None => arguments.play.run(),
     };
     match done {

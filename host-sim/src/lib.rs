@@ -15,6 +15,7 @@ pub mod report;
 pub mod scenario;
 #[cfg(feature = "window")]
 pub mod screens;
+pub mod soak;
 mod stations;
 mod town;
 pub mod truth;

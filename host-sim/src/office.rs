@@ -186,14 +186,26 @@ impl<'m> Office<'m> {
         registration: &[u8],
         chain: &mut Chain<MemoryStorage>,
     ) -> Result<AnchorReport> {
+        self.anchor_with(content, &[registration.to_vec()], chain)
+    }
+
+    /// Anchors what a medium holds; `first` are the registrations of all kiosks that wrote on it.
+    ///
+    /// # Errors
+    /// As [`anchor`].
+    pub fn anchor_with(
+        &self,
+        content: &Content,
+        first: &[Vec<u8>],
+        chain: &mut Chain<MemoryStorage>,
+    ) -> Result<AnchorReport> {
         let mut gateway = |request: &[u8]| {
             let mut reply = [0; MAX_REPLY];
             Ok(chain::gateway::handle(chain, request, &mut reply).to_vec())
         };
-        let first = [registration.to_vec()];
         Ok(anchor(
             content,
-            &first,
+            first,
             &self.genesis,
             &mut gateway,
             &staff::progress::silent,
@@ -203,8 +215,18 @@ impl<'m> Office<'m> {
     /// Tallies, with two of the three trustees, and writes the record.
     ///
     /// # Errors
-    /// As [`tally::prepare`] and [`tally::finish`].
+    /// As [`Office::count`], and what writing gives.
     pub fn tally(&self, input: &TallyInput<'_>, out: &Path, progress: Progress<'_>) -> Result<Tallied> {
+        let tallied = self.count(input, progress)?;
+        tallied.record.write(out)?;
+        Ok(tallied)
+    }
+
+    /// Tallies, with two of the three trustees.
+    ///
+    /// # Errors
+    /// As [`tally::prepare`] and [`tally::finish`].
+    pub fn count(&self, input: &TallyInput<'_>, progress: Progress<'_>) -> Result<Tallied> {
         let prepared = tally::prepare(
             tally::Input {
                 manifest: self.manifest.bytes(),
@@ -227,9 +249,7 @@ impl<'m> Office<'m> {
             let mut rng = self.seed.rng("decryption", u64::from(trustee.trustee()));
             parts.push(tally::decrypt(&prepared, trustee, &mut rng)?);
         }
-        let tallied = tally::finish(&prepared, &parts, &self.authority, progress)?;
-        tallied.record.write(out)?;
-        Ok(tallied)
+        Ok(tally::finish(&prepared, &parts, &self.authority, progress)?)
     }
 }
 

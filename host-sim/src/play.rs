@@ -439,7 +439,7 @@ pub(crate) fn seconds(day: u32) -> u64 {
 }
 
 /// Nine in the evening of the last day, Japanese time.
-fn generated(day: u32) -> String {
+pub(crate) fn generated(day: u32) -> String {
     format!(
         "{:04}-{:02}-{:02}T21:00:00+09:00",
         day / 10_000,

@@ -224,6 +224,13 @@ impl Scenario {
         self
     }
 
+    /// With a network all day.
+    #[must_use]
+    pub(crate) fn without_outages(mut self) -> Self {
+        self.outages.clear();
+        self
+    }
+
     /// When the network is down, instead of the usual two hours.
     #[must_use]
     pub fn outages(mut self, outages: Vec<PlannedOutage>) -> Self {

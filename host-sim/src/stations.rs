@@ -116,7 +116,8 @@ impl Stations<'_> {
         })
     }
 
-    fn machine(&self, name: &str, station: u16, epoch: u8, package: &Rc<[u8]>) -> Rc<Machine> {
+    /// A kiosk without power and media, its package in it.
+    pub fn machine(&self, name: &str, station: u16, epoch: u8, package: &Rc<[u8]>) -> Rc<Machine> {
         let kiosk = usize::from(station) - 1;
         let outages = self
             .scenario
@@ -145,7 +146,7 @@ impl Stations<'_> {
 
     /// Two staff cards register the kiosk; the desk formats its media and seals the election secret to it. A spare does not mount
     /// its media: they have to be empty when it takes over.
-    fn provision(
+    pub fn provision(
         &self,
         machine: &Rc<Machine>,
         crew: &Rc<Crew>,

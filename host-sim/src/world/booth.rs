@@ -11,10 +11,12 @@ use embassy_futures::select::{Either, select};
 use kiosk::ports::{Lamp, Panel, Signals, Sound};
 use kiosk::screen::{Screen, Touch};
 
+use super::media::Slot;
 use super::notify::Notify;
 use super::reader::{Card, CardSlot};
 use super::time::{MINUTE, SECOND, Timeline};
 use super::view::View;
+use super::watch::Watching;
 
 /// Touches a panel keeps.
 const QUEUE: usize = 16;
@@ -24,8 +26,9 @@ const TRY_AGAIN: u64 = 5 * SECOND;
 const TRIES: u32 = 6;
 /// Looks and moves of one visit: the longest ballot has 64 contests of 60 options, and may be challenged three times.
 const MOVES: u32 = 50_000;
-/// How long somebody waits for a screen that changes by itself. Longer than the kiosk's own longest waits.
-const PATIENCE: u64 = 20 * MINUTE;
+/// How long somebody waits for a screen that changes by itself. Longer than the kiosk's own longest waits, and than storage that stalls
+/// (83 minutes in Kani).
+const PATIENCE: u64 = 180 * MINUTE;
 
 /// The booth. Clones are the same one.
 #[derive(Clone)]
@@ -305,29 +308,38 @@ impl Booth {
 }
 
 /// The kiosk's port to the panel, its lamp and its loudspeaker.
-pub struct BoothPort(pub(super) Booth);
+pub struct BoothPort {
+    pub(super) booth: Booth,
+    pub(super) slots: [Slot; 2],
+    pub(super) watching: Watching,
+}
 
 impl Panel for BoothPort {
     fn show(&mut self, screen: &Screen<'_>) {
-        self.0.draw(screen);
-        self.0.put(View::of(screen));
+        self.booth.draw(screen);
+        let view = View::of(screen);
+        if let Some(watch) = self.watching.get() {
+            watch.shown(&self.slots, &view);
+        }
+        self.booth.put(view);
     }
 
     async fn next(&mut self) -> Touch {
-        self.0.next_touch().await
+        self.booth.next_touch().await
     }
 }
 
 impl Signals for BoothPort {
     fn lamp(&mut self, lamp: Lamp) {
-        self.0.inner.lamp.set(lamp);
-        self.0.tell(Noticed::Lamp(lamp));
+        self.booth.inner.lamp.set(lamp);
+        self.booth.tell(Noticed::Lamp(lamp));
     }
 
     fn sound(&mut self, sound: Sound) {
-        self.0.tell(Noticed::Sound(sound));
+        self.booth.tell(Noticed::Sound(sound));
+        let sounds = &self.booth.inner.done_sounds;
         if sound == Sound::Done {
-            self.0.inner.done_sounds.set(self.0.inner.done_sounds.get() + 1);
+            sounds.set(sounds.get() + 1);
         }
     }
 }

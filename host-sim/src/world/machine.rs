@@ -7,11 +7,13 @@ use std::rc::Rc;
 use chacha20::ChaCha20Rng;
 use election::hash::Digest;
 use election::sign::PublicKey;
+use kiosk::ballot_box::Role;
 use kiosk::ports::{NoUplink, Platform, Ports, Uplink};
 use kiosk::run::{Config, Exit};
 use kiosk::screen::Fault;
 
 use super::booth::{Booth, BoothPort, Trace};
+use super::boundary::Written;
 use super::clock::{ClockPort, EntropyPort};
 use super::executor::{Executor, Job};
 use super::lent::Lent;
@@ -22,6 +24,7 @@ use super::reader::SlotReader;
 use super::seed::Seed;
 use super::store::{Items, StorePort};
 use super::view::View;
+use super::watch::{Watch, Watching};
 
 /// What all kiosks of a world share.
 #[derive(Clone)]
@@ -74,8 +77,11 @@ pub struct Machine {
     pub clock_error: Rc<Cell<i64>>,
     /// Whether its random source works.
     pub entropy_works: Rc<Cell<bool>>,
+    /// Whether its internal memory can be written.
+    pub store_works: Rc<Cell<bool>>,
     /// Whether a cut tears unsynced sectors, or loses them.
     pub tears: Cell<bool>,
+    watching: Watching,
     starts: Cell<u64>,
     cuts: Cell<u64>,
     program: RefCell<Option<Rc<Job<Ended>>>>,
@@ -97,11 +103,18 @@ impl Machine {
             package: RefCell::new(Rc::from([])),
             clock_error: Rc::default(),
             entropy_works: Rc::new(Cell::new(true)),
+            store_works: Rc::new(Cell::new(true)),
             tears: Cell::new(false),
+            watching: Watching::default(),
             starts: Cell::new(0),
             cuts: Cell::new(0),
             program: RefCell::new(None),
         })
+    }
+
+    /// Somebody watches from now on; the first one stays.
+    pub fn watch(&self, watch: Rc<dyn Watch>) {
+        let _ = self.watching.set(watch);
     }
 
     /// Power cuts so far.
@@ -182,10 +195,19 @@ impl Machine {
 
     fn start<U: Uplink + 'static>(self: &Rc<Self>, uplink: Option<U>) -> Job<Ended> {
         let time = self.world.executor.time();
-        let slot = |index: usize| SlotPort {
-            slot: self.slots[index].clone(),
+        let slot = |role: Role| SlotPort {
+            role,
+            slots: self.slots.clone(),
             power: self.power.clone(),
             time: time.clone(),
+            booth: self.booth.clone(),
+            watching: self.watching.clone(),
+            written: Written::Other,
+        };
+        let panel = || BoothPort {
+            booth: self.booth.clone(),
+            slots: self.slots.clone(),
+            watching: self.watching.clone(),
         };
         let ports: Ports<Simulated<U>> = Ports {
             clock: ClockPort {
@@ -198,16 +220,18 @@ impl Machine {
                 rng: self.rng("entropy"),
                 works: self.entropy_works.clone(),
             },
-            panel: BoothPort(self.booth.clone()),
-            reader: SlotReader::new(self.booth.slot.clone(), time.clone()),
+            panel: panel(),
+            reader: SlotReader::new(self.booth.slot.clone(), time.clone(), self.watching.clone()),
             certificates: card::x509::X509,
-            original: slot(0),
-            duplicate: slot(1),
+            original: slot(Role::Original),
+            duplicate: slot(Role::Duplicate),
             store: StorePort {
                 items: self.items.clone(),
                 power: self.power.clone(),
+                booth: self.booth.clone(),
+                works: self.store_works.clone(),
             },
-            signals: BoothPort(self.booth.clone()),
+            signals: panel(),
             uplink,
         };
         let package = self.package.borrow().clone();

@@ -7,11 +7,17 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use chacha20::ChaCha20Rng;
+use kiosk::ballot_box::Role;
 use kiosk::ports::{Geometry, Medium, MediumError};
 
+use super::ailments::{Ailments, Dice};
+use super::booth::Booth;
+use super::boundary::{Boundary, Device, Moment, Written};
 use super::power::Power;
 use super::seed::Draw as _;
 use super::time::Timeline;
+use super::view::View;
+use super::watch::Watching;
 
 /// What a medium does today.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -30,17 +36,28 @@ pub enum Condition {
 pub struct Memory {
     sector: u32,
     live: Vec<u8>,
-    /// Sectors written since the last sync, with what is durable of them.
-    unsynced: BTreeMap<u64, Vec<u8>>,
+    /// Sectors whose newest bytes a cut may take, with what is durable of them.
+    unsynced: BTreeMap<u64, Unsynced>,
     condition: Condition,
+    ailments: Ailments,
+    dice: Dice,
+    now: u64,
     rewritten: u64,
+}
+
+#[derive(Clone)]
+struct Unsynced {
+    durable: Vec<u8>,
+    /// The medium has said that it is synced, and lied.
+    claimed: bool,
 }
 
 /// What a power cut does with sectors that were written but not synced.
 pub enum Cut<'r> {
     /// All of them are lost.
     Lost,
-    /// Each of them is lost, written or torn in the middle, whatever the order they were written in.
+    /// Each of them is lost, written, or torn at any byte (new in front of old, old in front of new, or bits of both), whatever the order
+    /// they were written in.
     Torn(&'r mut ChaCha20Rng),
 }
 
@@ -59,6 +76,9 @@ impl Memory {
             live: bytes,
             unsynced: BTreeMap::new(),
             condition: Condition::Good,
+            ailments: Ailments::NONE,
+            dice: Dice::new(0),
+            now: 0,
             rewritten: 0,
         }
     }
@@ -74,6 +94,63 @@ impl Memory {
         self.condition = condition;
     }
 
+    /// What is wrong with it from now on; `seed` decides what is random about that.
+    pub const fn set_ailments(&mut self, ailments: Ailments, seed: u64) {
+        self.ailments = ailments;
+        self.dice = Dice::new(seed);
+    }
+
+    /// What is wrong with it.
+    #[must_use]
+    pub const fn ailments(&self) -> Ailments {
+        self.ailments
+    }
+
+    /// Whether it can be read at that moment at all.
+    #[must_use]
+    pub fn is_readable(&self, now: u64) -> bool {
+        self.condition != Condition::Dead && now >= self.ailments.reads_fail_until
+    }
+
+    /// Flips one bit of what lies there, durably: damage at rest.
+    pub fn damage(&mut self, offset: u64, length: usize, seed: u64) {
+        if let Ok(range) = self.range(offset, length) {
+            Dice::new(seed).flip(&mut self.live[range]);
+        }
+    }
+
+    /// Whether everything written there has been reported as synced.
+    #[must_use]
+    pub fn is_reported_durable(&self, offset: u64, length: usize) -> bool {
+        let sector = u64::from(self.sector);
+        let end = (offset + length as u64).div_ceil(sector);
+        self.unsynced
+            .range(offset / sector..end)
+            .all(|(_, unsynced)| unsynced.claimed)
+    }
+
+    /// Whether everything written anywhere has been reported as synced.
+    #[must_use]
+    pub fn is_all_reported_durable(&self) -> bool {
+        self.unsynced.values().all(|unsynced| unsynced.claimed)
+    }
+
+    /// What a cut now would leave at the least: the durable bytes.
+    #[must_use]
+    pub fn durable(&self) -> Self {
+        let mut durable = self.clone();
+        durable.cut(Cut::Lost);
+        durable.condition = Condition::Good;
+        durable.ailments = Ailments::NONE;
+        durable
+    }
+
+    /// Bytes of a sector.
+    #[must_use]
+    pub const fn sector(&self) -> u32 {
+        self.sector
+    }
+
     /// How often a sector that was not erased was written: must stay 0, for flash.
     #[must_use]
     pub const fn rewritten(&self) -> u64 {
@@ -82,20 +159,15 @@ impl Memory {
 
     /// The power goes.
     pub fn cut(&mut self, mut how: Cut<'_>) {
-        for (sector, durable) in std::mem::take(&mut self.unsynced) {
+        for (sector, Unsynced { durable, .. }) in std::mem::take(&mut self.unsynced) {
             let start = self.place(sector);
             let Some(live) = self.live.get_mut(start..start + durable.len()) else {
                 continue;
             };
-            let keep = match &mut how {
-                Cut::Lost => 0,
-                Cut::Torn(rng) => match rng.below(3) {
-                    0 => 0,
-                    1 => live.len(),
-                    _ => usize::try_from(rng.below(live.len() as u64)).unwrap_or(0),
-                },
-            };
-            live[keep..].copy_from_slice(&durable[keep..]);
+            match &mut how {
+                Cut::Lost => live.copy_from_slice(&durable),
+                Cut::Torn(rng) => tear(live, &durable, rng),
+            }
         }
     }
 
@@ -112,39 +184,94 @@ impl Memory {
         Ok(start..end)
     }
 
-    fn read(&self, offset: u64, buffer: &mut [u8]) -> Result<(), MediumError> {
-        if self.condition == Condition::Dead {
+    fn read(&mut self, offset: u64, buffer: &mut [u8]) -> Result<(), MediumError> {
+        let range = self.range(offset, buffer.len())?;
+        if !self.is_readable(self.now) {
             return Err(MediumError::Read);
         }
-        let range = self.range(offset, buffer.len())?;
         buffer.copy_from_slice(&self.live[range]);
+        if self.dice.chance(self.ailments.flips_reads) {
+            self.dice.flip(buffer);
+        }
         Ok(())
     }
 
-    fn write(&mut self, offset: u64, data: &[u8]) -> Result<(), MediumError> {
-        if self.condition != Condition::Good {
-            return Err(MediumError::Write);
+    fn writable(&self) -> Result<(), MediumError> {
+        if self.condition == Condition::Good && self.now >= self.ailments.writes_fail_until {
+            Ok(())
+        } else {
+            Err(MediumError::Write)
         }
+    }
+
+    fn write(&mut self, offset: u64, data: &[u8]) -> Result<(), MediumError> {
+        self.writable()?;
         let sector = u64::from(self.sector);
         if !offset.is_multiple_of(sector) || !(data.len() as u64).is_multiple_of(sector) {
             return Err(MediumError::Bounds);
         }
         let range = self.range(offset, data.len())?;
+        if let Some(room) = &mut self.ailments.room {
+            let Some(left) = room.checked_sub(data.len() as u64 / sector) else {
+                return Err(MediumError::Full);
+            };
+            *room = left;
+        }
         for (number, place) in (offset / sector..).zip(range.clone().step_by(self.sector as usize)) {
             let old = &self.live[place..place + self.sector as usize];
             self.rewritten += u64::from(old.iter().any(|byte| *byte != 0xFF));
-            self.unsynced.entry(number).or_insert_with(|| old.to_vec());
+            let unsynced = self.unsynced.entry(number).or_insert_with(|| Unsynced {
+                durable: old.to_vec(),
+                claimed: false,
+            });
+            unsynced.claimed = false;
         }
-        self.live[range].copy_from_slice(data);
+        self.live[range.clone()].copy_from_slice(data);
+        if self.dice.chance(self.ailments.flips_writes) {
+            self.dice.flip(&mut self.live[range]);
+        }
         Ok(())
     }
 
     fn sync(&mut self) -> Result<(), MediumError> {
-        if self.condition != Condition::Good {
-            return Err(MediumError::Write);
+        self.writable()?;
+        if !self.ailments.lies {
+            self.unsynced.clear();
+            return Ok(());
         }
-        self.unsynced.clear();
+        for unsynced in self.unsynced.values_mut() {
+            unsynced.claimed = true;
+        }
+        // The cache is small, and empties itself in no order.
+        while self.unsynced.len() > CACHE || (self.dice.chance(300) && !self.unsynced.is_empty()) {
+            let which = usize::try_from(self.dice.below(self.unsynced.len() as u64)).unwrap_or(0);
+            let Some(sector) = self.unsynced.keys().nth(which).copied() else {
+                break;
+            };
+            self.unsynced.remove(&sector);
+        }
         Ok(())
+    }
+}
+
+/// Sectors in the cache of a medium that lies.
+const CACHE: usize = 200;
+
+/// What one sector looks like when the power went while it was written.
+fn tear(new: &mut [u8], old: &[u8], rng: &mut ChaCha20Rng) {
+    let at = usize::try_from(rng.below(new.len() as u64)).unwrap_or(0);
+    match rng.below(6) {
+        0 => new.copy_from_slice(old),
+        1 => {}
+        2 | 3 => new[at..].copy_from_slice(&old[at..]),
+        4 => new[..at].copy_from_slice(&old[..at]),
+        // Cells of flash that were on their way: from erased to written, bit by bit.
+        _ => {
+            for (new, old) in new.iter_mut().zip(old) {
+                let mask = u8::try_from(rng.below(256)).unwrap_or(0);
+                *new = (*new & mask) | (*old & !mask);
+            }
+        }
     }
 }
 
@@ -194,9 +321,14 @@ impl Slot {
 
 /// The kiosk's port to a slot: takes time, and the power can fail at every boundary.
 pub struct SlotPort {
-    pub(super) slot: Slot,
+    pub(super) role: Role,
+    pub(super) slots: [Slot; 2],
     pub(super) power: Rc<Power>,
     pub(super) time: Rc<Timeline>,
+    pub(super) booth: Booth,
+    pub(super) watching: Watching,
+    /// What was written last, for the name of the sync's boundary.
+    pub(super) written: Written,
 }
 
 /// Milliseconds a sync takes, about as long as a good SD card's.
@@ -204,9 +336,31 @@ const SYNC: u64 = 8;
 
 impl SlotPort {
     fn with<T>(&self, act: impl FnOnce(&mut Memory) -> Result<T, MediumError>) -> Result<T, MediumError> {
-        match self.slot.medium() {
-            Some(medium) => act(&mut medium.borrow_mut()),
+        match self.slots[self.role as usize].medium() {
+            Some(medium) => {
+                let mut medium = medium.borrow_mut();
+                medium.now = self.time.now();
+                act(&mut medium)
+            }
             None => Err(MediumError::Missing),
+        }
+    }
+
+    async fn boundary(&self, moment: Moment) {
+        let at = Boundary {
+            device: Device::Medium(self.role),
+            moment,
+            what: self.written,
+            starting: *self.booth.view() == View::Starting,
+        };
+        self.power.boundary(at).await;
+    }
+
+    /// A slow medium takes its time.
+    async fn stall(&self) {
+        let slow = self.with(|medium| Ok(medium.ailments.slow)).unwrap_or((0, 0));
+        if slow.0 > 0 && self.time.now() < slow.1 {
+            self.time.sleep(slow.0).await;
         }
     }
 }
@@ -226,17 +380,24 @@ impl Medium for SlotPort {
     }
 
     async fn write(&mut self, offset: u64, data: &[u8]) -> Result<(), MediumError> {
-        self.power.boundary().await;
+        let sector = self.with(|medium| Ok(medium.sector)).unwrap_or(512);
+        self.written = Written::of(offset, sector, data);
+        self.boundary(Moment::BeforeWrite).await;
+        if let Some(watch) = self.watching.get() {
+            watch.write(&self.slots, self.role, offset, data);
+        }
+        self.stall().await;
         let written = self.with(|medium| Memory::write(medium, offset, data));
-        self.power.boundary().await;
+        self.boundary(Moment::AfterWrite).await;
         written
     }
 
     async fn sync(&mut self) -> Result<(), MediumError> {
-        self.power.boundary().await;
+        self.boundary(Moment::BeforeSync).await;
         self.time.sleep(SYNC).await;
+        self.stall().await;
         let synced = self.with(Memory::sync);
-        self.power.boundary().await;
+        self.boundary(Moment::AfterSync).await;
         synced
     }
 }
@@ -258,18 +419,71 @@ mod tests {
     }
 
     #[test]
-    fn f2_a_torn_sector_has_new_bytes_in_front_of_old_ones() {
+    fn f2_a_torn_sector_is_made_of_old_and_new_bits_only() {
         let mut torn = 0;
-        for seed in 0..50 {
+        for seed in 0..100 {
             let mut rng = super::super::seed::Seed::new("torn").rng("test", seed);
             let mut medium = Memory::new(1024, 512);
             medium.write(512, &[7; 512]).unwrap();
             medium.cut(Cut::Torn(&mut rng));
-            let kept = medium.bytes()[512..].iter().take_while(|byte| **byte == 7).count();
-            assert!(medium.bytes()[512 + kept..].iter().all(|byte| *byte == 0xFF));
+            assert!(medium.bytes()[..512].iter().all(|byte| *byte == 0xFF));
+            // Every bit is the old one (1) or the new one.
+            assert!(medium.bytes()[512..].iter().all(|byte| byte & 7 == 7));
+            let kept = medium.bytes()[512..].iter().filter(|byte| **byte == 7).count();
             torn += u32::from(kept > 0 && kept < 512);
         }
-        assert!(torn > 5);
+        assert!(torn > 20);
+    }
+
+    #[test]
+    fn a_lying_medium_says_synced_and_loses_it_all_the_same() {
+        let mut medium = Memory::new(64 * 512, 512);
+        let lies = Ailments {
+            lies: true,
+            ..Ailments::NONE
+        };
+        medium.set_ailments(lies, 1);
+        for sector in 0..40 {
+            medium.write(sector * 512, &[1; 512]).unwrap();
+            medium.sync().unwrap();
+        }
+        assert!(medium.is_all_reported_durable() && medium.is_reported_durable(0, 40 * 512));
+        let kept = medium
+            .durable()
+            .bytes()
+            .chunks(512)
+            .filter(|sector| sector[0] == 1)
+            .count();
+        assert!(kept > 0 && kept < 40, "{kept}");
+        medium.cut(Cut::Lost);
+        assert_eq!(medium.bytes().chunks(512).filter(|sector| sector[0] == 1).count(), kept);
+    }
+
+    #[test]
+    fn a_medium_fails_for_a_while_fills_up_and_flips_bits() {
+        let mut medium = Memory::new(64 * 512, 512);
+        let ailments = Ailments {
+            writes_fail_until: 10,
+            reads_fail_until: 20,
+            room: Some(2),
+            ..Ailments::NONE
+        };
+        medium.set_ailments(ailments, 1);
+        assert_eq!(medium.write(0, &[0; 512]), Err(MediumError::Write));
+        assert_eq!(medium.sync(), Err(MediumError::Write));
+        assert_eq!(medium.read(0, &mut [0; 4]), Err(MediumError::Read));
+        medium.now = 20;
+        assert_eq!(medium.read(0, &mut [0; 4]), Ok(()));
+        medium.write(0, &[0; 1024]).unwrap();
+        assert_eq!(medium.write(1024, &[0; 512]), Err(MediumError::Full));
+        let flips = Ailments {
+            flips_writes: 1000,
+            ..Ailments::NONE
+        };
+        medium.set_ailments(flips, 2);
+        medium.write(1024, &[0; 512]).unwrap();
+        let ones: u32 = medium.bytes()[1024..1536].iter().map(|byte| byte.count_ones()).sum();
+        assert_eq!(ones, 1);
     }
 
     #[test]

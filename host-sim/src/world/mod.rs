@@ -2,7 +2,9 @@
 //!
 //! What is here pretends to be hardware; it must never know what a voter wants.
 
+pub mod ailments;
 pub mod booth;
+pub mod boundary;
 pub mod clock;
 pub mod executor;
 mod lent;
@@ -16,3 +18,4 @@ pub mod seed;
 pub mod store;
 pub mod time;
 pub mod view;
+pub mod watch;

@@ -8,6 +8,7 @@ use kiosk::ports::{CardReader, ReaderError};
 
 use super::notify::Notify;
 use super::time::Timeline;
+use super::watch::Watching;
 use crate::cards::Chip;
 
 /// A card. Clones are the same card.
@@ -36,6 +37,15 @@ impl Card {
         self.chip.clone()
     }
 
+    /// Something in the shape of a card: a postcard, a point card.
+    #[must_use]
+    pub fn cardboard() -> Self {
+        Self {
+            chip: Rc::new(RefCell::new(Cardboard)),
+            answers: false,
+        }
+    }
+
     /// The same card, put in the wrong way round.
     #[must_use]
     pub fn upside_down(&self) -> Self {
@@ -43,6 +53,17 @@ impl Card {
             chip: self.chip.clone(),
             answers: false,
         }
+    }
+}
+
+/// No chip at all.
+struct Cardboard;
+
+impl Chip for Cardboard {
+    fn reset(&mut self) {}
+
+    fn apdu(&mut self, _: &[u8]) -> Result<Vec<u8>, TransmitError> {
+        Err(TransmitError::Timeout)
     }
 }
 
@@ -90,9 +111,9 @@ pub struct SlotReader {
 }
 
 impl SlotReader {
-    pub(super) const fn new(slot: CardSlot, time: Rc<Timeline>) -> Self {
+    pub(super) const fn new(slot: CardSlot, time: Rc<Timeline>, watching: Watching) -> Self {
         Self {
-            link: Link { slot, time },
+            link: Link { slot, time, watching },
         }
     }
 }
@@ -135,6 +156,7 @@ const APDU: u64 = 15;
 pub struct Link {
     slot: CardSlot,
     time: Rc<Timeline>,
+    watching: Watching,
 }
 
 impl Transmit for Link {
@@ -145,6 +167,9 @@ impl Transmit for Link {
             return Err(TransmitError::Timeout);
         }
         let answer = card.chip.borrow_mut().apdu(command)?;
+        if let Some(watch) = self.watching.get() {
+            watch.heard(&answer);
+        }
         response
             .get_mut(..answer.len())
             .ok_or(TransmitError::TooLong)?

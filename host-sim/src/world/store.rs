@@ -1,12 +1,15 @@
 //! A kiosk's internal memory. It belongs to the machine and survives its power.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use kiosk::ports::{Item, Store, StoreError};
 
+use super::booth::Booth;
+use super::boundary::{Boundary, Device, Moment, Written};
 use super::power::Power;
+use super::view::View;
 
 /// Longest item. The largest is a roll delta.
 const LONGEST: usize = 8 << 20;
@@ -39,6 +42,29 @@ impl Items {
 pub struct StorePort {
     pub(super) items: Items,
     pub(super) power: Rc<Power>,
+    pub(super) booth: Booth,
+    /// Whether it works.
+    pub(super) works: Rc<Cell<bool>>,
+}
+
+impl StorePort {
+    async fn boundary(&self, moment: Moment, item: Item) {
+        let at = Boundary {
+            device: Device::Store,
+            moment,
+            what: Written::Item(item),
+            starting: *self.booth.view() == View::Starting,
+        };
+        self.power.boundary(at).await;
+    }
+
+    fn working(&self) -> Result<(), StoreError> {
+        if self.works.get() {
+            Ok(())
+        } else {
+            Err(StoreError::Device)
+        }
+    }
 }
 
 impl Store for StorePort {
@@ -56,16 +82,18 @@ impl Store for StorePort {
         if bytes.len() > LONGEST {
             return Err(StoreError::TooLong);
         }
-        self.power.boundary().await;
+        self.boundary(Moment::BeforeWrite, item).await;
+        self.working()?;
         self.items.put(item, bytes);
-        self.power.boundary().await;
+        self.boundary(Moment::AfterWrite, item).await;
         Ok(())
     }
 
     async fn erase(&mut self, item: Item) -> Result<(), StoreError> {
-        self.power.boundary().await;
+        self.boundary(Moment::BeforeWrite, item).await;
+        self.working()?;
         self.items.remove(item);
-        self.power.boundary().await;
+        self.boundary(Moment::AfterWrite, item).await;
         Ok(())
     }
 }
