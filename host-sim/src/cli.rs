@@ -161,7 +161,9 @@ impl Play {
         if let Some(path) = &self.trace {
             scenario = scenario.trace(path);
         }
-<<<<<<< HEAD
+        if let Some(folder) = &self.photographs {
+            scenario = scenario.photographs(folder);
+        }
         #[cfg(feature = "window")]
         if !self.headless {
             match crate::window::open(&self.window, scenario.clone(), self.voters, self.out.as_deref())? {
@@ -171,10 +173,6 @@ impl Play {
                     eprintln!("{why}: the whole election runs headless, and then tells what happened.");
                 }
             }
-=======
-        if let Some(folder) = &self.photographs {
-            scenario = scenario.photographs(folder);
->>>>>>> fa55f55 (wip)
         }
         let out = match &self.out {
             Some(out) => out.clone(),

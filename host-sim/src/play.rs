@@ -143,86 +143,9 @@ pub(crate) fn play(scenario: &Scenario, out: &Path, progress: Progress<'_>) -> R
         .borrow_mut()
         .export()
         .map_err(|error| anyhow::anyhow!("the chain: {error}"))?;
-<<<<<<< HEAD
     let truth = played.truth(&chain, scenario.policy, &papers)?;
     let reception = reception(&town, &office.election, &truth)?;
     Count {
-=======
-    let places = judge::places(&bytes)?;
-    let truth = Truth::of(&played.visits, scenario.policy, &papers, |code| {
-        places.get(code).copied()
-    });
-    let reception = town.reception(
-        &office.election,
-        truth.admissions.iter().map(|(place, count)| (*place, *count)),
-    )?;
-    let generated = generated(manifest.last_day);
-    let tallied = office.tally(
-        &TallyInput {
-            chain: &bytes,
-            boxes: &boxes,
-            late: &played.late,
-            words: &played.words,
-            reception: &reception,
-            generated: &generated,
-        },
-        out,
-        progress,
-    )?;
-
-    if let Some(folder) = &scenario.photographs {
-        photographs::write(folder, &played.visits)?;
-    }
-    stages.begin("verify");
-    let judged = judge::judge(
-        out,
-        &office.authority(),
-        &truth,
-        &tallied.report.ballots,
-        &played.visits,
-        progress,
-    )?;
-    let wrong = truth.wrong.iter().cloned().chain(judged.wrong).collect();
-    Ok(Report {
-        election: manifest.id.to_owned(),
-        name: manifest
-            .text(manifest.name, manifest.fallback())
-            .unwrap_or_default()
-            .to_owned(),
-        seed: scenario.seed.clone(),
-        mode: match scenario.mode {
-            Mode::Consultation => "consultation",
-            Mode::Statutory => "statutory",
-        },
-        policy: match scenario.policy {
-            Policy::First => "first",
-            Policy::Last => "last",
-        },
-        kiosks: scenario.kiosks,
-        voters: u64::from(scenario.voters),
-        admitted: truth.admitted,
-        recorded: truth.recorded,
-        counted: truth.counted,
-        spoiled: truth.spoiled,
-        abandoned: truth.abandoned,
-        interrupted: truth.interrupted,
-        refused: truth.refused,
-        refused_by: truth.refused_by,
-        duplicates: truth.duplicates,
-        overwritten: truth.overwritten,
-        power_cuts: played.cuts,
-        batches: judged.batches,
-        chain_height: judged.chain_height,
-        validators: judged.validators,
-        target: "host",
-        totals: judged.totals,
-        no_votes: judged.no_votes,
-        closing_words: played.closings,
-        verified: judged.verified,
-        wrong,
-        record: out.to_owned(),
-        seconds: stages.finish(),
->>>>>>> fa55f55 (wip)
         names: ContestNames::of(&imported.definition),
         office,
         chain,
@@ -285,6 +208,9 @@ impl Count<'_> {
             progress,
         )?;
 
+        if let Some(folder) = &scenario.photographs {
+            photographs::write(folder, &played.visits)?;
+        }
         stages.begin("verify");
         let judged = judge::judge(
             out,
