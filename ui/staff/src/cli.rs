@@ -14,6 +14,7 @@ mod count_commands;
 mod decrypt_commands;
 mod election_commands;
 mod media_command;
+mod medium_command;
 mod opened_command;
 mod station_commands;
 
@@ -66,6 +67,9 @@ enum Command {
     Provision(station_commands::Provision),
     /// A pair of ballot-box media for a registered kiosk and an epoch
     Media(media_command::Media),
+    /// One ballot-box medium: a spare, what it is, whether it can be read
+    #[command(subcommand)]
+    Medium(medium_command::Medium),
     /// Batches and registrations from a kiosk's medium -> the chain
     Anchor(station_commands::Anchor),
     /// What a trustee does at the count, on a machine of their own
@@ -96,6 +100,7 @@ pub fn main() -> ExitCode {
         Command::Ceremony(command) => command.run(),
         Command::Provision(command) => command.run(),
         Command::Media(command) => command.run(),
+        Command::Medium(command) => command.run(),
         Command::Anchor(command) => command.run(),
         Command::Decrypt(command) => command.run(),
         Command::Tally(command) => command.run(),

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use election::hash::Digest;
 use election::ledger::kiosk_id;
 use election::package::Package;
-use kiosk::ballot_box::{Label, Layout, Role, format, label_of};
+use kiosk::ballot_box::{Label, Layout, MediaFault, Role, SPARE_ROLE, format, label_of};
 use kiosk::ports::Medium as _;
 use media::FileMedium;
 use rand_core::CryptoRng;
@@ -61,6 +61,73 @@ pub fn prepare<R: CryptoRng + ?Sized>(
     media: [&Path; 2],
     rng: &mut R,
 ) -> Outcome<Prepared> {
+    let (kiosk, layout) = plan(package, registration, wanted)?;
+    let mut pair = [0; 16];
+    rng.fill_bytes(&mut pair);
+    let [original, duplicate] = media;
+    let make = |path: &Path, role: Role| {
+        let label = Label {
+            election: *package.election(),
+            kiosk,
+            station: package.station.number,
+            epoch: wanted.epoch,
+            pair,
+            role: role as u8,
+            layout,
+            takeover: None,
+        };
+        one(path, &label, role, wanted.devices)
+    };
+    let media = [make(original, Role::Original)?, make(duplicate, Role::Duplicate)?];
+    Ok(Prepared {
+        kiosk,
+        station: package.station.number,
+        epoch: wanted.epoch,
+        votes: layout.cast,
+        challenges: wanted.challenges,
+        size: layout.size(),
+        media,
+    })
+}
+
+/// Prepares a spare medium: it takes the place of the medium that a kiosk lost, beside the surviving one, and is no ballot box by itself.
+///
+/// # Errors
+/// As [`prepare`]; `like`, the layout of the station's media, is not that of this election.
+pub fn prepare_spare<R: CryptoRng + ?Sized>(
+    package: &Package<'_>,
+    registration: &[u8],
+    wanted: Wanted,
+    like: &Layout,
+    path: &Path,
+    rng: &mut R,
+) -> Outcome<PathBuf> {
+    let (kiosk, layout) = plan(package, registration, wanted)?;
+    if layout != *like {
+        return Err(Problem::new(
+            Kind::Refused,
+            "--like",
+            "this medium is of another election, or laid out by another version",
+        )
+        .advice("give a medium of this station's kiosks"));
+    }
+    let mut pair = [0; 16];
+    rng.fill_bytes(&mut pair);
+    let label = Label {
+        election: *package.election(),
+        kiosk,
+        station: package.station.number,
+        epoch: wanted.epoch,
+        pair,
+        role: SPARE_ROLE,
+        layout,
+        takeover: None,
+    };
+    one(path, &label, Role::Original, wanted.devices)
+}
+
+/// Which kiosk it is for, and how it is laid out.
+fn plan(package: &Package<'_>, registration: &[u8], wanted: Wanted) -> Outcome<(Digest, Layout)> {
     let (body, _) = check_registration(&package.genesis, registration)?;
     if body.station != package.station.number {
         return Err(Problem::new(
@@ -86,32 +153,7 @@ pub fn prepare<R: CryptoRng + ?Sized>(
             .advice("prepare for fewer votes a kiosk")
     })?;
     let kiosk = kiosk_id(&body.kiosk.0);
-    let mut pair = [0; 16];
-    rng.fill_bytes(&mut pair);
-    let [original, duplicate] = media;
-    let make = |path: &Path, role: Role| {
-        let label = Label {
-            election: *package.election(),
-            kiosk,
-            station: body.station,
-            epoch: wanted.epoch,
-            pair,
-            role: role as u8,
-            layout,
-            takeover: None,
-        };
-        one(path, &label, role, wanted.devices)
-    };
-    let media = [make(original, Role::Original)?, make(duplicate, Role::Duplicate)?];
-    Ok(Prepared {
-        kiosk,
-        station: body.station,
-        epoch: wanted.epoch,
-        votes: layout.cast,
-        challenges: wanted.challenges,
-        size: layout.size(),
-        media,
-    })
+    Ok((kiosk, layout))
 }
 
 fn one(path: &Path, label: &Label, role: Role, devices: bool) -> Outcome<PathBuf> {
@@ -130,7 +172,12 @@ fn one(path: &Path, label: &Label, role: Role, devices: bool) -> Outcome<PathBuf
     } else {
         let path = if path.is_dir() {
             let (front, _) = label.kiosk.split_at(8);
-            path.join(format!("ippyo-{}-{}-{role}.box", hex::encode(front), label.epoch))
+            path.join(format!(
+                "ippyo-{}-{}-{}.box",
+                hex::encode(front),
+                label.epoch,
+                name(label)
+            ))
         } else {
             path.to_path_buf()
         };
@@ -142,12 +189,23 @@ fn one(path: &Path, label: &Label, role: Role, devices: bool) -> Outcome<PathBuf
     Ok(path)
 }
 
+fn name(label: &Label) -> &'static str {
+    match label.role() {
+        Some(Role::Original) => "original",
+        Some(Role::Duplicate) => "duplicate",
+        None => "spare",
+    }
+}
+
 /// Makes a device read as never written, as far as the box reaches.
 fn blank(medium: &mut FileMedium, label: &Label, role: Role) -> Result<(), String> {
     let text = |error: kiosk::ports::MediumError| error.to_string();
     embassy_futures::block_on(async {
-        if label_of(medium, role).await.is_ok() {
-            return Err("holds a ballot box: keep it, and take another device".into());
+        // Also one with a damaged label, or of another version, is evidence.
+        match label_of(medium, role).await {
+            Err(MediaFault::Stray(_)) => {}
+            Err(MediaFault::Device(_, error)) => return Err(error.to_string()),
+            Ok(_) | Err(_) => return Err("holds a ballot box: keep it, and take another device".into()),
         }
         let step = media::SECTOR as usize;
         let erased = vec![0xFF; step];
