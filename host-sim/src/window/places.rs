@@ -55,7 +55,7 @@ impl Places {
                 Act::Send(touch) | Act::Hold(touch) => format!("{touch:?}"),
                 own => format!("{own:?}"),
             };
-            places.insert(name, json!({"x": x, "y": y, "hold": matches!(act, Act::Hold(_))}));
+            places.insert(name, json!({"x": x, "y": y, "hold": act.held()}));
         }
         let pins: serde_json::Map<String, Value> = (0..)
             .zip(deck)

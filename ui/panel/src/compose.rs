@@ -2,6 +2,7 @@
 //! session makes; a screen this room does not know yet calls staff.
 
 mod fault;
+mod practice;
 mod settings;
 mod staff;
 mod voter;
@@ -11,6 +12,7 @@ use kiosk::screen::Screen;
 use crate::scene::{Scene, Shape};
 use crate::words::Say;
 
+pub use practice::practice;
 pub use settings::{Settings, other, settings};
 
 /// Kinds of screens. Two screens of one kind are the same place for a finger: touches queued for one may act on the other.
@@ -37,6 +39,7 @@ pub(crate) mod kind {
     pub const CALL_STAFF: u16 = 18;
     pub const FAULT: u16 = 19;
     pub const STAFF: u16 = 32;
+    pub const PRACTICE: u16 = 128;
     pub const CONTEST: u16 = 256;
     pub const OPENING: u16 = 512;
 }

@@ -12,6 +12,7 @@ use alloc::vec::Vec;
 use crate::compose::Settings;
 use crate::metrics::{Metrics, TextSize, Type, line_height};
 use crate::scene::{Act, Button, Scene, Shape};
+use crate::text;
 use crate::words::{LANGUAGES, Language};
 
 /// A line of text. Pixels from the panel's top left.
@@ -67,6 +68,8 @@ pub enum Style {
     Alarm,
     /// A frame around what is being typed; not touched.
     Field,
+    /// The filled strip that says that this is not live; not touched.
+    Banner,
 }
 
 /// A box.
@@ -159,21 +162,48 @@ fn at_size(scene: &Scene, settings: Settings, metrics: &Metrics, page: usize, si
     let Some(language) = LANGUAGES.get(settings.language).or(LANGUAGES.first()) else {
         return Page::default();
     };
+    let kinds = metrics.type_of(size);
+    let pad = metrics.px(1_500);
+    // Under a banner the rest is a panel that is less high.
+    let across = scene
+        .banner
+        .as_ref()
+        .filter(|_| !matches!(scene.shape, Shape::Pad { .. }));
+    let banner = across.map(|say| {
+        let says = say.text(language);
+        (text::balanced(&says, kinds.body, metrics.width - 2 * metrics.gap), says)
+    });
+    let strip = banner
+        .as_ref()
+        .map_or(0, |(lines, _)| lines_height(lines.len(), kinds.body) + pad);
+    let mut under = *metrics;
+    under.height -= strip;
     let context = Context {
-        metrics,
-        kinds: metrics.type_of(size),
+        metrics: &under,
+        kinds,
         language,
-        pad: metrics.px(1_500),
+        pad,
     };
     let mut page = match scene.shape {
         Shape::Flow => flow::lay(scene, &context, page),
         Shape::Notice => notice::lay(scene, &context),
-        Shape::Pad { typed } => pad::lay(scene, &context, typed),
+        Shape::Pad { typed, practice } => pad::lay(scene, &context, typed, practice),
         Shape::Blank => Page {
             count: 1,
             ..Page::default()
         },
     };
+    if let Some((lines, says)) = banner {
+        lower(&mut page, strip);
+        let (x, width) = (metrics.gap, metrics.width - 2 * metrics.gap);
+        put_banner(
+            &mut page,
+            (&lines, &says),
+            kinds.body,
+            (metrics.gap, x, width, strip),
+            &context,
+        );
+    }
     if let Some(act) = scene.anywhere {
         page.areas.push(Area {
             x: 0,
@@ -189,6 +219,42 @@ fn at_size(scene: &Scene, settings: Settings, metrics: &Metrics, page: usize, si
     }
     page.overflow |= outside(&page, metrics);
     page
+}
+
+/// Everything so much lower.
+fn lower(page: &mut Page, by: i32) {
+    page.texts.iter_mut().for_each(|line| line.y += by);
+    page.captions.iter_mut().for_each(|line| line.y += by);
+    page.areas.iter_mut().for_each(|area| area.y += by);
+    page.pictures.iter_mut().for_each(|picture| picture.y += by);
+}
+
+/// The strip at the top, and the first thing that is read aloud. Its place: around the text, the text's left and width, height.
+fn put_banner(
+    page: &mut Page,
+    (lines, says): (&[String], &str),
+    em: i32,
+    (around, x, width, height): (i32, i32, i32, i32),
+    context: &Context<'_>,
+) {
+    let mut heard = stack(&[String::new()], says, em, (x, 0), width, Align::Left, false);
+    heard.append(&mut page.texts);
+    page.texts = heard;
+    let top = context.pad / 2;
+    page.captions
+        .extend(stack(lines, "", em, (x, top), width, Align::Centre, true));
+    let left = if around == 0 { 0 } else { x - around };
+    page.areas.push(Area {
+        x: left,
+        y: 0,
+        width: x + width + around - left,
+        height,
+        style: Style::Banner,
+        act: None,
+        mark: 0,
+        chosen: false,
+        says: String::new(),
+    });
 }
 
 /// Whether anything stands outside the panel or is wider than its room.

@@ -15,12 +15,13 @@ use kiosk::screen::{Screen, Touch};
 use crate::compose::{self, Settings, kind};
 use crate::layout::{self, Page};
 use crate::metrics::{Config, ConfigError, Metrics};
+use crate::practice::Practice;
 use crate::scene::{Act, Button, Scene, Shape};
 use crate::surface::Surface;
 use crate::touch::{Filter, QUEUE};
 use crate::words::Say;
 
-/// Settings made at the idle screen are forgotten after so long: whoever made them has walked away.
+/// Settings made at the idle screen, and a practice, are forgotten after so long: whoever made them has walked away.
 const FORGET: Duration = Duration::from_secs(90);
 
 /// A panel. Clones are the same panel.
@@ -39,6 +40,8 @@ struct Inner {
 
 struct State {
     scene: Scene,
+    /// Somebody practises over a screen of staff's (U10).
+    practice: Option<Practice>,
     over: Option<Over>,
     settings: Settings,
     /// What a voter meets first.
@@ -74,6 +77,7 @@ impl Panel {
             clock: Box::new(clock),
             state: RefCell::new(State {
                 scene: Scene::new(kind::BLANK, "blank", Shape::Blank, Say::plain("")),
+                practice: None,
                 over: None,
                 settings: Settings::default(),
                 home: Settings::default(),
@@ -112,6 +116,7 @@ impl Panel {
             if scene.kind != state.scene.kind {
                 state.queue.clear();
                 state.over = None;
+                state.practice = None;
                 state.page = 0;
                 state.filter.changed((self.inner.clock)());
                 if scene.kind == kind::IDLE {
@@ -165,6 +170,15 @@ impl Panel {
         self.inner.state.borrow().settings
     }
 
+    /// Practice, or its end: for a program that renders screens; at a kiosk staff start it from their menu.
+    pub fn practise(&self, practice: Option<Practice>) {
+        {
+            let mut state = self.inner.state.borrow_mut();
+            (state.practice, state.page) = (practice, 0);
+        }
+        self.inner.draw();
+    }
+
     /// Turns to a page of the screen shown, as the voter's touch does.
     pub fn turn(&self, page: usize) {
         self.inner.state.borrow_mut().page = page;
@@ -182,7 +196,9 @@ impl Panel {
     pub fn name(&self) -> &'static str {
         let state = self.inner.state.borrow();
         match state.over {
-            None => state.scene.name,
+            None => state
+                .practice
+                .map_or(state.scene.name, |practice| compose::practice(&practice).name),
             Some(Over::Settings) => "settings",
             Some(Over::Other(_)) => "other",
         }
@@ -209,14 +225,19 @@ impl Inner {
     fn draw(&self) {
         let mut state = self.state.borrow_mut();
         let state = &mut *state;
-        let over = match &state.over {
+        let mut over = match &state.over {
             None => None,
             Some(Over::Settings) => Some(compose::settings(state.scene.kind, state.settings)),
             Some(Over::Other(buttons)) => Some(compose::other(state.scene.kind, buttons.clone())),
         };
-        let page = match &over {
-            Some(scene) => layout::page(scene, state.settings, &self.metrics, state.over_page),
-            None => layout::page(&state.scene, state.settings, &self.metrics, state.page),
+        let practice = state.practice.as_ref().map(compose::practice);
+        if let (Some(over), Some(practice)) = (&mut over, &practice) {
+            over.banner.clone_from(&practice.banner);
+        }
+        let page = match (&over, &practice) {
+            (Some(scene), _) => layout::page(scene, state.settings, &self.metrics, state.over_page),
+            (None, Some(scene)) => layout::page(scene, state.settings, &self.metrics, state.page),
+            (None, None) => layout::page(&state.scene, state.settings, &self.metrics, state.page),
         };
         if over.is_some() {
             state.over_page = page.index;
@@ -259,11 +280,7 @@ impl Inner {
             let counts = {
                 let filter = &mut self.state.borrow_mut().filter;
                 filter.pressed(index, now);
-                let held = if matches!(act, Act::Hold(_)) {
-                    crate::touch::HOLD
-                } else {
-                    0
-                };
+                let held = if act.held() { crate::touch::HOLD } else { 0 };
                 filter.released(index, true, act, now + held)
             };
             if counts {
@@ -286,6 +303,24 @@ impl Inner {
                     if state.over.take().is_none() {
                         return;
                     }
+                    state.filter.changed(now);
+                }
+                Act::Practice(touch) => {
+                    let closed = state.over.take().is_some();
+                    let Some(practice) = state.practice else { return };
+                    let next = practice.touched(touch);
+                    if practice.moved(&next) || closed {
+                        state.page = 0;
+                        state.filter.changed(now);
+                    }
+                    if next.place == crate::practice::Place::Start {
+                        state.settings = state.home;
+                    }
+                    state.practice = Some(next);
+                }
+                Act::StartPractice | Act::EndPractice => {
+                    state.practice = (act == Act::StartPractice).then(Practice::default);
+                    (state.over, state.page, state.settings) = (None, 0, state.home);
                     state.filter.changed(now);
                 }
                 Act::NextPage | Act::PreviousPage => {
@@ -331,7 +366,9 @@ impl Inner {
             if let Some(inner) = weak.upgrade() {
                 {
                     let mut state = inner.state.borrow_mut();
-                    if state.scene.kind != kind::IDLE {
+                    if state.practice.is_some() {
+                        state.practice = Some(Practice::default());
+                    } else if state.scene.kind != kind::IDLE {
                         return;
                     }
                     state.settings = state.home;

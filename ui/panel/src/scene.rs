@@ -15,6 +15,12 @@ pub enum Act {
     Send(Touch),
     /// The same, if the finger stays for [`crate::touch::HOLD`] milliseconds: for what a voter must not meet by chance.
     Hold(Touch),
+    /// A touch of the practice mode: it never leaves the panel.
+    Practice(Touch),
+    /// Begins to practise.
+    StartPractice,
+    /// Ends it, held as [`Act::Hold`] is: a voter does not meet it by chance.
+    EndPractice,
     /// Turns a page.
     NextPage,
     /// Turns a page back.
@@ -31,6 +37,14 @@ pub enum Act {
     Size(crate::metrics::TextSize),
     /// A theme, 0 to 3.
     Theme(u8),
+}
+
+impl Act {
+    /// Whether the finger must stay for [`crate::touch::HOLD`] milliseconds.
+    #[must_use]
+    pub const fn held(self) -> bool {
+        matches!(self, Self::Hold(_) | Self::EndPractice)
+    }
 }
 
 /// Where a button belongs.
@@ -111,6 +125,8 @@ pub enum Shape {
     Pad {
         /// Digits typed.
         typed: u8,
+        /// Whether its keys are for practice.
+        practice: bool,
     },
     /// Nothing.
     Blank,
@@ -125,6 +141,8 @@ pub struct Scene {
     pub name: &'static str,
     /// How it is laid out.
     pub shape: Shape,
+    /// Across the top of the screen, filled: this is not live (U10).
+    pub banner: Option<Say>,
     /// A small line over the title.
     pub above: Option<Say>,
     /// The title.
@@ -147,6 +165,7 @@ impl Scene {
             kind,
             name,
             shape,
+            banner: None,
             above: None,
             title: title.into(),
             status: None,

@@ -63,6 +63,7 @@ pub const fn style(style: Style) -> i32 {
         Style::Invisible => 5,
         Style::Alarm => 6,
         Style::Field => 7,
+        Style::Banner => 8,
     }
 }
 

@@ -52,10 +52,10 @@ impl Filter {
         if down != id || !near {
             return false;
         }
-        if matches!(act, Act::Hold(_)) && now.saturating_sub(since) < HOLD {
+        if act.held() && now.saturating_sub(since) < HOLD {
             return false;
         }
-        let window = if matches!(act, Act::Send(Touch::Digit(_))) {
+        let window = if matches!(act, Act::Send(Touch::Digit(_)) | Act::Practice(Touch::Digit(_))) {
             SAME_DIGIT
         } else {
             SAME

@@ -51,6 +51,10 @@ fn scenes() -> Vec<(String, Scene)> {
         scenes.push((name.to_string(), panel::compose::scene(screen)))
     });
     scenes.push(("settings".into(), panel::compose::settings(0, Settings::default())));
+    for practice in panel::practice::Practice::every() {
+        let scene = panel::compose::practice(&practice);
+        scenes.push((scene.name.to_string(), scene));
+    }
     scenes
 }
 

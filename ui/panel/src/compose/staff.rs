@@ -144,6 +144,15 @@ fn menu(phase: Phase, health: &Health) -> Scene {
             .block(row(Word::StaffDoOpen.into(), StaffTouch::Open))
             .block(row(Word::StaffDoTakeOver.into(), StaffTouch::TakeOver));
     }
+    // Never while polls are open or after: nobody shall take practice for voting on this machine.
+    if matches!(phase, Phase::Unprovisioned | Phase::NotOpened) {
+        scene = scene.block(Block::Row {
+            act: Act::StartPractice,
+            label: None,
+            values: vec![Word::PracticeDo.into()],
+            note: None,
+        });
+    }
     if phase == Phase::Open {
         scene = scene.block(row(Word::StaffDoClose.into(), StaffTouch::Close));
     }

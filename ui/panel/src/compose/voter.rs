@@ -97,7 +97,7 @@ fn with_display(scene: Scene) -> Scene {
     scene.button(Part::Always, Word::Display, Act::Settings)
 }
 
-fn with_call(scene: Scene) -> Scene {
+pub(super) fn with_call(scene: Scene) -> Scene {
     with_display(scene.touch(Part::Always, Word::Call, Touch::CallStaff))
 }
 
@@ -144,7 +144,11 @@ fn who_says(who: PinOf) -> Option<Say> {
 }
 
 fn pin(digits: u8, tries_left: u8, wrong: bool, who: PinOf) -> Scene {
-    let mut scene = Scene::new(kind::PIN, "pin", Shape::Pad { typed: digits }, Word::PinTitle);
+    let shape = Shape::Pad {
+        typed: digits,
+        practice: false,
+    };
+    let mut scene = Scene::new(kind::PIN, "pin", shape, Word::PinTitle);
     scene.above = who_says(who);
     if wrong {
         scene = scene.block(Block::Alarm(Word::PinWrong.into()));
@@ -173,34 +177,58 @@ fn options<'a>(
         .filter_map(move |index| all.get(usize::from(index)).copied())
 }
 
+/// A contest to be marked.
+pub(super) struct Sheet {
+    /// Its position, and how many there are.
+    pub place: (u8, u8),
+    pub name: Say,
+    pub text: Option<Say>,
+    pub votes: u8,
+    pub left: u8,
+    /// Index, name, party, chosen.
+    pub options: Vec<(u8, Say, Option<Say>, bool)>,
+}
+
 fn ballot(screen: &ContestScreen<'_>) -> Scene {
     let contest = &screen.contest;
-    let mut scene = Scene::new(
-        kind::CONTEST + u16::from(screen.index),
-        "contest",
-        Shape::Flow,
-        Say::from(contest.name),
-    );
-    if screen.count > 1 {
-        let place = [("n", i64::from(screen.index) + 1), ("m", i64::from(screen.count))];
+    sheet(Sheet {
+        place: (screen.index, screen.count),
+        name: Say::from(contest.name),
+        text: (!contest.text.is_empty()).then(|| Say::from(contest.text)),
+        votes: contest.votes,
+        left: screen.votes_left,
+        options: options(contest, screen.order)
+            .map(|(index, option)| {
+                let party = (!option.party.is_empty()).then(|| Say::from(option.party));
+                (index, Say::from(option.name), party, screen.selected.has(index))
+            })
+            .collect(),
+    })
+}
+
+pub(super) fn sheet(sheet: Sheet) -> Scene {
+    let (index, count) = sheet.place;
+    let mut scene = Scene::new(kind::CONTEST + u16::from(index), "contest", Shape::Flow, sheet.name);
+    if count > 1 {
+        let place = [("n", i64::from(index) + 1), ("m", i64::from(count))];
         scene.above = Some(Say::with(Word::ContestNumber, &place));
     }
-    if !contest.text.is_empty() {
-        scene = scene.text(Say::from(contest.text));
+    if let Some(text) = sheet.text {
+        scene = scene.text(text);
     }
-    scene = scene.block(Block::Small(how_many(contest.votes)));
-    for (index, option) in options(contest, screen.order) {
+    scene = scene.block(Block::Small(how_many(sheet.votes)));
+    for (option, name, sub, chosen) in sheet.options {
         scene = scene.block(Block::Option {
-            act: Act::Send(Touch::Option(index)),
-            name: Say::from(option.name),
-            sub: (!option.party.is_empty()).then(|| Say::from(option.party)),
-            chosen: screen.selected.has(index),
+            act: Act::Send(Touch::Option(option)),
+            name,
+            sub,
+            chosen,
         });
     }
-    scene.status = Some(if screen.votes_left == 0 {
+    scene.status = Some(if sheet.left == 0 {
         Word::ContestFull.into()
     } else {
-        Say::with(Word::ContestLeft, &[("n", i64::from(screen.votes_left))])
+        Say::with(Word::ContestLeft, &[("n", i64::from(sheet.left))])
     });
     with_call(
         scene
@@ -208,7 +236,7 @@ fn ballot(screen: &ContestScreen<'_>) -> Scene {
             .touch(Part::Back, Word::Back, Touch::Back),
     )
     .touch(Part::Always, Word::EndButton, Touch::EndWithoutVote)
-    .without_back_on_first(screen.index)
+    .without_back_on_first(index)
 }
 
 impl Scene {
@@ -230,7 +258,12 @@ fn how_many(votes: u8) -> Say {
 }
 
 fn overvote(screen: &ContestScreen<'_>) -> Scene {
-    let votes = [("n", i64::from(screen.contest.votes))];
+    let kept = chosen(&screen.contest, screen.order, screen.selected);
+    over(screen.contest.votes, kept)
+}
+
+pub(super) fn over(votes: u8, kept: Vec<Say>) -> Scene {
+    let votes = [("n", i64::from(votes))];
     let mut scene = Scene::new(
         kind::OVERVOTE,
         "overvote",
@@ -239,8 +272,8 @@ fn overvote(screen: &ContestScreen<'_>) -> Scene {
     )
     .text(Say::with(Word::OverBody, &votes))
     .block(Block::Small(Word::OverKept.into()));
-    for (_, option) in options(&screen.contest, screen.order).filter(|(index, _)| screen.selected.has(*index)) {
-        scene = scene.block(Block::Heading(Say::from(option.name)));
+    for name in kept {
+        scene = scene.block(Block::Heading(name));
     }
     with_display(scene.touch(Part::Forward, Word::OverOk, Touch::Confirm))
 }
@@ -253,17 +286,27 @@ fn chosen(contest: &Contest<'_>, order: &[u8], selected: Selected) -> Vec<Say> {
 }
 
 fn review(review: &Review<'_>) -> Scene {
+    let rows = review.form.contests().zip(review.selected).map(|(item, selected)| {
+        (
+            Say::from(item.contest.name),
+            chosen(&item.contest, item.order, *selected),
+            item.contest.votes.saturating_sub(selected.count()),
+        )
+    });
+    overview(rows)
+}
+
+/// The review of contests: name, what is chosen, votes left.
+pub(super) fn overview(rows: impl Iterator<Item = (Say, Vec<Say>, u8)>) -> Scene {
     let mut scene =
         Scene::new(kind::REVIEW, "review", Shape::Flow, Word::ReviewTitle).block(Block::Small(Word::ReviewBody.into()));
-    for ((position, item), selected) in (0_u8..).zip(review.form.contests()).zip(review.selected) {
-        let mut values = chosen(&item.contest, item.order, *selected);
+    for (position, (name, mut values, left)) in (0_u8..).zip(rows) {
         if values.is_empty() {
             values = vec![Word::ReviewNone.into()];
         }
-        let left = item.contest.votes.saturating_sub(selected.count());
         scene = scene.block(Block::Row {
             act: Act::Send(Touch::Change(position)),
-            label: Some(Say::from(item.contest.name)),
+            label: Some(name),
             values,
             note: (left > 0).then(|| Say::with(Word::ReviewUnder, &[("n", i64::from(left))])),
         });

@@ -13,13 +13,20 @@ use crate::scene::{Act, Block, Button, Part, Scene};
 use crate::text;
 use crate::words::{Say, Word};
 
-pub(super) fn lay(scene: &Scene, context: &Context<'_>, typed: u8) -> Page {
-    let page = at(scene, context, typed, false);
+pub(super) fn lay(scene: &Scene, context: &Context<'_>, typed: u8, practice: bool) -> Page {
+    let mut page = at(scene, context, typed, false);
     if page.overflow {
-        at(scene, context, typed, true)
-    } else {
-        page
+        page = at(scene, context, typed, true);
     }
+    if practice {
+        // The keys are this room's, so they are turned into the practice's here.
+        for act in page.areas.iter_mut().filter_map(|area| area.act.as_mut()) {
+            if let Act::Send(touch) = *act {
+                *act = Act::Practice(touch);
+            }
+        }
+    }
+    page
 }
 
 /// `tight`: a small panel; everything beside the pad in the smaller type.
@@ -123,6 +130,14 @@ fn words(
     let body = if tight { context.kinds.small } else { context.kinds.body };
     let foot = buttons(scene, context, tight, (x, width), out);
     let mut y = top;
+    // The keys need the panel's whole height, so the banner stands beside them.
+    if let Some(banner) = &scene.banner {
+        let says = banner.text(context.language);
+        let lines = text::balanced(&says, body, width);
+        let height = lines_height(lines.len(), body) + context.pad;
+        super::put_banner(out, (&lines, &says), body, (0, x, width, height), context);
+        y = height + gap / 2;
+    }
     let mut paragraphs: Vec<(String, i32)> = Vec::new();
     if let Some(above) = &scene.above {
         paragraphs.push((above.text(context.language), context.kinds.small));

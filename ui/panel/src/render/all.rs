@@ -12,8 +12,8 @@ use kiosk::ballot_box::{Counts, MediaFault, Role};
 use kiosk::form::Form;
 use kiosk::ports::MediumError;
 use kiosk::screen::{
-    ClosedScreen, ContestScreen, Fault, Health, OpeningScreen, Phase, PinOf, Recorded, Restarted, Review, Screen,
-    Room, StaffAction, StaffScreen, WrongStaffCard, ZeroReport,
+    ClosedScreen, ContestScreen, Fault, Health, OpeningScreen, Phase, PinOf, Recorded, Restarted, Review, Room, Screen,
+    StaffAction, StaffScreen, WrongStaffCard, ZeroReport,
 };
 use kiosk::session::{Selected, WrongCard};
 use slint::Rgb8Pixel;
@@ -22,6 +22,8 @@ use super::headless::{Headless, write_png};
 use super::measure::{Measured, measure};
 use crate::compose::Settings;
 use crate::metrics::Config;
+use crate::panel::Panel;
+use crate::practice::{Place, Practice};
 
 /// A rendered page of a screen.
 #[derive(Clone, Debug)]
@@ -67,9 +69,9 @@ pub fn render_all(
     let mut sheet: Vec<Vec<Rgb8Pixel>> = Vec::new();
     let mut result = Ok(());
     let mut size = (0, 0);
-    let mut draw = |name: &str, screen: &Screen<'_>| {
+    let mut draw_with = |name: &str, show: &dyn Fn(&Panel)| {
         headless.panel.show(&Screen::Blank);
-        headless.panel.show(screen);
+        show(&headless.panel);
         headless.panel.set(settings);
         let mut number = 0;
         loop {
@@ -98,6 +100,7 @@ pub fn render_all(
             number += 1;
         }
     };
+    let mut draw = |name: &str, screen: &Screen<'_>| draw_with(name, &|panel| panel.show(screen));
     let mut seen: Vec<u16> = Vec::new();
     for (number, form) in forms.iter().enumerate() {
         let contests: Vec<u16> = form.contests().map(|item| item.number).collect();
@@ -117,6 +120,13 @@ pub fn render_all(
             });
         }
         seen.extend(contests);
+    }
+    for practice in Practice::every() {
+        let name = match practice.place {
+            Place::Contest(index) => format!("{}-{index}", crate::compose::practice(&practice).name),
+            _ => crate::compose::practice(&practice).name.to_string(),
+        };
+        draw_with(&name, &|panel| panel.practise(Some(practice)));
     }
     result?;
     let json: Vec<_> = list.iter().map(Rendered::json).collect();
