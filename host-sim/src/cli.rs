@@ -78,6 +78,9 @@ struct Play {
     /// `statutory` kiosks have no network at all: batches leave on the medium
     #[arg(long, value_enum, default_value_t = Mode::Consultation)]
     mode: Mode,
+    /// So many validators as processes on a consensus engine order the batches (4 bear one failure); built first if need be
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=16))]
+    chain: Option<u8>,
     /// Decides everything that is random: the same seed gives the same record
     #[arg(long, value_name = "TEXT", default_value = "ippyo")]
     seed: String,
@@ -155,6 +158,9 @@ impl Play {
                 Mode::Consultation => manifest::Mode::Consultation,
                 Mode::Statutory => manifest::Mode::Statutory,
             });
+        if let Some(validators) = self.chain {
+            scenario = scenario.processes(validators);
+        }
         if let Some(path) = &self.totals {
             scenario = scenario.totals(read_totals(path).map_err(input)?);
         }

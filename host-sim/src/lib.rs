@@ -19,6 +19,7 @@ pub mod soak;
 mod stations;
 mod town;
 pub mod truth;
+pub mod validators;
 pub mod voters;
 #[cfg(feature = "window")]
 pub mod window;

@@ -5,7 +5,6 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result};
 use chain::Chain;
-use chain::storage::MemoryStorage;
 use election::hash::{Digest, hash};
 use election::ledger::Genesis;
 use election::ledger::frame::MAX_REPLY;
@@ -23,6 +22,7 @@ use staff::tally::{self, Tallied};
 use staff::{medium, package, provision};
 
 use crate::town::Town;
+use crate::validators::{Ledger, Validators};
 use crate::world::media::Memory;
 use crate::world::seed::{Seed, bytes};
 
@@ -61,7 +61,7 @@ impl<'m> Office<'m> {
         town: &Town,
         validators: u8,
         seed: Seed,
-    ) -> Result<(Self, Chain<MemoryStorage>)> {
+    ) -> Result<(Self, Ledger)> {
         let key = ceremony::in_memory(&TRUSTEES, THRESHOLD, &mut seed.rng("ceremony", 0))?;
         let joint = election::keys::Keys::read(&key.keys)
             .map_err(|error| anyhow::anyhow!("keys.bin: {error}"))?
@@ -82,7 +82,17 @@ impl<'m> Office<'m> {
             secret: ElectionSecret::generate(&mut seed.rng("election secret", 0)),
             seed,
         };
-        Ok((office, chain))
+        Ok((office, Ledger::Embedded(chain)))
+    }
+
+    /// The same validators as processes of their own, on a consensus engine.
+    ///
+    /// # Errors
+    /// As [`Validators::start`].
+    pub fn validators(&self, count: u8) -> Result<Ledger> {
+        let mut rng = self.seed.rng("validators", 0);
+        let keys: Vec<Signer> = (0..count).map(|_| Signer::generate(&mut rng)).collect();
+        Ok(Ledger::Processes(Box::new(Validators::start(&self.genesis, &keys)?)))
     }
 
     /// The authority's public key.
@@ -184,7 +194,7 @@ impl<'m> Office<'m> {
         &self,
         content: &Content,
         registration: &[u8],
-        chain: &mut Chain<MemoryStorage>,
+        chain: &mut Ledger,
     ) -> Result<AnchorReport> {
         self.anchor_with(content, &[registration.to_vec()], chain)
     }
@@ -197,11 +207,11 @@ impl<'m> Office<'m> {
         &self,
         content: &Content,
         first: &[Vec<u8>],
-        chain: &mut Chain<MemoryStorage>,
+        chain: &mut Ledger,
     ) -> Result<AnchorReport> {
         let mut gateway = |request: &[u8]| {
             let mut reply = [0; MAX_REPLY];
-            Ok(chain::gateway::handle(chain, request, &mut reply).to_vec())
+            Ok(chain.answer(request, &mut reply).to_vec())
         };
         Ok(anchor(
             content,

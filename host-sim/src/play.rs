@@ -79,7 +79,10 @@ pub(crate) fn play(scenario: &Scenario, out: &Path, progress: Progress<'_>) -> R
     let roll = town.roll(&manifest, &people)?.section();
 
     stages.begin("ceremony");
-    let (office, chain) = Office::new(&manifest, &town, scenario.validators, seed)?;
+    let (office, mut chain) = Office::new(&manifest, &town, scenario.validators, seed)?;
+    if scenario.processes {
+        chain = office.validators(scenario.validators)?;
+    }
     let chain: SharedChain = Rc::new(std::cell::RefCell::new(chain));
 
     let time = Timeline::new();

@@ -34,6 +34,7 @@ pub struct Scenario {
     pub(crate) mode: Mode,
     pub(crate) batch: u16,
     pub(crate) validators: u8,
+    pub(crate) processes: bool,
     pub(crate) seed: String,
     pub(crate) totals: Option<Totals>,
     pub(crate) habits: Habits,
@@ -140,6 +141,7 @@ impl Scenario {
             mode: Mode::Consultation,
             batch: 8,
             validators: 1,
+            processes: false,
             seed: "ippyo".to_owned(),
             totals: None,
             habits: Habits::usual(),
@@ -193,6 +195,14 @@ impl Scenario {
     #[must_use]
     pub const fn batch(mut self, batch: u16) -> Self {
         self.batch = batch;
+        self
+    }
+
+    /// So many validators as processes of their own, on a consensus engine, in place of those inside the simulator.
+    #[must_use]
+    pub const fn processes(mut self, validators: u8) -> Self {
+        self.validators = validators;
+        self.processes = true;
         self
     }
 

@@ -3,12 +3,11 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-use chain::Chain;
-use chain::storage::MemoryStorage;
 use election::ledger::frame::MAX_REPLY;
 use kiosk::ports::{Uplink, UplinkError};
 
 use super::time::{SECOND, Timeline};
+use crate::validators::Ledger;
 
 /// Milliseconds from a kiosk to the gateway and back.
 const ROUND_TRIP: u64 = 40;
@@ -16,7 +15,7 @@ const ROUND_TRIP: u64 = 40;
 const PATIENCE: u64 = 3 * SECOND;
 
 /// The chain that the gateway serves. Clones are the same one.
-pub type SharedChain = Rc<RefCell<Chain<MemoryStorage>>>;
+pub type SharedChain = Rc<RefCell<Ledger>>;
 
 /// When the network is down: from and until, in milliseconds since the world began.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,14 +85,14 @@ impl Uplink for GatewayPort {
             return Err(UplinkError);
         }
         let mut buffer = Box::new([0; MAX_REPLY]);
-        let answer = chain::gateway::handle(&mut self.chain.borrow_mut(), request, &mut buffer);
+        let answer = self.chain.borrow_mut().answer(request, &mut buffer).to_vec();
         self.time.sleep(ROUND_TRIP / 2).await;
         if self.network.is_down(self.time.now()) {
             self.time.sleep(PATIENCE).await;
             return Err(UplinkError);
         }
         let place = reply.get_mut(..answer.len()).ok_or(UplinkError)?;
-        place.copy_from_slice(answer);
+        place.copy_from_slice(&answer);
         Ok(answer.len())
     }
 }
