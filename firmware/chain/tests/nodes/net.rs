@@ -179,7 +179,7 @@ impl Net {
                 let ended = child.try_wait().unwrap();
                 assert!(ended.is_none(), "node {index} ended: {}", self.log(index));
             }
-            assert!(patience.elapsed() < Duration::from_secs(60), "{}", self.log(index));
+            assert!(patience.elapsed() < Duration::from_secs(300), "{}", self.log(index));
             std::thread::sleep(Duration::from_millis(50));
         }
     }
