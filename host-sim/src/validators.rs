@@ -53,6 +53,15 @@ impl Ledger {
         }
     }
 
+    /// Height of the newest block, if the ledger is in this process: validators that are processes are not asked in passing.
+    #[must_use]
+    pub fn height(&self) -> Option<u64> {
+        match self {
+            Self::Embedded(chain) => Some(chain.ledger().height()),
+            Self::Processes(_) => None,
+        }
+    }
+
     /// `chain.bin`. Validators that are processes end with it, and are audited: all must have one chain.
     ///
     /// # Errors
