@@ -135,7 +135,7 @@ fn signals(config: Option<&Signals>) -> Result<PinSignals, StartError> {
         return Ok(PinSignals::none());
     };
     let failed = because("signals");
-    let mut chip = Chip::new(&config.chip).map_err(|error| failed(error))?;
+    let mut chip = Chip::new(&config.chip).map_err(failed)?;
     let mut pin = |line: Option<u32>| -> Result<Option<CdevPin>, StartError> {
         let Some(line) = line else { return Ok(None) };
         chip.get_line(line)
