@@ -128,6 +128,15 @@ mod tests {
     }
 
     #[test]
+    fn f9_a_second_touch_while_the_first_is_down_takes_both_back() {
+        let mut filter = Filter::default();
+        filter.pressed(1, 1_000);
+        filter.pressed(2, 1_000 + 5 * PALM);
+        assert!(!filter.released(2, true, OPTION, 2_000));
+        assert!(!filter.released(1, true, NEXT, 2_100));
+    }
+
+    #[test]
     fn f9_a_finger_that_slides_away_takes_its_touch_back() {
         let mut filter = Filter::default();
         filter.pressed(1, 1_000);
