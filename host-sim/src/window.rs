@@ -344,9 +344,11 @@ impl Playing {
             .iter()
             .map(|held| held.voter.is_some_and(|(citizen, _)| witness.has_voted(citizen)))
             .collect();
-        let height = station.chain.borrow().ledger().height();
+        let height = station.chain.borrow().height();
         let mut chain = self.chain.borrow_mut();
-        if chain.0 != height {
+        if let Some(height) = height
+            && chain.0 != height
+        {
             *chain = (height, blocks::latest(&station.chain, dock::BLOCKS));
         }
         let stage = desk.stage(self.closed.get());

@@ -22,8 +22,6 @@ pub struct Witness {
     visits: Vec<Visited>,
     current: Option<Visit>,
     notes: Notes,
-    /// Interrupted voters, as the last restart screen said.
-    interrupted: u32,
     /// The power is gone, and no restart has told yet what it found.
     cut: bool,
 }
@@ -77,9 +75,10 @@ impl Visit {
         }
     }
 
-    /// Staff read what the restart found. `cut_off`: the kiosk counts one more interrupted voter.
-    fn told(&mut self, found: &Restarted, cut_off: bool) {
+    /// Staff read what the restart found: it speaks of whoever was in the booth, and of nobody else.
+    fn told(&mut self, found: &Restarted) {
         let standing = self.standing();
+        let cut_off = found.voter == Some(Recorded::No);
         match (standing, found.voter) {
             (Standing::Booth, Some(Recorded::Yes)) => {
                 self.diary.cast = self.diary.pending.take();
@@ -118,7 +117,6 @@ impl Witness {
             visits: Vec::new(),
             current: None,
             notes: Notes::default(),
-            interrupted: 0,
             cut: false,
         }
     }
@@ -278,13 +276,11 @@ impl Witness {
     }
 
     fn restarted(&mut self, found: &Restarted) {
-        let now = found.counts.interrupted;
-        let cut_off = std::mem::replace(&mut self.interrupted, now) < now;
         if !std::mem::take(&mut self.cut) {
             return;
         }
         if let Some(visit) = &mut self.current {
-            visit.told(found, cut_off);
+            visit.told(found);
             self.end_visit();
         }
     }
