@@ -245,8 +245,8 @@ mod tests {
     fn a_file_holds_one_code_as_it_is_or_lines_of_hex() {
         let code = [&b"IPO1"[..], &[0xff; 40]].concat();
         let hexed = hex::encode(&code);
-        assert_eq!(payloads(&code), [code.clone()]);
-        assert_eq!(payloads(format!("  {hexed}\r\n").as_bytes()), [code.clone()]);
+        assert_eq!(payloads(&code), std::slice::from_ref(&code));
+        assert_eq!(payloads(format!("  {hexed}\r\n").as_bytes()), std::slice::from_ref(&code));
         assert_eq!(
             payloads(format!("{hexed}\n\n{hexed}\n").as_bytes()),
             [code.clone(), code]

@@ -12,7 +12,6 @@ use election::batch::Kind as EntryKind;
 use election::ceremony::{Commits, Dealer, MAX_SIGNED_LEN, Reveals, Setup};
 use election::keys::Keys;
 use election::manifest::Policy;
-use election::signed::Signed;
 use election::wire;
 use election::words::ClosingWords;
 use rand_core::SeedableRng as _;
