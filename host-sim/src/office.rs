@@ -82,7 +82,7 @@ impl<'m> Office<'m> {
             secret: ElectionSecret::generate(&mut seed.rng("election secret", 0)),
             seed,
         };
-        Ok((office, Ledger::Embedded(chain)))
+        Ok((office, Ledger::Embedded(Box::new(chain))))
     }
 
     /// The same validators as processes of their own, on a consensus engine.

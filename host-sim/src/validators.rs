@@ -27,7 +27,7 @@ const START: Duration = Duration::from_secs(60);
 /// Who orders the batches.
 pub enum Ledger {
     /// One ledger in this process, all validators' keys at hand.
-    Embedded(Chain<MemoryStorage>),
+    Embedded(Box<Chain<MemoryStorage>>),
     /// Validators as processes.
     Processes(Box<Validators>),
 }
@@ -48,7 +48,7 @@ impl Ledger {
     /// Answers a kiosk's frame.
     pub fn answer<'r>(&mut self, request: &[u8], reply: &'r mut [u8; MAX_REPLY]) -> &'r [u8] {
         match self {
-            Self::Embedded(chain) => chain::gateway::handle(chain, request, reply),
+            Self::Embedded(chain) => chain::gateway::handle(chain.as_mut(), request, reply),
             Self::Processes(validators) => validators.answer(request, reply),
         }
     }

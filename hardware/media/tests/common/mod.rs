@@ -11,7 +11,7 @@ use kiosk::ballot_box::*;
 use kiosk::ports::Medium;
 use kiosk::random::Uniform;
 use kiosk::screen::Touch;
-use kiosk::session::{Admission, Input, Shape, State, Tag};
+use kiosk::session::{Admission, Input, PinDigits, Shape, State, Tag};
 
 pub const ELECTION: Digest = [7; 32];
 pub const KIOSK: Digest = [5; 32];
@@ -175,7 +175,7 @@ fn vote<M: Medium>(
     ballot.resize(BALLOT, voter.wrapping_mul(31));
     let mut slot = vec![0xAA; RECORD_HEADER + BALLOT + 8192];
     slot[RECORD_HEADER..RECORD_HEADER + BALLOT].copy_from_slice(&ballot);
-    let mut inputs = vec![Input::Inserted, Input::Ready { tries_left: 3, digits: 4 }];
+    let mut inputs = vec![Input::Inserted, Input::Ready { tries_left: 3, digits: PinDigits::ANY }];
     inputs.extend((0..4).map(|_| Input::Touch(Touch::Digit(1))));
     inputs.push(Input::Touch(Touch::Enter));
     inputs.push(Input::Admitted {
