@@ -56,12 +56,7 @@ impl<'m> Office<'m> {
     ///
     /// # Errors
     /// As the desk's functions.
-    pub fn new(
-        manifest: &'m CheckedManifest<'m>,
-        town: &Town,
-        validators: u8,
-        seed: Seed,
-    ) -> Result<(Self, Ledger)> {
+    pub fn new(manifest: &'m CheckedManifest<'m>, town: &Town, validators: u8, seed: Seed) -> Result<(Self, Ledger)> {
         let key = ceremony::in_memory(&TRUSTEES, THRESHOLD, &mut seed.rng("ceremony", 0))?;
         let joint = election::keys::Keys::read(&key.keys)
             .map_err(|error| anyhow::anyhow!("keys.bin: {error}"))?
@@ -190,12 +185,7 @@ impl<'m> Office<'m> {
     ///
     /// # Errors
     /// As [`anchor`].
-    pub fn anchor(
-        &self,
-        content: &Content,
-        registration: &[u8],
-        chain: &mut Ledger,
-    ) -> Result<AnchorReport> {
+    pub fn anchor(&self, content: &Content, registration: &[u8], chain: &mut Ledger) -> Result<AnchorReport> {
         self.anchor_with(content, &[registration.to_vec()], chain)
     }
 
@@ -203,12 +193,7 @@ impl<'m> Office<'m> {
     ///
     /// # Errors
     /// As [`anchor`].
-    pub fn anchor_with(
-        &self,
-        content: &Content,
-        first: &[Vec<u8>],
-        chain: &mut Ledger,
-    ) -> Result<AnchorReport> {
+    pub fn anchor_with(&self, content: &Content, first: &[Vec<u8>], chain: &mut Ledger) -> Result<AnchorReport> {
         let mut gateway = |request: &[u8]| {
             let mut reply = [0; MAX_REPLY];
             Ok(chain.answer(request, &mut reply).to_vec())

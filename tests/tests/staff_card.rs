@@ -358,11 +358,14 @@ fn f8_a_card_pulled_at_every_command_over_the_real_stack_says_removed_and_the_ne
     );
 }
 
+/// How a card answers whatever it is asked.
+type Answers = fn(&[u8]) -> Result<Vec<u8>, TransmitError>;
+
 #[test]
 fn f8_odd_cards_over_the_real_stack_are_named_and_a_dying_daemon_hangs_nobody() {
     let mut desk = Desk::new();
     let endless = |_: &[u8]| Ok(vec![0x53, 0x61, 0xFF]);
-    let odd: [(&str, &'static [u8], fn(&[u8]) -> Result<Vec<u8>, TransmitError>, &str); 4] = [
+    let odd: [(&str, &'static [u8], Answers, &str); 4] = [
         (
             "transit card",
             ATR,

@@ -175,7 +175,13 @@ fn vote<M: Medium>(
     ballot.resize(BALLOT, voter.wrapping_mul(31));
     let mut slot = vec![0xAA; RECORD_HEADER + BALLOT + 8192];
     slot[RECORD_HEADER..RECORD_HEADER + BALLOT].copy_from_slice(&ballot);
-    let mut inputs = vec![Input::Inserted, Input::Ready { tries_left: 3, digits: PinDigits::ANY }];
+    let mut inputs = vec![
+        Input::Inserted,
+        Input::Ready {
+            tries_left: 3,
+            digits: PinDigits::ANY,
+        },
+    ];
     inputs.extend((0..4).map(|_| Input::Touch(Touch::Digit(1))));
     inputs.push(Input::Touch(Touch::Enter));
     inputs.push(Input::Admitted {
