@@ -222,7 +222,7 @@ fn a_whole_day_is_played_by_clicks_and_its_record_verifies() {
     player.ballot();
     player.cast();
 
-    for card in ["unknown", "expired", "blocked", "other election"] {
+    for card in ["unknown", "expired", "blocked", "other town"] {
         player.refused(card);
     }
 

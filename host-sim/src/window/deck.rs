@@ -116,7 +116,7 @@ pub fn deal(town: &Town, people: &[Citizen], first_day: u32, seed: Seed) -> Resu
     let pin = "482913";
     deck.push(Held {
         card: Card::new(elsewhere.issue_voter(pin, days, &mut rng)?),
-        name: "Other election".to_owned(),
+        name: "Other town".to_owned(),
         about: "elsewhere",
         pin: pin.to_owned(),
         kind: Kind::Odd,
