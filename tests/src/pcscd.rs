@@ -99,6 +99,25 @@ impl Pcscd {
         self.launch()
     }
 
+    /// Starts the daemon again as it is on a machine whose reader was unplugged: it runs, and has no reader.
+    ///
+    /// # Errors
+    /// As [`Pcscd::start`].
+    pub fn unplug(&mut self) -> Result<()> {
+        self.kill()?;
+        fs::rename(self.folder.join("reader.conf.d/vpcd"), self.folder.join("unplugged"))?;
+        self.launch()
+    }
+
+    /// Starts it again with the reader: this daemon looks for readers of this kind only when it starts.
+    ///
+    /// # Errors
+    /// As [`Pcscd::start`].
+    pub fn plug(&mut self) -> Result<()> {
+        fs::rename(self.folder.join("unplugged"), self.folder.join("reader.conf.d/vpcd"))?;
+        self.restart()
+    }
+
     /// What clients have in [`SOCKET`].
     #[must_use]
     pub fn socket(&self) -> PathBuf {

@@ -1,0 +1,347 @@
+//! The appliance's program on a display, a card reader and folders of a test's own, seen and touched from outside.
+//!
+//! What should stand on the panel is drawn here in memory by the panel's own code, and compared pixel by pixel with what does; where fingers go
+//! comes from the same layout. So every picture that a test has seen was the one the specification of the screen wants.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail, ensure};
+use kiosk::screen::{Screen, Touch};
+use panel::layout::{Area, Style};
+use panel::render::Headless;
+use panel::scene::Act;
+
+use crate::pcscd::{Pcscd, SOCKET};
+use crate::programs::program;
+use crate::xvfb::{Display, Picture, Rect};
+
+/// The panel: 10.1 inches, 1280x800.
+pub const PANEL: panel::Config = panel::Config {
+    width: 1280,
+    height: 800,
+    diagonal_mm: 257,
+};
+
+/// How long a picture may take to appear. Bounds a test; how long it took is printed by those who measure.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// From a new picture until the panel takes touches (`panel::touch::GUARD`), and a little more.
+const GUARD: Duration = Duration::from_millis(panel::touch::GUARD + 60);
+/// Between two touches of the same key.
+const SAME: Duration = Duration::from_millis(panel::touch::SAME_DIGIT + 40);
+/// How long a finger stays.
+const TAP: Duration = Duration::from_millis(50);
+
+/// A running appliance. Ended, by its process id, when dropped.
+pub struct Appliance {
+    /// Its display.
+    pub display: Display,
+    /// Its reader.
+    pub pcscd: Pcscd,
+    /// Its folder: `kiosk.toml`, `state`, `exchange`, `original`, `duplicate`, `kiosk.log`.
+    pub folder: PathBuf,
+    /// The panel as it should be.
+    pub mirror: Headless,
+    process: Option<Child>,
+    /// Kind of the screen that stands there, and since when.
+    shown: (u16, Instant),
+    /// How long it took from a finger on something to its picture of being touched.
+    pub reactions: Vec<Duration>,
+}
+
+impl Appliance {
+    /// A machine that is not switched on yet. `authority` in hex; `gateway` where it may have a network.
+    ///
+    /// # Errors
+    /// If display or daemon do not start.
+    pub fn new(folder: &Path, authority: &str, gateway: Option<&str>) -> Result<Self> {
+        for name in ["display", "cards", "exchange", "original", "duplicate"] {
+            fs::create_dir_all(folder.join(name))?;
+        }
+        let uplink = gateway.map_or_else(String::new, |address| format!("[uplink]\ngateways = [\"{address}\"]\n"));
+        fs::write(
+            folder.join("kiosk.toml"),
+            format!(
+                "station = 1\nauthority = \"{authority}\"\nstate = \"state\"\nexchange = \"exchange\"\n\
+                 [panel]\nwidth = {}\nheight = {}\ndiagonal_mm = {}\n\
+                 [media]\noriginal = \"original\"\nduplicate = \"duplicate\"\n\
+                 [randomness]\nsecond = \"/dev/urandom\"\n\
+                 [log]\nfile = \"kiosk.log\"\n{uplink}",
+                PANEL.width, PANEL.height, PANEL.diagonal_mm
+            ),
+        )?;
+        Ok(Self {
+            display: Display::start(&folder.join("display"), PANEL.width, PANEL.height)?,
+            pcscd: Pcscd::start(&folder.join("cards"))?,
+            folder: folder.to_path_buf(),
+            mirror: Headless::new(PANEL)?,
+            process: None,
+            shown: (u16::MAX, Instant::now()),
+            reactions: Vec::new(),
+        })
+    }
+
+    /// Starts the program.
+    ///
+    /// # Errors
+    /// It is not there.
+    pub fn switch_on(&mut self) -> Result<()> {
+        let said = fs::OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(self.folder.join("said.log"))?;
+        let process = Command::new(program("linux")?)
+            .arg("--config")
+            .arg(self.folder.join("kiosk.toml"))
+            .env("DISPLAY", self.display.name())
+            .env(SOCKET, self.pcscd.socket())
+            .env_remove("WAYLAND_DISPLAY")
+            .env_remove("DBUS_SESSION_BUS_ADDRESS")
+            .stdin(Stdio::null())
+            .stdout(said.try_clone()?)
+            .stderr(said)
+            .spawn()?;
+        self.process = Some(process);
+        Ok(())
+    }
+
+    /// Pulls the plug of the program, as far as a program has one.
+    ///
+    /// # Errors
+    /// It cannot be killed.
+    pub fn kill(&mut self) -> Result<()> {
+        if let Some(mut process) = self.process.take() {
+            process.kill()?;
+            process.wait()?;
+        }
+        Ok(())
+    }
+
+    /// Asks the program to end (SIGTERM) and waits for it.
+    ///
+    /// # Errors
+    /// It does not end.
+    pub fn terminate(&mut self) -> Result<ExitStatus> {
+        let id = self.process.as_ref().context("not running")?.id().to_string();
+        ensure!(Command::new("kill").args(["-TERM", &id]).status()?.success(), "kill");
+        self.ended()
+    }
+
+    /// Waits for the program to end by itself.
+    ///
+    /// # Errors
+    /// It does not.
+    pub fn ended(&mut self) -> Result<ExitStatus> {
+        let mut process = self.process.take().context("not running")?;
+        let start = Instant::now();
+        loop {
+            if let Some(status) = process.try_wait()? {
+                return Ok(status);
+            }
+            if start.elapsed() > PATIENCE {
+                process.kill()?;
+                process.wait()?;
+                bail!("the program does not end: {}", self.said());
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// What the program wrote.
+    #[must_use]
+    pub fn said(&self) -> String {
+        fs::read_to_string(self.folder.join("said.log")).unwrap_or_default()
+    }
+
+    /// What should stand on the panel.
+    #[must_use]
+    pub fn wanted(&self) -> Picture {
+        let (width, height, pixels) = self.mirror.pixels();
+        Picture {
+            width,
+            height,
+            rgb: pixels.iter().flat_map(|pixel| [pixel.r, pixel.g, pixel.b]).collect(),
+        }
+    }
+
+    /// Waits until exactly this screen stands on the panel.
+    ///
+    /// # Errors
+    /// It does not come; both pictures are kept.
+    pub fn see(&mut self, screen: &Screen<'_>) -> Result<Duration> {
+        self.mirror.panel.show(screen);
+        let wanted = self.wanted();
+        self.wait(screen, &wanted, |now| *now == wanted)
+    }
+
+    /// Whether exactly this screen stands on the panel now.
+    ///
+    /// # Errors
+    /// There is no picture.
+    pub fn stands(&mut self, screen: &Screen<'_>) -> Result<bool> {
+        self.mirror.panel.show(screen);
+        Ok(self.display.picture()? == self.wanted())
+    }
+
+    /// Waits until the things to touch of this screen stand on the panel: for screens with a code or a time that nobody outside knows.
+    ///
+    /// # Errors
+    /// As [`Appliance::see`].
+    pub fn see_buttons(&mut self, screen: &Screen<'_>) -> Result<Duration> {
+        self.mirror.panel.show(screen);
+        let wanted = self.wanted();
+        let rects = self.buttons()?;
+        self.wait(screen, &wanted, |now| {
+            rects.iter().all(|rect| now.same_in(&wanted, *rect))
+        })
+    }
+
+    /// Where the things to touch are.
+    fn buttons(&self) -> Result<Vec<Rect>> {
+        let page = self.mirror.panel.page();
+        let rects = page
+            .areas
+            .iter()
+            .filter(|area| area.act.is_some() && area.style != Style::Invisible)
+            .map(|area| {
+                let side = |value: i32| usize::try_from(value).context("outside");
+                Ok(Rect {
+                    x: side(area.x)?,
+                    y: side(area.y)?,
+                    width: side(area.width)?,
+                    height: side(area.height)?,
+                })
+            })
+            .collect::<Result<Vec<Rect>>>()?;
+        ensure!(!rects.is_empty(), "nothing to touch on {}", self.mirror.panel.name());
+        Ok(rects)
+    }
+
+    fn wait(&mut self, screen: &Screen<'_>, wanted: &Picture, there: impl Fn(&Picture) -> bool) -> Result<Duration> {
+        let took = self.wait_for(wanted, there)?;
+        let kind = panel::compose::scene(screen).kind;
+        if kind != self.shown.0 {
+            self.shown = (kind, Instant::now());
+        }
+        Ok(took)
+    }
+
+    fn wait_for(&mut self, wanted: &Picture, there: impl Fn(&Picture) -> bool) -> Result<Duration> {
+        let start = Instant::now();
+        let name = self.mirror.panel.name();
+        loop {
+            let now = self.display.picture()?;
+            if there(&now) {
+                return Ok(start.elapsed());
+            }
+            if let Some(status) = self
+                .process
+                .as_mut()
+                .and_then(|process| process.try_wait().ok().flatten())
+            {
+                bail!("the program ended with {status} before {name}: {}", self.said());
+            }
+            if start.elapsed() > PATIENCE {
+                let kept = std::env::temp_dir().join("ippyo-pictures");
+                fs::create_dir_all(&kept)?;
+                now.png(&kept.join(format!("{name}-seen.png")))?;
+                wanted.png(&kept.join(format!("{name}-wanted.png")))?;
+                bail!(
+                    "{name} does not appear ({} pixels differ; pictures in {}): {}",
+                    now.differing(wanted),
+                    kept.display(),
+                    self.said()
+                );
+            }
+            std::thread::sleep(Duration::from_millis(8));
+        }
+    }
+
+    fn find(&self, act: Act) -> Option<Area> {
+        let page = self.mirror.panel.page();
+        page.areas.iter().find(|area| area.act == Some(act)).cloned()
+    }
+
+    /// Touches what does this, turning pages until it is there.
+    ///
+    /// # Errors
+    /// It is on no page, or a page does not appear.
+    pub fn tap(&mut self, act: Act) -> Result<()> {
+        for _ in 0..50 {
+            let area = self.find(act);
+            let target = match &area {
+                Some(area) => area.clone(),
+                None => self
+                    .find(Act::NextPage)
+                    .with_context(|| format!("{act:?} is not on {}", self.mirror.panel.name()))?,
+            };
+            self.guard();
+            let (x, y) = middle(&target);
+            let long = if matches!(act, Act::Hold(_)) && area.is_some() {
+                Duration::from_millis(panel::touch::HOLD + 150)
+            } else {
+                TAP
+            };
+            self.display.touch(x, y, long)?;
+            if area.is_some() {
+                return Ok(());
+            }
+            // Both turn their page.
+            self.mirror.tap(x, y);
+            let wanted = self.wanted();
+            let rects = self.buttons()?;
+            self.wait_for(&wanted, |now| rects.iter().all(|rect| now.same_in(&wanted, *rect)))?;
+            self.shown.1 = Instant::now();
+        }
+        bail!("{act:?} is on no page of {}", self.mirror.panel.name())
+    }
+
+    /// Touches what gives this touch.
+    ///
+    /// # Errors
+    /// As [`Appliance::tap`].
+    pub fn send(&mut self, touch: Touch) -> Result<()> {
+        self.tap(Act::Send(touch))?;
+        if !matches!(touch, Touch::Digit(_)) {
+            // Whatever comes next may be the same kind of screen with another one between.
+            self.shown.0 = u16::MAX;
+        }
+        Ok(())
+    }
+
+    /// As [`Appliance::send`], and measures how long it takes until the thing touched looks touched.
+    ///
+    /// # Errors
+    /// As [`Appliance::tap`].
+    pub fn send_measured(&mut self, touch: Touch) -> Result<()> {
+        let area = self.find(Act::Send(touch)).context("not on this page")?;
+        self.guard();
+        let before = self.display.picture()?;
+        let (x, y) = middle(&area);
+        let start = Instant::now();
+        self.display.press(x, y)?;
+        while self.display.picture()? == before {
+            ensure!(start.elapsed() < PATIENCE, "nothing happens under the finger");
+        }
+        self.reactions.push(start.elapsed());
+        self.display.release()
+    }
+
+    /// Not before the panel takes touches for this picture.
+    fn guard(&self) {
+        std::thread::sleep(GUARD.saturating_sub(self.shown.1.elapsed()).max(SAME));
+    }
+}
+
+const fn middle(area: &Area) -> (i32, i32) {
+    (area.x + area.width / 2, area.y + area.height / 2)
+}
+
+impl Drop for Appliance {
+    fn drop(&mut self) {
+        let _ = self.kill();
+    }
+}
