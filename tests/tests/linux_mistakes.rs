@@ -548,6 +548,8 @@ fn f8_what_people_do_to_a_card_reader_and_what_the_panel_says() {
     booth.machine.send(Touch::Digit(2)).unwrap();
     booth.pin_screen(1, 3, false);
     good.card = Some(held.pull().unwrap());
+    // As fast as hands are. Faster, the daemon takes both for one card, and the panel says that it cannot be read: out and in again.
+    std::thread::sleep(HANDS);
     let held = booth.insert(second.card.take().unwrap());
     booth.note(
         "two cards in a row: another card while the first one's PIN was being typed",
