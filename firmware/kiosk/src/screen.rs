@@ -398,8 +398,12 @@ pub struct ClosedScreen<'a> {
     pub hash: &'a Digest,
     /// Its 12 words, for witnesses.
     pub words: &'a [&'static str; 12],
-    /// What the box holds.
+    /// What the box held when it was closed: these counts are in the hash.
     pub counts: Counts,
+    /// Slots that became unreadable since; not in the hash, to be reported beside it.
+    pub void: u32,
+    /// The medium that could not be used any more, if the other one was closed alone.
+    pub lost: Option<Role>,
     /// Transactions that have not left yet; they can leave on the medium.
     pub unsent: u32,
 }

@@ -36,7 +36,7 @@ pub use outbox::Unproven;
 pub use progress::Progress;
 pub use reader::{Item, Reader, ReaderError, SlotState, closed_by, format};
 pub use record::Record;
-pub use scan::{LastVoter, Log};
+pub use scan::{LastVoter, Log, Signed};
 pub use takeover::{Proposal, adopt, propose, rebind};
 #[cfg(test)]
 pub(crate) use tests::media as media_for_tests;
@@ -100,6 +100,16 @@ pub struct Memory<'b> {
 }
 
 impl Memory<'_> {
+    /// The same memory for a while, so that media can be mounted once more.
+    pub(crate) fn lend(&mut self) -> Memory<'_> {
+        Memory {
+            rows: self.rows,
+            used: self.used,
+            scratch: self.scratch,
+            entries: self.entries,
+        }
+    }
+
     /// Whether it suffices for a layout and a batch size k.
     #[must_use]
     pub fn fits(&self, layout: &Layout, k: usize) -> bool {
@@ -173,6 +183,12 @@ impl<M, L> BallotBox<'_, M, L> {
     #[must_use]
     pub const fn head(&self) -> &Digest {
         &self.log.head
+    }
+
+    /// The medium that this box goes without, if it is closed by one alone.
+    #[must_use]
+    pub const fn lost(&self) -> Option<Role> {
+        self.media.lost
     }
 
     /// What the journal says of the day.

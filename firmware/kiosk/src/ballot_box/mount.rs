@@ -174,6 +174,63 @@ impl<'b, M: Medium, L: Leaves> BallotBox<'b, M, L> {
         let label = label_of(&mut original, Role::Original).await?;
         let other = label_of(&mut duplicate, Role::Duplicate).await?;
         expected.pair(&label, &other)?;
+        // A takeover is said on the surviving medium only; it belongs to the pair.
+        let label = Label {
+            takeover: label.takeover.or(other.takeover),
+            ..label
+        };
+        let media = Pair {
+            original,
+            duplicate,
+            lost: None,
+        };
+        Self::mounted(media, label, expected, leaves, memory, spare, rng).await
+    }
+
+    /// Mounts a closed box of which one medium cannot be used any more: nobody can vote, so that what is left to do, the signed closing and
+    /// the last batch, may stand on one alone. The other place is never touched.
+    ///
+    /// # Errors
+    /// As [`BallotBox::mount`]; the device's fault of the lost medium if the surviving one does not say that polls are closed.
+    pub async fn mount_alone<R: Uniform + ?Sized>(
+        (original, duplicate): (M, M),
+        lost: Role,
+        expected: &Expected,
+        leaves: L,
+        memory: Memory<'b>,
+        spare: &mut [u8],
+        rng: &mut R,
+    ) -> Result<(Self, Mounted), MediaFault> {
+        let role = lost.other();
+        let mut media = Pair {
+            original,
+            duplicate,
+            lost: Some(lost),
+        };
+        let label = label_of(media.at(role), role).await?;
+        expected.check(&label, role)?;
+        match label.role() {
+            Some(is) if is == role => {}
+            Some(_) => return Err(MediaFault::Swapped),
+            None => return Err(MediaFault::Spare(role)),
+        }
+        let (ballot_box, found) = Self::mounted(media, label, expected, leaves, memory, spare, rng).await?;
+        if ballot_box.log.is_closed() {
+            Ok((ballot_box, found))
+        } else {
+            Err(MediaFault::Device(lost, MediumError::Missing))
+        }
+    }
+
+    async fn mounted<R: Uniform + ?Sized>(
+        media: Pair<M>,
+        label: Label,
+        expected: &Expected,
+        leaves: L,
+        memory: Memory<'b>,
+        spare: &mut [u8],
+        rng: &mut R,
+    ) -> Result<(Self, Mounted), MediaFault> {
         if !memory.fits(&label.layout, expected.batch) || spare.len() < super::buffer_len(&label.layout, expected.batch)
         {
             return Err(MediaFault::Sizes);
@@ -181,12 +238,8 @@ impl<'b, M: Medium, L: Leaves> BallotBox<'b, M, L> {
         let slots = usize::try_from(label.layout.slots()).unwrap_or(usize::MAX);
         let rows = memory.rows.get_mut(..slots).ok_or(MediaFault::Sizes)?;
         let mut mount = Mount {
-            media: Pair { original, duplicate },
-            // A takeover is said on the surviving medium only; it belongs to the pair.
-            label: Label {
-                takeover: label.takeover.or(other.takeover),
-                ..label
-            },
+            media,
+            label,
             leaves,
             index: Index::new(rows, memory.used),
             a: memory.scratch,
@@ -319,6 +372,11 @@ impl<M: Medium, L: Leaves> Mount<'_, '_, M, L> {
                 (Found::Whole(head), _) => (head, Some(Role::Original)),
                 (_, Found::Whole(head)) => (head, Some(Role::Duplicate)),
                 _ => {
+                    // One bad reading of an erased place far behind the end would leave no room for the rest of the day.
+                    if self.reads_erased(position).await? {
+                        position += 1;
+                        continue;
+                    }
                     self.found.torn += 1;
                     position += 1;
                     self.log.end = position;
@@ -364,6 +422,20 @@ impl<M: Medium, L: Leaves> Mount<'_, '_, M, L> {
             }
         }
         Ok(())
+    }
+
+    /// Whether a journal sector reads as erased on both media when it is read again.
+    async fn reads_erased(&mut self, position: u32) -> Result<bool, MediaFault> {
+        let layout = self.label.layout;
+        for role in [Role::Original, Role::Duplicate] {
+            let free = self
+                .media
+                .is_free(role, layout.journal_offset(position), layout.sector_len());
+            if !free.await.map_err(device(role))? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     /// Entries that one medium lost are written again behind the end, on that medium alone.

@@ -4,14 +4,14 @@
 use core::fmt;
 
 use election::batch::{self, Draft, Kind};
-use election::closing::{Closing, ClosingHasher, ClosingHead, Counters, sign_closing};
+use election::closing::{Closing, ClosingHasher, ClosingHead, Counters, LABEL_CLOSING, sign_closing};
 use election::hash::Digest;
 use election::ledger::{CommitProof, StaffSignature, Takeover, Transaction, Validators, transaction_hash};
-use election::sign::Signer;
+use election::sign::{self, Signer};
 use election::wire::{self, Bytes, SeqWriter};
 
 use super::commit::Broken;
-use super::fault::Role;
+use super::fault::{MediaFault, Role};
 use super::journal::{ENTRY_HEADER, EntryKind};
 use super::record;
 use super::scan::{Walk, entry_at, payload, sectors};
@@ -30,6 +30,19 @@ impl From<Counts> for Counters {
             interrupted: counts.interrupted,
             spoiled: counts.spoiled,
             void: counts.void,
+        }
+    }
+}
+
+impl From<Counters> for Counts {
+    fn from(counters: Counters) -> Self {
+        Self {
+            admitted: counters.admitted,
+            recorded: counters.recorded,
+            abandoned: counters.abandoned,
+            interrupted: counters.interrupted,
+            spoiled: counters.spoiled,
+            void: counters.void,
         }
     }
 }
@@ -374,17 +387,28 @@ impl<M: Medium, L: Leaves> BallotBox<'_, M, L> {
     }
 
     /// Makes the closing of a closed box complete: the closing hash, the kiosk's signature, the last batch. May be called again after a cut.
+    /// What is signed and stands is what is given, shown and sent: a slot that becomes unreadable afterwards is in [`BallotBox::counts`]
+    /// and never in the hash.
     ///
     /// # Errors
-    /// [`Broken`].
+    /// [`Broken`]; [`MediaFault::Log`] if a closing stands that this kiosk has not signed.
     pub async fn finish(&mut self, package: &Digest, signer: &Signer) -> Result<Digest, Broken> {
         let Some(staff) = self.log.closed else {
             return Err(defect());
         };
-        let (counts, hash) = self.closing_hash(package).await?;
-        if !self.log.closing {
+        let hash = if let Some(signed) = self.log.closing {
+            sign::verify(&signer.public_key(), LABEL_CLOSING, &signed.hash, &signed.signature.0).map_err(|_| {
+                Broken {
+                    fault: Fault::Media(MediaFault::Log),
+                    recorded: Recorded::No,
+                }
+            })?;
+            signed.hash
+        } else {
+            let (counts, hash) = self.closing_hash(package).await?;
             self.write_closing(package, counts, hash, &staff, signer).await?;
-        }
+            hash
+        };
         if !self.log.outbox.ended {
             let mut count = 0;
             for at in 0..self.index.rows().len() {

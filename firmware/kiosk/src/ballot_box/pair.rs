@@ -10,6 +10,8 @@ pub struct Pair<M> {
     pub original: M,
     /// Counted where the original cannot be read.
     pub duplicate: M,
+    /// The one that cannot be used any more, of a closed box: it reads as erased, and what is to be written to it is left out.
+    pub lost: Option<Role>,
 }
 
 /// A write that did not end well. `original_done` says whether it stands on the original.
@@ -37,6 +39,10 @@ impl<M: Medium> Pair<M> {
     /// # Errors
     /// Whatever says that the device as a whole is gone.
     pub async fn read(&mut self, role: Role, offset: u64, buffer: &mut [u8]) -> Result<bool, MediumError> {
+        if self.lost == Some(role) {
+            buffer.fill(0xFF);
+            return Ok(true);
+        }
         match self.at(role).read(offset, buffer).await {
             Ok(()) => Ok(true),
             Err(MediumError::Read) => Ok(false),
@@ -64,6 +70,9 @@ impl<M: Medium> Pair<M> {
     /// # Errors
     /// The device's error, or `None` if the place was not erased or does not read back.
     pub async fn write_one(&mut self, role: Role, offset: u64, bytes: &[u8]) -> Result<(), Option<MediumError>> {
+        if self.lost == Some(role) {
+            return Ok(());
+        }
         let medium = self.at(role);
         // What stands there is evidence: it is never written over.
         compare(medium, offset, bytes, |read, _| erased(read)).await?;

@@ -172,6 +172,7 @@ impl<M: Medium> Reader<M> {
             media: Pair {
                 original: NoSecond::Medium(medium),
                 duplicate: NoSecond::Nothing,
+                lost: None,
             },
             label,
             position: 0,

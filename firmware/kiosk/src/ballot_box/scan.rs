@@ -1,8 +1,9 @@
 //! The journal read from the media: what the log counted, and what waits to leave.
 
+use election::closing::{Closing, Counters};
 use election::hash::Digest;
 use election::ledger::{StaffSignature, Transaction, transaction_hash};
-use election::wire;
+use election::wire::{self, Bytes};
 
 use super::fault::{MediaFault, Role};
 use super::frame::{Found, erased};
@@ -24,6 +25,17 @@ pub enum LastVoter {
     Interrupted,
 }
 
+/// What a signed closing says: the hash whose words witnesses wrote down, and the counts that are in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Signed {
+    /// Closing hash.
+    pub hash: Digest,
+    /// Counts as they were then.
+    pub counters: Counters,
+    /// The kiosk's, over the hash.
+    pub signature: Bytes<64>,
+}
+
 /// What the journal says.
 #[derive(Clone, Debug)]
 pub struct Log {
@@ -38,7 +50,7 @@ pub struct Log {
     pub(super) last: LastVoter,
     pub(super) opened: Option<[u8; 32]>,
     pub(super) closed: Option<[StaffSignature; 2]>,
-    pub(super) closing: bool,
+    pub(super) closing: Option<Signed>,
     /// The kiosk that took over last, and how many voters had been let in by then.
     pub(super) taken: Option<Digest>,
     pub(super) inherited: u32,
@@ -80,7 +92,7 @@ impl Log {
             last: LastVoter::Nobody,
             opened: None,
             closed: None,
-            closing: false,
+            closing: None,
             taken: None,
             inherited: 0,
             proven: None,
@@ -126,13 +138,13 @@ impl Log {
     /// Whether the signed closing and the closing batch stand too.
     #[must_use]
     pub const fn is_finished(&self) -> bool {
-        self.closing && self.outbox.ended
+        self.closing.is_some() && self.outbox.ended
     }
 
-    /// Whether the signed closing stands.
+    /// The signed closing, if it stands. What is signed never changes, whatever becomes unreadable afterwards.
     #[must_use]
-    pub const fn has_closing(&self) -> bool {
-        self.closing
+    pub const fn closing(&self) -> Option<&Signed> {
+        self.closing.as_ref()
     }
 
     /// Hash of the package polls were opened with.
@@ -206,7 +218,16 @@ impl Log {
                 };
                 self.proven = Some(hash);
             }
-            EntryKind::Closing => self.closing = true,
+            EntryKind::Closing => {
+                let Ok(closing) = wire::decode::<Closing<'_>>(payload) else {
+                    return false;
+                };
+                self.closing = Some(Signed {
+                    hash: closing.hash,
+                    counters: closing.counters,
+                    signature: closing.signature,
+                });
+            }
         }
         self.sequence = sequence;
         true

@@ -23,6 +23,7 @@ pub(crate) async fn closed<P: Platform>(
     signer: &Signer,
 ) -> Result<Stop, Stop> {
     desk.signals.lamp(Lamp::Off);
+    desk.panel.show(&Screen::Starting);
     let hash = {
         let mut vault = vault.lock().await;
         // Closed with the package that polls were opened with, also if a newer one came since.
@@ -35,9 +36,14 @@ pub(crate) async fn closed<P: Platform>(
     }
     let mut shown = None;
     loop {
-        let (counts, unsent) = {
+        let (counts, void, lost, unsent) = {
             let vault = vault.lock().await;
-            (vault.ballot_box.counts(), vault.ballot_box.log().pending())
+            let ballot_box = &vault.ballot_box;
+            let now = ballot_box.counts();
+            // What is in the hash; whatever became unreadable since is said beside it.
+            let signed = ballot_box.log().closing().map_or(now, |signed| signed.counters.into());
+            let later = now.void.saturating_sub(signed.void);
+            (signed, later, ballot_box.lost(), ballot_box.log().pending())
         };
         if shown != Some(unsent) {
             shown = Some(unsent);
@@ -45,6 +51,8 @@ pub(crate) async fn closed<P: Platform>(
                 hash: &hash,
                 words: &words,
                 counts,
+                void,
+                lost,
                 unsent,
             })));
         }

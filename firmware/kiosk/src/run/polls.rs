@@ -38,10 +38,10 @@ const CHALLENGED: usize = 32;
 /// The staff menu closes when nobody touches it.
 const MENU_TIMEOUT: u32 = 60_000;
 
-pub(crate) struct Polls<'d, 'v, 't, P: Platform> {
+pub(crate) struct Polls<'d, 'v, 'm, 't, P: Platform> {
     pub desk: &'d mut Desk<'v, P>,
     pub entropy: &'d mut P::Entropy,
-    pub vault: &'d Mutex<NoopRawMutex, Vault<'v, &'v mut P::Medium, P::Store>>,
+    pub vault: &'d Mutex<NoopRawMutex, Vault<'m, &'m mut P::Medium, P::Store>>,
     pub package: &'d Package<'d>,
     pub delta: Option<&'d Delta<'d>>,
     pub secret: ElectionSecret,
@@ -63,7 +63,7 @@ pub(crate) struct Polls<'d, 'v, 't, P: Platform> {
 
 /// However polls end, also by a fault or a cut in the middle of a vote: the buffers are lent and outlive this run, and the nonces of the ballot
 /// in the booth would tell a choice.
-impl<P: Platform> Drop for Polls<'_, '_, '_, P> {
+impl<P: Platform> Drop for Polls<'_, '_, '_, '_, P> {
     fn drop(&mut self) {
         self.wipe();
     }
@@ -77,7 +77,7 @@ const fn during(stop: Stop, recorded: Option<Recorded>) -> Stop {
     }
 }
 
-impl<P: Platform> Polls<'_, '_, '_, P> {
+impl<P: Platform> Polls<'_, '_, '_, '_, P> {
     /// From opening (or a restart in the middle) to the event that closes polls. The secret is wiped with `self`.
     pub(crate) async fn day(mut self) -> Result<(), Stop> {
         let open = self.vault.lock().await.ballot_box.log().is_open();
@@ -500,6 +500,9 @@ impl<P: Platform> Polls<'_, '_, '_, P> {
             seconds: self.desk.clock.seconds(),
             staff,
         };
+        // From here on the media are written to, which may take a while on slow ones: nobody is to take it for a kiosk that hangs.
+        self.desk.panel.show(&Screen::Starting);
+        yield_now().await;
         let mut vault = self.vault.lock().await;
         vault
             .batches(usize::from(self.package.manifest.batch), self.signer, self.random)

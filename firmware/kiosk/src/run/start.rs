@@ -14,7 +14,7 @@ use super::polls::Polls;
 use super::uplink::{Line, pump};
 use super::vault::{Vault, housekeeping};
 use super::{Buffers, Config, Sizes, Stop, closing, provision};
-use crate::ballot_box::{self, BallotBox, Expected, MediaFault, Mounted, Progress, Role};
+use crate::ballot_box::{self, BallotBox, Broken, Expected, MediaFault, Mounted, Progress, Role};
 use crate::identity::{self, Identity, PackageFault};
 use crate::ports::{Item, Lamp, Medium, Panel, Platform, Ports, Signals, Store};
 use crate::random::Random;
@@ -65,20 +65,24 @@ async fn inner<P: Platform>(ports: &mut Ports<P>, config: &Config<'_>, buffers: 
     };
     desk.panel.show(&Screen::Starting);
     let remembered = remembered(rest.store, &expected.election).await?;
-    let label = ballot_box::label_of(rest.original, Role::Original).await;
-    let label = match label {
+    let mut lost = None;
+    let label = match ballot_box::label_of(rest.original, Role::Original).await {
         Ok(label) => label,
         Err(fault) => {
-            let media = (rest.original, rest.duplicate);
-            return Ok(unmounted(
-                fault,
-                media,
-                &expected,
-                rest.store,
-                remembered.as_ref(),
-                buffers.memory.scratch,
-            )
-            .await);
+            let scratch = &mut *buffers.memory.scratch;
+            let media = (&mut *rest.original, &mut *rest.duplicate);
+            lost = closed_without(fault, media, &expected, scratch).await;
+            let label = match lost {
+                Some(_) => ballot_box::label_of(rest.duplicate, Role::Duplicate).await,
+                None => Err(fault),
+            };
+            match label {
+                Ok(label) => label,
+                Err(fault) => {
+                    let media = (rest.original, rest.duplicate);
+                    return Ok(unmounted(fault, media, &expected, rest.store, remembered.as_ref(), scratch).await);
+                }
+            }
         }
     };
     let judge = Judge {
@@ -109,29 +113,48 @@ async fn inner<P: Platform>(ports: &mut Ports<P>, config: &Config<'_>, buffers: 
         let media = (rest.original, rest.duplicate);
         return Ok(provision::take_over(&mut desk, media, &package, &expected, &judge, &mut memory).await);
     }
-    let mounted = BallotBox::mount(
-        &mut *rest.original,
-        &mut *rest.duplicate,
-        &expected,
-        judge,
-        memory,
-        slot,
-        &mut random,
-    )
-    .await;
-    let (mut ballot_box, mounted) = match mounted {
-        Ok(mounted) => mounted,
-        Err(fault) => {
-            let media = (rest.original, rest.duplicate);
-            return Ok(unmounted(fault, media, &expected, rest.store, remembered.as_ref(), slot).await);
+    // Twice at most: the second time without the medium that failed.
+    let (mut ballot_box, mounted) = loop {
+        let media = (&mut *rest.original, &mut *rest.duplicate);
+        let memory = memory.lend();
+        let mounted = match lost {
+            None => BallotBox::mount(media.0, media.1, &expected, judge, memory, slot, &mut random).await,
+            Some(lost) => BallotBox::mount_alone(media, lost, &expected, judge, memory, slot, &mut random).await,
+        };
+        let (mut ballot_box, mounted) = match mounted {
+            Ok(mounted) => mounted,
+            Err(fault) => {
+                let media = (&mut *rest.original, &mut *rest.duplicate);
+                if lost.is_none() {
+                    lost = closed_without(fault, media, &expected, slot).await;
+                    if lost.is_some() {
+                        continue;
+                    }
+                }
+                let media = (rest.original, rest.duplicate);
+                return Ok(unmounted(fault, media, &expected, rest.store, remembered.as_ref(), slot).await);
+            }
+        };
+        if ballot_box.log().is_closed() {
+            // Wiped at closing; a cut may have come between. Before anything that can fail.
+            rest.store.erase(Item::Secret).await?;
+        }
+        progressed(remembered.as_ref(), &ballot_box)?;
+        ballot_box.settle().await.map_err(housekeeping)?;
+        if !ballot_box.log().is_closed() {
+            break (ballot_box, mounted);
+        }
+        let opened = ballot_box.log().opened_with().copied().unwrap_or(package.hash);
+        match ballot_box.finish(&opened, &identity.signer).await {
+            Ok(_) => break (ballot_box, mounted),
+            // It can be read and not written: what stands on both stands, and the other one closes alone.
+            Err(Broken {
+                fault: Fault::Medium(role, _) | Fault::ReadBack(role),
+                ..
+            }) if lost.is_none() => lost = Some(role),
+            Err(broken) => return Err(housekeeping(broken)),
         }
     };
-    if ballot_box.log().is_closed() {
-        // Wiped at closing; a cut may have come between. Before anything that can fail.
-        rest.store.erase(Item::Secret).await?;
-    }
-    progressed(remembered.as_ref(), &ballot_box)?;
-    ballot_box.settle().await.map_err(housekeeping)?;
     if !ballot_box.log().is_closed() {
         ballot_box.announce(registration).await.map_err(housekeeping)?;
     }
@@ -273,6 +296,25 @@ async fn unmounted<M: Medium, S: Store>(
     let device = matches!(fault, MediaFault::Device(..) | MediaFault::Label(_));
     let unknown = device && !closed && remembered.is_some();
     Stop::Fault(Fault::Media(fault), unknown.then_some(Recorded::Unknown))
+}
+
+/// The medium that a closed kiosk goes without: it fails as a device or its label cannot be read, and the other one says that polls are closed.
+/// Nobody can vote any more, and a spare could not close again what two staff cards have closed: this kiosk completes it with one medium.
+async fn closed_without<M: Medium>(
+    fault: MediaFault,
+    (original, duplicate): (&mut M, &mut M),
+    expected: &Expected,
+    buffer: &mut [u8],
+) -> Option<Role> {
+    let (MediaFault::Device(lost, _) | MediaFault::Label(lost)) = fault else {
+        return None;
+    };
+    let other = match lost {
+        Role::Original => duplicate,
+        Role::Duplicate => original,
+    };
+    let closed = ballot_box::closed_by(other, &expected.election, &expected.kiosk, buffer).await;
+    closed.unwrap_or(false).then_some(lost)
 }
 
 /// Whether these are the media this epoch was opened with, and not an older state of them (F6).

@@ -102,6 +102,12 @@ pub(crate) async fn pump<M: Medium, S: Store, U: Uplink, C: Clock>(
                 vault.height = vault.height.max(height);
                 pause = PAUSE;
             }
+            // Closed: everything stands but this proof. What has not left leaves on the medium, and witnesses go on writing the words down.
+            Err(Unproven::Broken(_)) if vault.ballot_box.log().is_finished() => {
+                vault.online = Some(false);
+                drop(vault);
+                return core::future::pending().await;
+            }
             Err(Unproven::Broken(broken)) => return housekeeping(broken),
             Err(_) => {
                 vault.online = Some(false);

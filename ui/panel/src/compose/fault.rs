@@ -35,7 +35,7 @@ fn role(role: Role) -> Say {
     .into()
 }
 
-fn of(word: Word, on: Role) -> Say {
+pub(super) fn of(word: Word, on: Role) -> Say {
     Say::Word(word, vec![("role", role(on))])
 }
 

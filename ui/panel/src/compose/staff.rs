@@ -13,6 +13,7 @@ use kiosk::screen::{
     WrongStaffCard, ZeroReport,
 };
 
+use super::fault::of;
 use super::kind::STAFF;
 use crate::scene::{Act, Block, Part, Scene, Shape};
 use crate::words::{Say, Word};
@@ -263,9 +264,14 @@ fn closed(screen: &ClosedScreen<'_>) -> Scene {
         .enumerate()
         .map(|(index, word)| Say::Plain(format!("{} {word}", index + 1)))
         .collect();
-    let scene = Scene::new(STAFF + 11, "staff-closed", Shape::Flow, Word::ClosedTitle)
-        .text(Word::ClosedBody)
-        .block(Block::Words(words));
+    let mut scene = Scene::new(STAFF + 11, "staff-closed", Shape::Flow, Word::ClosedTitle);
+    if let Some(lost) = screen.lost {
+        scene = scene.block(Block::Alarm(of(Word::ClosedAlone, lost)));
+    }
+    scene = scene.text(Word::ClosedBody).block(Block::Words(words));
+    if screen.void > 0 {
+        scene = scene.text(Say::with(Word::RestartedVoid, &[("n", i64::from(screen.void))]));
+    }
     with_counts(scene, &screen.counts)
         .block(pair(Word::ClosedUnsent, u64::from(screen.unsent)))
         .block(digest(Word::ClosedHash, screen.hash))

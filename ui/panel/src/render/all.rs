@@ -502,6 +502,8 @@ fn staff(form: &Form<'_>, show: &mut dyn FnMut(&str, &Screen<'_>)) {
                 "journey", "kangaroo", "umbrella",
             ],
             counts: COUNTS,
+            void: 0,
+            lost: None,
             unsent: 4,
         }),
     );

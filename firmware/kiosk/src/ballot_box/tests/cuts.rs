@@ -486,3 +486,26 @@ fn a2_v12_storage_order_is_random_and_nothing_else_tells_it() {
     };
     assert_eq!(journal([1, 2]), journal([2, 1]));
 }
+
+#[test]
+fn f10_one_bad_reading_of_an_erased_place_takes_no_room() {
+    let power = Power::new();
+    let (original, duplicate) = pair(&power);
+    let mut rng = Lcg(8);
+    let far = usize::try_from(LAYOUT.journal_offset(LAYOUT.journal - 1)).unwrap();
+    let free = |rng: &mut Lcg| {
+        let mut lent = Lent::new();
+        let (ballot_box, _) = start(&original, &duplicate, 1, &mut lent, rng).unwrap().unwrap();
+        ballot_box.free()
+    };
+    let before = free(&mut rng);
+    assert!(before > 0);
+    for medium in [&original, &duplicate] {
+        *medium.misreads.borrow_mut() = Some(far + 7);
+        assert_eq!(free(&mut rng), before);
+        assert!(medium.misreads.borrow().is_none(), "it was read wrongly");
+    }
+    // A place that stays like that is one that was written.
+    original.disk.borrow_mut().live[far + 7] = 0;
+    assert_eq!(free(&mut rng), 0);
+}

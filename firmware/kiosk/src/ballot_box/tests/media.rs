@@ -92,6 +92,8 @@ pub struct Faulty {
     pub deaf: Rc<RefCell<bool>>,
     /// Says synced and is not.
     pub lying: Rc<RefCell<bool>>,
+    /// The next reading over this byte is wrong by a bit, once.
+    pub misreads: Rc<RefCell<Option<usize>>>,
 }
 
 impl Faulty {
@@ -109,6 +111,7 @@ impl Faulty {
             dies: Rc::default(),
             deaf: Rc::default(),
             lying: Rc::default(),
+            misreads: Rc::default(),
         }
     }
 
@@ -202,6 +205,12 @@ impl Medium for Faulty {
             .get(offset..offset + buffer.len())
             .ok_or(MediumError::Bounds)?;
         buffer.copy_from_slice(bytes);
+        let mut misreads = self.misreads.borrow_mut();
+        let wrong = misreads.and_then(|at| at.checked_sub(offset));
+        if let Some(byte) = wrong.and_then(|at| buffer.get_mut(at)) {
+            *byte ^= 16;
+            *misreads = None;
+        }
         Ok(())
     }
 

@@ -1,5 +1,6 @@
 //! The box against what voters did, on media that lose power, tear, lie and die.
 
+mod closing;
 mod cuts;
 pub mod media;
 mod refusals;

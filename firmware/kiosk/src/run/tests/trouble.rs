@@ -7,7 +7,9 @@ use election::manifest::Mode;
 use super::day::*;
 use super::desk;
 use super::platform::*;
-use crate::ballot_box::{Label, MediaFault, Role, SPARE_ROLE, TakenOver, format, media_for_tests as media};
+use crate::ballot_box::{
+    EntryKind, Label, MediaFault, Reader, Role, SPARE_ROLE, TakenOver, format, media_for_tests as media,
+};
 use crate::ports::{Item, MediumError};
 use crate::run::Exit;
 use crate::screen::{Fault, Recorded, Room};
@@ -274,12 +276,85 @@ fn the_secret_is_gone_if_only_the_original_says_closed() {
         if closed(&machine, 0) && !closed(&machine, 1) {
             assert!(machine.world.items.borrow().contains_key(&secret), "the cut came first");
             *machine.media[1].deaf.borrow_mut() = true;
-            assert!(matches!(machine.run(), Ran::Ended(Exit::Fault { .. })));
+            assert!(matches!(machine.run(), Ran::Ended(Exit::Closed { .. })));
             assert!(!machine.world.items.borrow().contains_key(&secret), "{step}");
             seen[1] += 1;
         }
     }
     assert!(seen[0] >= 1 && seen[1] >= 1, "{seen:?}");
+}
+
+/// A medium dies at any step from the event that closes on, for writing or altogether: the next start completes the closing with the other one
+/// alone, and with both again if it comes back. No vote is lost and the words stay the same.
+#[test]
+fn a8_a_medium_that_dies_while_polls_close_leaves_a_box_that_counts() {
+    let day = || {
+        let machine = machine(Mode::Statutory);
+        machine.world.online.set(false);
+        let mut people = machine.world.people.borrow_mut();
+        people
+            .visits
+            .extend([voter(0, [1, 1], How::Cast), voter(1, [1, 1], How::ChallengeFirst)]);
+        people.visits.push_back(Visit::Close);
+        drop(people);
+        machine
+    };
+    let machine = day();
+    assert!(matches!(machine.run(), Ran::Ended(Exit::Closed { .. })));
+    let steps = machine.media[0].power.borrow().steps;
+    let mut seen = [0, 0];
+    for dying in [0, 1] {
+        for step in steps - 14..steps {
+            for deaf in [false, true] {
+                let machine = day();
+                *machine.media[dying].dies.borrow_mut() = Some(step);
+                // It may die when nothing is written to it any more.
+                let _ = machine.run();
+                machine.world.pull();
+                machine.world.people.borrow_mut().visits.clear();
+                *machine.media[dying].deaf.borrow_mut() = deaf;
+                if !media::run(stands_closed(&machine.media[1 - dying])).unwrap() {
+                    continue;
+                }
+                let Ran::Ended(Exit::Closed { hash, .. }) = machine.run() else {
+                    panic!("{dying} {step} {deaf}");
+                };
+                assert_eq!(votes(&machine, 1 - dying, Mode::Statutory).len(), 2);
+                let alone = signed(&machine.media[1 - dying]);
+                assert_eq!(alone, [hash], "{dying} {step} {deaf}");
+                *machine.media[dying].dies.borrow_mut() = None;
+                *machine.media[dying].deaf.borrow_mut() = false;
+                machine.power_cycle();
+                let Ran::Ended(Exit::Closed { hash: again, .. }) = machine.run() else {
+                    panic!("{dying} {step} {deaf}");
+                };
+                assert_eq!(hash, again);
+                judge(&machine, Mode::Statutory);
+                for medium in &machine.media {
+                    assert_eq!(signed(medium), [hash]);
+                }
+                seen[dying] += 1;
+            }
+        }
+    }
+    assert!(seen[0] >= 8 && seen[1] >= 8, "{seen:?}");
+}
+
+/// The hashes of the signed closings on a medium.
+fn signed(medium: &media::Faulty) -> std::vec::Vec<election::hash::Digest> {
+    let mut reader = media::run(Reader::open(medium.image())).unwrap().unwrap();
+    let mut buffer = vec![0; 1 << 16];
+    let mut found = vec![];
+    while let Some(item) = media::run(reader.next(&mut buffer)).unwrap().unwrap() {
+        if item.kind == EntryKind::Closing {
+            found.push(
+                election::wire::decode::<election::closing::Closing<'_>>(item.payload)
+                    .unwrap()
+                    .hash,
+            );
+        }
+    }
+    found
 }
 
 /// A spare's media fit nothing but a takeover; in one they take whichever place is free.
