@@ -22,7 +22,7 @@ use super::order::Order;
 use super::overseer::Overseer;
 use super::reading::Reading;
 use super::shift::Shift;
-use super::trouble::{SPARES, What};
+use super::trouble::{Illness, TAKEOVERS, What};
 use super::weather::Weather;
 use crate::bundled;
 use crate::day::Citizen;
@@ -263,7 +263,8 @@ impl District<'_> {
         self.stations.provision(&machine, &crew, station, 0, needs, true)?;
         let uses_spare = |what: &What| match what {
             What::TakeOver(_) => true,
-            What::Medium(_, illness) => illness.needs_spare(),
+            // Staff cannot tell a medium that faints from one that dies: they take a spare for either.
+            What::Medium(_, illness) => !matches!(illness, Illness::Stalls(..)),
             _ => false,
         };
         let wanted = self
@@ -272,7 +273,7 @@ impl District<'_> {
             .iter()
             .filter(|one| one.station == kiosk && uses_spare(&one.what));
         let mut spares = Vec::new();
-        for number in 0..wanted.count().min(SPARES) {
+        for number in 0..wanted.count().min(TAKEOVERS) {
             let spare = self
                 .stations
                 .machine(&format!("{kiosk} spare {number}"), station, 0, &package);
@@ -370,7 +371,14 @@ impl District<'_> {
                     None => Err(staff::Problem::new(staff::Kind::Files, &name, "the medium is missing")),
                 });
             if closing.unsent.unwrap_or(0) > 0 {
-                let content = original.as_ref().or(duplicate.as_ref()).map_err(Clone::clone)?;
+                // A medium that failed while polls closed lacks the end: the other one is carried.
+                let whole = [&original, &duplicate]
+                    .into_iter()
+                    .flatten()
+                    .find(|content| content.closing.is_some());
+                let content = whole
+                    .map_or_else(|| original.as_ref().or(duplicate.as_ref()), Ok)
+                    .map_err(Clone::clone)?;
                 // Of every kiosk that stood there: one that had no network while it lived is not on the chain yet.
                 let mut first: Vec<Vec<u8>> = Vec::new();
                 for machine in &shift.former {

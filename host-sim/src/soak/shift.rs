@@ -112,14 +112,6 @@ impl Shift {
         }
         time.until(closes).await;
         self.weather.end();
-        if [Role::Original, Role::Duplicate]
-            .into_iter()
-            .any(|role| self.weather.has_been_ill(role))
-        {
-            // A medium that fails between the event "closed" and the signed closing leaves a box that neither the kiosk nor a spare can
-            // close (soak.md, "What it found"): staff look before they close.
-            self.settle(Task::Restart).await?;
-        }
         while self.closing.is_none() {
             self.must(Task::Close).await?;
         }
@@ -248,6 +240,12 @@ impl Shift {
                 self.closing = Some(notes.clone());
             }
             match fault {
+                // A closed kiosk shows the words also if one medium is not there: it cannot know it from one that has died.
+                None if self.wrong == Some(Wrong::Missing) && self.closing.is_some() => {
+                    self.exchange_media();
+                    self.failures = 0;
+                    return Ok(read);
+                }
                 None if self.put_back.is_some() => {
                     self.check(Law::EveryRefusalHasAReason, false, || {
                         format!("the kiosk works with the wrong media: {:?}", self.wrong)
@@ -328,7 +326,10 @@ impl Shift {
             });
         };
         if let Some(wrong) = self.wrong {
-            let named = names(wrong, fault) || role_of(fault).is_some_and(|role| self.weather.has_been_ill(role));
+            let named = names(wrong, fault)
+                || role_of(fault).is_some_and(|role| self.weather.has_been_ill(role))
+                || fault == Fault::Entropy && self.weather.had_no_entropy()
+                || fault == Fault::Store && self.weather.had_no_store();
             self.check(Law::EveryRefusalHasAReason, named, || {
                 format!("wrong media ({wrong:?}) are refused as {fault:?}")
             });

@@ -167,8 +167,11 @@ pub const KINDS: [&str; 13] = [
     "wrong_media",
 ];
 
-/// Spares a station may use up: a medium has room for seven takeovers, and each needs a kiosk.
-pub const SPARES: usize = 2;
+/// Media of a station that may die.
+const SPARES: usize = 2;
+
+/// Spares a station has at most: a medium has room for seven takeovers.
+pub const TAKEOVERS: usize = 7;
 
 /// Draws the troubles of a district: each station gets a few of the kinds allowed.
 #[must_use]
