@@ -219,7 +219,12 @@ impl Staff {
                 self.touch(Touch::Confirm)
             }
             StaffView::Restarted(found) => {
-                self.notes.restarted = Some(*found);
+                // What staff have read of the voter they know: after a cut that falls when they confirm it, the kiosk says it no more.
+                let read = self.notes.restarted.and_then(|before| before.voter);
+                self.notes.restarted = Some(Restarted {
+                    voter: found.voter.or(read),
+                    ..*found
+                });
                 self.touch(Touch::Confirm)
             }
             StaffView::TakeOver { recorded, .. } => {
