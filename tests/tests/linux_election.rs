@@ -361,6 +361,8 @@ fn a4_a9_a11_f5_an_election_on_the_appliance_with_both_kinds_of_cards() {
         hash: &hash,
         words: &words,
         counts,
+        void: 0,
+        lost: None,
         unsent: 0,
     };
     day.machine.see(&Screen::Staff(StaffScreen::Closed(closed))).unwrap();

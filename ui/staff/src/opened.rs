@@ -246,7 +246,10 @@ mod tests {
         let code = [&b"IPO1"[..], &[0xff; 40]].concat();
         let hexed = hex::encode(&code);
         assert_eq!(payloads(&code), std::slice::from_ref(&code));
-        assert_eq!(payloads(format!("  {hexed}\r\n").as_bytes()), std::slice::from_ref(&code));
+        assert_eq!(
+            payloads(format!("  {hexed}\r\n").as_bytes()),
+            std::slice::from_ref(&code)
+        );
         assert_eq!(
             payloads(format!("{hexed}\n\n{hexed}\n").as_bytes()),
             [code.clone(), code]
