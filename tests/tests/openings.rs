@@ -46,7 +46,7 @@ fn play(voters: u32) -> Played {
     let mut all: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
     all.sort();
     assert_eq!(all.len() as u64, report.spoiled);
-    assert!(report.spoiled > u64::from(voters), "nobody challenged more than once");
+    assert!(report.spoiled >= u64::from(voters), "somebody did not challenge");
     Played {
         record,
         photographs: all,

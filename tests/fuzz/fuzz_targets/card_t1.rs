@@ -1,3 +1,4 @@
+//! Fuzzes how the card room reads T=1 blocks and exchanges from a hostile card: no panic, no endless loop. It knows no key and no voter.
 #![no_main]
 #[path = "../src/cards.rs"]
 mod cards;
