@@ -165,7 +165,7 @@ fn a_cast_code(record: &Path) -> Digest {
 
 #[test]
 fn p14_lies_about_a_challenged_ballot_are_refused_by_both_programs() {
-    let played = play(1);
+    let played = play(2);
     let page = pages(&played.photographs[0]).remove(0);
     let good = fs::read(&page).unwrap();
     let another = fs::read(pages(played.photographs.last().unwrap()).remove(0)).unwrap();
