@@ -374,7 +374,8 @@ fn f8_our_reader_admits_both_kinds_and_survives_what_people_do_to_it() {
     held.pull().unwrap();
     block_on(reader.wait_removed());
 
-    // Pulled out in the middle: an error that says so, and the next card works.
+    // Pulled out in the middle: an error that says so, and the next card works. (From the seventh command on the card is only told to
+    // forget; whoever pulls it then has been admitted.)
     for after in [1, 3, 5] {
         let held = pcscd
             .insert(0, Misbehaving::new(piv(7), Fault::RemovedAfter(after)))

@@ -72,7 +72,7 @@ fn no_input_that_fuzzing_found_breaks_its_law() {
         for line in text.lines() {
             law(&hex::decode(line).unwrap());
         }
-        assert!(text.lines().count() >= 3, "{name}: no corpus");
+        assert!(text.lines().count() > 3, "{name}: no corpus");
     }
     assert_eq!(std::fs::read_dir(folder).unwrap().count(), fuzz::LAWS.len());
 }

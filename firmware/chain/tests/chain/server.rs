@@ -92,6 +92,12 @@ fn a_batch_goes_in_over_tcp_and_its_proof_comes_back() {
     }
     let reply = ask(&mut kiosk, Request::Tip);
     assert!(matches!(read_reply(&reply), Ok(Reply::Tip { height: 2, .. })));
+    // Counted after the reply is out, so the kiosk may be here first.
+    let patience = Instant::now();
+    while server.counters().answered.load(Ordering::Relaxed) < 5 {
+        assert!(patience.elapsed() < Duration::from_secs(20), "an answer is not counted");
+        std::thread::sleep(Duration::from_millis(5));
+    }
     assert_eq!(server.counters().answered.load(Ordering::Relaxed), 5);
     drop(server);
     assert!(
