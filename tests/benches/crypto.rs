@@ -3,13 +3,15 @@
 //! One JSON line a figure: {"name", "value", "unit", "peer", "ratio"}. With peer `elastic-elgamal` the ratio is the peer's
 //! time divided by ours for the same work in this process; with `operations` it is our time divided by that of the
 //! multiplications counted; with `encrypt` our time divided by that of the whole encryption. Time is that of this thread
-//! on a processor, the median of rounds in which both sides take turns, so that a busy machine bends both alike.
+//! on a processor, the median of rounds in which both sides take turns, so that a busy machine bends both alike. Only `verify/1000/cores`
+//! is time by the clock: the desk's own check of a box on all processors, and with peer `one core` how often faster that is than on one.
 
 mod backends;
 #[path = "../../firmware/election/tests/crypto_support/mod.rs"]
 mod crypto_support;
 
 use std::hint::black_box;
+use std::time::Instant;
 
 use chacha20::ChaCha20Rng;
 use crypto_support::trustees::Trustees;
@@ -25,9 +27,14 @@ use election::ballot::{
 };
 use election::dlog::{Baby, Dlog};
 use election::group::{Point, ProjectivePoint, Scalar, random_scalar};
+use election::keys::Keys;
+use election::manifest::Manifest;
 use election::table::Table6;
 use election::tally::{PublicKeys, SelectionSum, Statement, TrusteeSecret, add_contest, open_sum};
+use rayon::ThreadPoolBuilder;
 use rustix::time::{ClockId, clock_gettime};
+use staff::ballots::{Crypto, Item, check_proofs};
+use staff::progress::silent;
 
 type Peer = Generic<p256::NistP256>;
 type PeerChoice = EncryptedChoice<Peer, SingleChoice>;
@@ -246,6 +253,50 @@ fn verifying(polls: &Polls) {
     line("accumulate", value, "us", "elastic-elgamal", peer);
 }
 
+/// The desk's check of a box of 1,000 ballots on one processor and on all of them, by the clock.
+fn on_cores() {
+    let vectors: serde_json::Value =
+        serde_json::from_str(include_str!("../vectors/draft/formats.json")).expect("the vectors are JSON");
+    let bytes = |name: &str| hex::decode(vectors[name].as_str().unwrap()).unwrap();
+    let (manifest, keys, hash) = (bytes("manifest"), bytes("keys"), bytes("election_hash"));
+    let manifest = Manifest::parse(&manifest).unwrap();
+    let joint = Keys::read(&keys).unwrap().joint.0;
+    let crypto = Crypto::new(&manifest, hash.try_into().unwrap(), &joint).unwrap();
+    let (election, layout) = (crypto.election().unwrap(), crypto.layout(0).unwrap());
+    let choices = vec![1; layout.shapes().len()];
+    let mut random = rng(12);
+    let ballots: Vec<Vec<u8>> = (0..1000)
+        .map(|_| {
+            let mut out = vec![0; layout.ballot_len()];
+            let mut secrets = no_secrets(layout.selections());
+            ballot::encrypt(&election, 1, &layout, &choices, &mut random, &mut out, &mut secrets).unwrap();
+            out
+        })
+        .collect();
+    let items: Vec<Item<'_>> = (ballots.iter())
+        .map(|ballot| Item {
+            kiosk: [0; 32],
+            epoch: 0,
+            tag: [0; 32],
+            ballot,
+        })
+        .collect();
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let check = |threads: usize| {
+        let pool = ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        let (items, crypto) = (&items, &crypto);
+        move || {
+            let start = Instant::now();
+            pool.install(|| check_proofs("ballots", items, crypto, &silent))
+                .unwrap();
+            start.elapsed().as_secs_f64() * 1e6 / 1000.0
+        }
+    };
+    let (mut all, mut one) = (check(cores), check(1));
+    let [(value, _), (_, ratio)] = rounds([&mut all, &mut one]);
+    line("verify/1000/cores", value, "us", "one core", ratio);
+}
+
 /// The distributed key generation of the peer, without signatures, sealing or files.
 fn peers_ceremony(params: Params, random: &mut ChaCha20Rng) -> Vec<ActiveParticipant<Peer>> {
     let mut first: Vec<_> = (0..params.shares)
@@ -349,5 +400,6 @@ fn main() {
     backends::compare(&mut rng(11));
     encrypting(&polls);
     verifying(&polls);
+    on_cores();
     trustees();
 }
