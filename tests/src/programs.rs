@@ -31,8 +31,10 @@ fn build() -> Result<PathBuf> {
         .to_path_buf();
     let target = folder.parent().context("where is the target folder?")?;
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    // With a test beside the programs, so that cargo takes the features that `cargo test --workspace` has built everything with. Without it,
+    // every crate that a dev-dependency asks more of is built a second time, with the window's code on top of it.
     let out = Command::new(cargo)
-        .args(["build", "--quiet", "--workspace", "--bins"])
+        .args(["build", "--locked", "--quiet", "--workspace", "--bins", "--test", "arrows"])
         .current_dir(tree::root())
         .env("CARGO_TARGET_DIR", target)
         .output()?;
