@@ -132,8 +132,10 @@ impl Overseer {
     }
 }
 
-/// Whether these bytes stand on a medium, reported as synced: at that place, or (a repair) anywhere.
+/// Whether this record or entry stands on a medium, reported as synced: at that place, or (a repair) anywhere. Behind it are zeros without
+/// meaning; on a medium that flips bits they may be others, and are not copied.
 fn stands(medium: &Memory, offset: u64, data: &[u8]) -> bool {
+    let data = &data[..meaning(data)];
     let at = |start: usize| medium.bytes().get(start..start + data.len()) == Some(data);
     let here = usize::try_from(offset).is_ok_and(&at);
     if here {
@@ -142,6 +144,21 @@ fn stands(medium: &Memory, offset: u64, data: &[u8]) -> bool {
     (0..medium.bytes().len())
         .step_by(medium.sector() as usize)
         .any(|start| at(start) && medium.is_reported_durable(start as u64, data.len()))
+}
+
+/// Bytes of a record or an entry with its header (MEDIA.md); all of what is neither.
+fn meaning(data: &[u8]) -> usize {
+    let length = |header: usize, at: usize| {
+        let bytes = data.get(at..at + 4).and_then(|bytes| bytes.try_into().ok())?;
+        let end = header.checked_add(usize::try_from(u32::from_be_bytes(bytes)).ok()?)?;
+        (end <= data.len()).then_some(end)
+    };
+    let end = match data.get(..4) {
+        Some(b"IPPB") => length(64, 8),
+        Some(b"IPPJ") => length(32, 12),
+        _ => None,
+    };
+    end.unwrap_or(data.len())
 }
 
 impl Watch for Overseer {

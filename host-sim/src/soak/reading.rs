@@ -38,6 +38,17 @@ impl Standing {
         u32::try_from(self.events.values().filter(|event| **event == kind).count()).unwrap_or(u32::MAX)
     }
 
+    /// Whether the same votes, challenged ballots and events stand. Not in which slot: what rots on a medium is copied to another free place of it,
+    /// also after closing.
+    #[must_use]
+    pub fn says_the_same(&self, other: &Self) -> bool {
+        let votes = |stands: &Self| -> Vec<(Digest, Digest)> {
+            stands.cast.iter().map(|(code, (_, tag))| (*code, *tag)).collect()
+        };
+        votes(self) == votes(other)
+            && (&self.spoiled, self.differing, &self.events) == (&other.spoiled, other.differing, &other.events)
+    }
+
     /// Admitted, abandoned, interrupted.
     #[must_use]
     pub fn counts(&self) -> [u32; 3] {
@@ -146,7 +157,7 @@ fn events(medium: &Memory, content: &Content, events: &mut BTreeMap<u32, u8>) {
 }
 
 /// CRC-64/XZ over election hash, header and payload (MEDIA.md, "Whole").
-fn election_crc(election: &Digest, header: &[u8], payload: &[u8]) -> [u8; 8] {
+pub fn election_crc(election: &Digest, header: &[u8], payload: &[u8]) -> [u8; 8] {
     const POLYNOMIAL: u64 = 0xC96C_5795_D787_0F42;
     let mut crc = u64::MAX;
     for byte in election.iter().chain(header).chain(payload) {

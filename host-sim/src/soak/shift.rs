@@ -562,7 +562,7 @@ impl Shift {
         time.sleep(MINUTE).await;
         self.machine.booth.slot.pull();
         let after = self.stands();
-        self.check(Law::ClosedStaysClosed, before == after, || {
+        self.check(Law::ClosedStaysClosed, before.says_the_same(&after), || {
             "something was written after closing".to_owned()
         });
         self.machine.switch_off().await;

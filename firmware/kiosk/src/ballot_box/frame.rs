@@ -68,6 +68,14 @@ pub fn put(to: &mut [u8], at: usize, from: &[u8]) -> bool {
     }
 }
 
+/// Whole sectors of which the first `end` bytes mean something; behind them are zeros, whatever was read there: a bit that flipped where no
+/// CRC looks is never copied. `None` if they are more than the buffer.
+pub fn cleaned(buffer: &mut [u8], end: usize, sector: usize) -> Option<&[u8]> {
+    let bytes = buffer.get_mut(..end.checked_next_multiple_of(sector)?)?;
+    bytes.get_mut(end..)?.fill(0);
+    Some(bytes)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

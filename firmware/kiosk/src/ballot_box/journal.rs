@@ -5,7 +5,7 @@
 
 use election::hash::Digest;
 
-use super::frame::{checksum, put, u32_at};
+use super::frame::{checksum, cleaned, put, u32_at};
 
 const MAGIC: [u8; 4] = *b"IPPJ";
 /// Bytes before the payload.
@@ -41,6 +41,11 @@ impl EntryHead {
     #[must_use]
     pub fn padded(&self, sector: usize) -> Option<usize> {
         self.length.checked_add(ENTRY_HEADER)?.checked_next_multiple_of(sector)
+    }
+
+    /// The whole sectors of an entry that lies in `buffer`, to be written again.
+    pub fn copy<'s>(&self, buffer: &'s mut [u8], sector: usize) -> Option<&'s [u8]> {
+        cleaned(buffer, self.length.checked_add(ENTRY_HEADER)?, sector)
     }
 
     /// Looks at the front of a sector.

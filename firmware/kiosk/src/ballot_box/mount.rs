@@ -7,7 +7,7 @@ use election::batch::{self, Kind};
 use election::hash::Digest;
 
 use super::fault::{MediaFault, Role};
-use super::frame::Found;
+use super::frame::{self, Found};
 use super::index::{Index, Row};
 use super::journal::ENTRY_HEADER;
 use super::label::{LABELS, Label, Layout, MAX_LABEL};
@@ -397,9 +397,9 @@ impl<M: Medium, L: Leaves> Mount<'_, '_, M, L> {
                 continue;
             }
             let bytes = if holder == Some(Role::Duplicate) {
-                &*self.b
+                &mut *self.b
             } else {
-                &*self.a
+                &mut *self.a
             };
             let payload = scan::payload(bytes, &head);
             if !self.log.take(head.kind, payload) {
@@ -407,10 +407,14 @@ impl<M: Medium, L: Leaves> Mount<'_, '_, M, L> {
             }
             if let Some(has) = holder {
                 let lacks = has.other();
-                let padded = head.padded(layout.sector_len()).ok_or(MediaFault::Log)?;
                 let offset = layout.journal_offset(at);
-                if self.media.is_free(lacks, offset, padded).await.map_err(device(lacks))? {
-                    let bytes = bytes.get(..padded).ok_or(MediaFault::Sizes)?;
+                let bytes = head.copy(bytes, layout.sector_len()).ok_or(MediaFault::Sizes)?;
+                if self
+                    .media
+                    .is_free(lacks, offset, bytes.len())
+                    .await
+                    .map_err(device(lacks))?
+                {
                     self.media
                         .write_one(lacks, offset, bytes)
                         .await
@@ -453,8 +457,7 @@ impl<M: Medium, L: Leaves> Mount<'_, '_, M, L> {
                 self.found.single += 1;
                 continue;
             }
-            let padded = head.padded(layout.sector_len()).ok_or(MediaFault::Log)?;
-            let bytes = self.a.get(..padded).ok_or(MediaFault::Sizes)?;
+            let bytes = head.copy(self.a, layout.sector_len()).ok_or(MediaFault::Sizes)?;
             let offset = layout.journal_offset(self.log.end);
             self.media
                 .write_one(lacks, offset, bytes)
@@ -486,10 +489,8 @@ impl<M: Medium, L: Leaves> Mount<'_, '_, M, L> {
                 .await?
                 .whole()
                 .ok_or(MediaFault::Differ { place: row.slot })?;
-            let padded = super::RECORD_HEADER
-                .saturating_add(record.ballot.len())
-                .next_multiple_of(layout.sector_len().max(1));
-            let bytes = self.a.get(..padded).ok_or(MediaFault::Sizes)?;
+            let end = super::RECORD_HEADER.saturating_add(record.ballot.len());
+            let bytes = frame::cleaned(self.a, end, layout.sector_len()).ok_or(MediaFault::Sizes)?;
             let offset = layout.slot_offset(row.slot);
             let mut target = Some(row.slot);
             if !self
