@@ -12,7 +12,7 @@ use staff::report::Report;
 use super::laws::{Book, Law};
 use super::needles::Needles;
 use super::order::Order;
-use super::reading::Reading;
+use super::reading::{Reading, election_crc};
 use super::shift::Shift;
 use crate::truth;
 use crate::world::media::Memory;
@@ -162,8 +162,8 @@ pub fn examine(shift: &Shift, truth: &Truth, reading: &Reading, needles: &Needle
     });
 }
 
-/// Every byte of a medium is accounted for (MEDIA.md): labels, whole entries, whole records, zeros behind them, erased places; what is
-/// torn lies inside a place that is counted void or torn. Nothing else stands there that could tell an order.
+/// Every byte of a medium is accounted for (MEDIA.md): labels, whole entries, whole records, zeros behind them (as far as the power
+/// lasted), erased places; what is torn lies inside a place that is counted void or torn. Nothing else stands there that could tell an order.
 fn accounted(medium: &Memory, content: &Content) -> Result<(), String> {
     let layout = content.label.layout;
     let sector = layout.sector_len();
@@ -186,30 +186,21 @@ fn accounted(medium: &Memory, content: &Content) -> Result<(), String> {
         .unwrap_or_default();
     let mut torn = 0;
     let mut position = 0;
-    while let Some(entry) = journal.get(position..).filter(|rest| !rest.is_empty()) {
-        let number = |at: usize| {
-            entry
-                .get(at..at + 4)
-                .and_then(|bytes| bytes.try_into().ok())
-                .map_or(0, u32::from_be_bytes)
-        };
-        let length = at(u64::from(number(12)));
-        let sectors = (length.saturating_add(32)).div_ceil(sector);
-        let whole = entry.get(..4) == Some(b"IPPJ") && entry.get(sectors * sector - 1).is_some();
-        if !whole {
-            torn += u32::from(!erased(&entry[..sector]));
+    while let Some(rest) = journal.get(position..).filter(|rest| !rest.is_empty()) {
+        let Some((payload, padding)) = entry(rest, sector, &content.label.election) else {
+            torn += u32::from(!erased(&rest[..sector]));
             position += sector;
             continue;
+        };
+        if !unfinished(padding) {
+            return Err(format!("an entry at {position} holds more than itself"));
         }
-        if entry[32 + length..sectors * sector].iter().any(|byte| *byte != 0) {
-            // A torn entry has anything behind its end; a whole one zeros.
-            torn += 1;
-        } else if entry[4] == 1 && (1..=4).contains(&entry[32]) && length != 1 {
-            return Err(format!("a voter's event has {length} bytes"));
+        if rest[4] == 1 && payload.first().is_some_and(|kind| (1..=4).contains(kind)) && payload.len() != 1 {
+            return Err(format!("a voter's event has {} bytes", payload.len()));
         }
-        position += sectors * sector;
+        position += 32 + payload.len() + padding.len();
     }
-    if torn > content.torn.saturating_add(2) * 2 {
+    if torn != content.torn {
         return Err(format!(
             "{torn} journal places are no entries, the desk counts {}",
             content.torn
@@ -233,7 +224,7 @@ fn accounted(medium: &Memory, content: &Content) -> Result<(), String> {
         let place = bytes.get(start..start + layout.slot_len()).unwrap_or_default();
         let end = RECORD_HEADER + record.ballot.len();
         let (padding, rest) = place.split_at(end.next_multiple_of(sector).min(place.len()));
-        let quiet = padding[end.min(padding.len())..].iter().all(|byte| *byte == 0) && erased(rest);
+        let quiet = unfinished(&padding[end.min(padding.len())..]) && erased(rest);
         let header = place.get(5..8) == Some(&[0; 3]) && place.get(44..56) == Some(&[0; 12]);
         if !quiet || !header {
             return Err(format!("slot {} holds more than its record", record.slot));
@@ -243,6 +234,23 @@ fn accounted(medium: &Memory, content: &Content) -> Result<(), String> {
         return Err("a batch's entries are not sorted by code".to_owned());
     }
     Ok(())
+}
+
+/// A whole entry in front of this (MEDIA.md, "Journal"): payload, and what is behind it up to the sector's end.
+fn entry<'b>(rest: &'b [u8], sector: usize, election: &Digest) -> Option<(&'b [u8], &'b [u8])> {
+    let header = rest.get(..32)?;
+    let length = u32::from_be_bytes(header[12..16].try_into().ok()?);
+    let end = usize::try_from(length).ok()?.checked_add(32)?;
+    let place = rest.get(..end.checked_next_multiple_of(sector)?)?;
+    let (whole, padding) = place.split_at_checked(end)?;
+    (header[..4] == *b"IPPJ" && header[24..] == election_crc(election, &header[..24], &whole[32..]))
+        .then_some((&whole[32..], padding))
+}
+
+/// Zeros, and erased from where the power went: what stands behind the last byte that means something.
+fn unfinished(padding: &[u8]) -> bool {
+    let zeros = padding.iter().take_while(|byte| **byte == 0).count();
+    padding[zeros..].iter().all(|byte| *byte == 0xFF)
 }
 
 fn sorted(batch: &Batch<'_>) -> bool {
