@@ -42,9 +42,10 @@ def check_results(data, manifest, totals):
         for j, option in enumerate(c.options):
             counts = selections[option.id].get("VoteCounts")
             need(isinstance(counts, list), file, item, "an option without counts")
-            total = [x for x in counts if isinstance(x, dict) and x.get("Type") == "total"]
-            need(len(total) == 1, file, "%s, option %s" % (item, option.id), "not exactly one total")
-            number("%s, option %s" % (item, option.id), total[0].get("Count"), totals[i][j])
+            where = "%s, option %s" % (item, option.id)
+            need(len(counts) == 1 and isinstance(counts[0], dict), file, where, "not exactly one count: none of smaller groups")
+            need(counts[0].get("Type") == "total", file, where, "its count is not the total")
+            number(where, counts[0].get("Count"), totals[i][j])
         others = contests[c.id].get("OtherCounts")
         need(isinstance(others, list) and len(others) == 1 and isinstance(others[0], dict), file, item, "not one OtherCounts")
         number(item + ", no-votes", others[0].get("Undervotes"), sum(totals[i][len(c.options) :]))

@@ -11,10 +11,14 @@ import unittest
 import ballots
 import ledger as ledgers
 import p256
+import package as packages
+import seal
 import verify
 import wire
 from tally import check_decryptions
+from refused import Refused
 from wire import H, S
+from words import closing_words, read_words
 
 FOLDER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "vectors", "draft")
 
@@ -131,6 +135,83 @@ class Vectors(unittest.TestCase):
         self.assertEqual(H("ippyo/1/package", raw["package"][4 : 4 + size]), raw["package_hash"])
         self.assertEqual(raw["staff_close_message"][:64], eh + raw["kiosk_id"])
 
+    def test_closing_words(self):
+        v = load("formats")
+        closing, words = bytes.fromhex(v["closing_hash"]), bytes.fromhex(v["closing_words"]).decode()
+        self.assertEqual(closing_words(closing), words)
+        self.assertEqual(read_words("  " + words.upper().replace(" ", "、") + "\n"), closing[:16])
+        # BIP 39's own vectors.
+        self.assertEqual(closing_words(bytes(16)), "abandon " * 11 + "about")
+        self.assertEqual(closing_words(b"\xff" * 16), "zoo " * 11 + "wrong")
+        swapped = " ".join([words.split()[1], words.split()[0]] + words.split()[2:])
+        for bad in (words.rsplit(" ", 1)[0], words + " zoo", words.replace(" ", " x", 1), swapped):
+            with self.assertRaises(p256.Malformed):
+                read_words(bad)
+
+    def test_roll_entries(self):
+        v = load("formats")
+        keys = wire.whole(bytes.fromhex(v["keys"]), wire.Keys)
+        self.assertEqual(packages.piv_entry(keys.joint).hex(), v["roll_entry_piv"])
+        self.assertEqual(packages.jpki_entry(b"an RSA key").hex(), v["roll_entry_jpki"])
+
+    def test_package(self):
+        v = load("formats")
+        raw = bytes.fromhex(v["package"])
+        package = packages.check_package(raw, station=3)
+        self.assertEqual(package.hash.hex(), v["package_hash"])
+        self.assertEqual(package.header.election.hex(), v["election_hash"])
+        self.assertEqual(package.roll, {bytes.fromhex(v["roll_entry_piv"]): 1})
+        with self.assertRaises(Refused):
+            packages.check_package(raw, authority=package.keys.joint)
+        with self.assertRaises(Refused):
+            packages.check_package(raw, station=4)
+        for at in range(0, len(raw), 3):
+            with self.assertRaises(Refused, msg="byte %d" % at):
+                packages.check_package(raw[:at] + bytes([raw[at] ^ 1]) + raw[at + 1 :])
+        for changed in (raw[:-1], raw + b"\0", raw[:40], b""):
+            with self.assertRaises(Refused):
+                packages.check_package(changed)
+        for rows in ([(b"\1" * 32, 1), (b"\1" * 32, 0)], [(b"\2" * 32, 1), (b"\1" * 32, 0)], [(b"\1" * 32, 2)]):
+            with self.assertRaises(Refused):
+                packages.check_roll("roll", b"".join(entry + style.to_bytes(2, "big") for entry, style in rows), 2)
+
+    def test_delta(self):
+        v = load("formats")
+        raw = bytes.fromhex(v["delta"])
+        package = packages.check_package(bytes.fromhex(v["package"]))
+        package.roll[b"\2" * 32] = 1
+        self.assertEqual(packages.check_delta(raw, package), {bytes.fromhex(v["roll_entry_piv"]): 1, b"\1" * 32: 0})
+        with self.assertRaises(Refused):
+            packages.check_delta(raw, package, held=3)
+        for at in range(len(raw)):
+            with self.assertRaises(Refused, msg="byte %d" % at):
+                packages.check_delta(raw[:at] + bytes([raw[at] ^ 1]) + raw[at + 1 :], package)
+
+    def test_sealed_secret(self):
+        v = load("tag")
+        eh, kiosk = bytes.fromhex(v["election hash"]), bytes.fromhex(v["kiosk id"])
+        sealed, commitment = bytes.fromhex(v["E sealed to the key 5"]), bytes.fromhex(v["commitment of E"])
+        self.assertEqual(packages.open_secret(5, eh, kiosk, sealed, commitment).hex(), v["election secret E"])
+        refused = [(6, eh, kiosk, sealed, commitment), (5, bytes(32), kiosk, sealed, commitment)]
+        refused += [(5, eh, bytes(32), sealed, commitment), (5, eh, kiosk, sealed, bytes(32))]
+        refused += [(5, eh, kiosk, sealed[:at] + bytes([sealed[at] ^ 1]) + sealed[at + 1 :], commitment) for at in (0, 9, 70, 112)]
+        for arguments in refused:
+            with self.assertRaises(p256.Malformed):
+                packages.open_secret(*arguments)
+
+    def test_chacha20_poly1305_is_that_of_rfc_8439(self):
+        # 2.8.2
+        key, nonce = bytes(range(0x80, 0xA0)), bytes.fromhex("070000004041424344454647")
+        sealed = bytes.fromhex(
+            "d31a8d34648e60db7b86afbc53ef7ec2a4aded51296e08fea9e2b5a736ee62d63dbea45e8ca9671282fafb69da92728b1a71de0a9e060b2905d6a5b6"
+            "7ecd3b3692ddbd7f2d778b8c9803aee328091b58fab324e4fad675945585808b4831d7bc3ff4def08e4b7a9de576d26586cec64b6116"
+            "1ae10b594f09e26a7e902ecbd0600691"
+        )
+        text = seal.aead_open(key, nonce, sealed, bytes.fromhex("50515253c0c1c2c3c4c5c6c7"))
+        self.assertTrue(text.startswith(b"Ladies and Gentlemen of the class of '99"))
+        with self.assertRaises(p256.Malformed):
+            seal.aead_open(key, nonce, sealed)
+
     def test_ledger(self):
         v = load("ledger")
         raw = {name: bytes.fromhex(value) for name, value in v.items()}
@@ -179,6 +260,8 @@ class Vectors(unittest.TestCase):
         self.assertEqual(states, wanted)
         self.assertEqual(found.summary["chain_height"], int(v["height"]))
         self.assertEqual(found.summary["entries_without_closing"], int(v["unclosed entries"]))
+        closings = wire.items(found.data["closings.bin"], wire.Closing)
+        self.assertEqual([read_words(words) for *_, words in found.words], [c.hash[:16] for c in closings])
         totals = wire.whole(found.data["tally.bin"], wire.Tally).contests
         for contest in totals:
             wanted = json.loads(v["contest %d" % contest.contest])

@@ -713,12 +713,28 @@ class Books(Record):
             s[0]["@id"], s[1]["@id"] = s[1]["@id"], s[0]["@id"]
 
         for change, reason in (
-            (set_total, "it says 3, the tally 2"), (set_no_votes, "no-votes"), (two_totals, "not exactly one total"),
+            (set_total, "it says 3, the tally 2"), (set_no_votes, "no-votes"), (two_totals, "not exactly one count"),
             (option_gone, "not exactly those"), (swapped, "the tally"), (lambda c: c.pop(), "not exactly those"),
         ):
             self.refused(e, base | {"results.json": lie(change)}, "results.json", reason)
         for raw in (b"", b"[]", b"{}", b"\xff", b'{"Election":[1]}', json.dumps(good).encode() + b"x", b"[" * 99999):
             self.refused(e, base | {"results.json": raw}, "results.json", "")
+
+    def test_p19_no_counts_of_smaller_groups(self):
+        """The published total less the votes of all other stations is one station's: results.json holds totals alone."""
+        e, counted, _, _ = self.small()
+        base = e.files(counted)
+
+        def station(counts):
+            counts.append(dict(counts[0], GpUnitId="station-1", Type="election-day", Count=0))
+
+        def only(counts):
+            counts[0]["Type"] = "election-day"
+
+        for change, reason in ((station, "none of smaller groups"), (only, "not the total")):
+            copy = json.loads(base["results.json"])
+            change(copy["Election"][0]["Contest"][0]["ContestSelection"][0]["VoteCounts"])
+            self.refused(e, base | {"results.json": json.dumps(copy).encode()}, "results.json", reason)
 
     def test_reception_counts(self):
         e, counted, _, _ = self.small()

@@ -26,6 +26,7 @@ from refused import Refused, need, decode
 from results import check_results, check_reception
 from tally import decide, check_proofs, check_tally
 from wire import H
+from words import closing_words
 
 
 def verify(folder, authority=None, reception=None, sample=None, jobs=1, say=lambda text: None, progress=None):
@@ -70,6 +71,7 @@ def verify(folder, authority=None, reception=None, sample=None, jobs=1, say=lamb
     states = [p.state for p in cast]
     return SimpleNamespace(
         data=data, manifest=manifest, keys=keys, layout=layout, cast=cast, spoiled=spoiled,
+        words=[(c.station, ident.hex(), c.epoch, closing_words(c.hash)) for (ident, _), c in closings.items()],
         summary={
             "election": manifest.id,
             "election_hash": eh.hex(),
@@ -189,7 +191,8 @@ def main(argv=None):
         return 2
     looked_up = {text: look_up(prefix, found.cast, found.spoiled) for text, prefix in codes}
     if options.json:
-        result = {"holds": True} | found.summary | {"codes": looked_up, "openings": openings}
+        words = [dict(zip(("station", "kiosk", "epoch", "words"), row)) for row in found.words]
+        result = {"holds": True} | found.summary | {"closing_words": words, "codes": looked_up, "openings": openings}
         print(json.dumps(result | {"seconds": round(time.monotonic() - started, 1)}, ensure_ascii=False))
         return 0
     s = found.summary
@@ -206,6 +209,9 @@ def main(argv=None):
         print("%d entries on the ledger belong to kiosks that never closed; they are not counted." % s["entries_without_closing"])
     for contest, options_of in s["totals"].items():
         print("  %s: %s, no vote %d" % (contest, ", ".join("%s %d" % o for o in options_of.items()), s["no_votes"][contest]))
+    print("Closing words, to compare with what witnesses wrote down:")
+    for station, kiosk, epoch, words in found.words:
+        print("  station %d, kiosk %s, period %d: %s" % (station, kiosk[:12], epoch, words))
     for text, state in looked_up.items():
         print("code %s: %s" % (text, state))
     for o in openings:
