@@ -293,6 +293,8 @@ pub enum StaffAction {
     Open,
     /// Close polls.
     Close,
+    /// Close polls once more, on the spare: the former kiosk stopped between their signatures and its own.
+    CloseAgain,
     /// Take over from another kiosk.
     TakeOver,
 }

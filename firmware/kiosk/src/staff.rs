@@ -76,7 +76,7 @@ pub struct Act<'a> {
 impl Act<'_> {
     const fn role(&self) -> u8 {
         match self.action {
-            StaffAction::Open | StaffAction::Close => role::POLLS,
+            StaffAction::Open | StaffAction::Close | StaffAction::CloseAgain => role::POLLS,
             StaffAction::Provision | StaffAction::TakeOver => role::PROVISIONS,
         }
     }

@@ -125,9 +125,11 @@ impl<M: Medium, L: Leaves> BallotBox<'_, M, L> {
     /// [`Broken`].
     pub async fn append(&mut self, event: &Event) -> Result<(), Broken> {
         let allowed = match event {
-            Event::Admitted | Event::Abandoned | Event::Interrupted | Event::Closed { .. } => self.log.is_open(),
+            Event::Admitted | Event::Abandoned | Event::Interrupted => self.log.is_open(),
+            Event::Closed { .. } => self.log.is_open() || self.log.inherited_closed,
             Event::Opened { .. } => self.log.opened.is_none() && self.log.closed.is_none(),
-            Event::Started | Event::TakenOver { .. } => self.log.closed.is_none(),
+            Event::Started => self.log.closed.is_none(),
+            Event::TakenOver { .. } => !self.log.outbox.ended,
         };
         // Closed is closed (A11), and nobody votes before polls are open: also for a loop that forgot to ask.
         if !allowed {

@@ -75,7 +75,7 @@ pub enum MediaFault {
     Log,
     /// The medium is too small for this election: format a larger one.
     TooSmall(Role),
-    /// The kiosk they belong to has closed them.
+    /// The kiosk they belong to has closed them, down to the last batch: they can be counted as they are.
     Closed,
     /// A spare medium, which only goes beside the surviving medium of another kiosk.
     Spare(Role),
@@ -101,7 +101,7 @@ impl fmt::Display for MediaFault {
             Self::Differ { place } => write!(f, "original and duplicate differ at place {place}: keep both, call the election office"),
             Self::Log => f.write_str("the log on the media is out of order: keep both, call the election office"),
             Self::TooSmall(role) => write!(f, "{role}: the medium is too small for this election"),
-            Self::Closed => f.write_str("these media are closed: nothing can be added"),
+            Self::Closed => f.write_str("these media are closed and complete: hand them in"),
             Self::Spare(role) => write!(f, "{role}: a spare medium: put the surviving medium of the kiosk that is replaced into the other slot"),
         }
     }

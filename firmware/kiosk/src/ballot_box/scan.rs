@@ -51,6 +51,8 @@ pub struct Log {
     pub(super) opened: Option<[u8; 32]>,
     pub(super) closed: Option<[StaffSignature; 2]>,
     pub(super) closing: Option<Signed>,
+    /// A kiosk has taken over since: staff close once more, for that one.
+    pub(super) inherited_closed: bool,
     /// The kiosk that took over last, and how many voters had been let in by then.
     pub(super) taken: Option<Digest>,
     pub(super) inherited: u32,
@@ -93,6 +95,7 @@ impl Log {
             opened: None,
             closed: None,
             closing: None,
+            inherited_closed: false,
             taken: None,
             inherited: 0,
             proven: None,
@@ -145,6 +148,12 @@ impl Log {
     #[must_use]
     pub const fn closing(&self) -> Option<&Signed> {
         self.closing.as_ref()
+    }
+
+    /// The kiosk that took over last.
+    #[must_use]
+    pub const fn taken_by(&self) -> Option<&Digest> {
+        self.taken.as_ref()
     }
 
     /// Hash of the package polls were opened with.
@@ -203,10 +212,16 @@ impl Log {
                         self.interrupted += 1;
                         self.last = LastVoter::Interrupted;
                     }
-                    Event::Closed { staff, .. } => self.closed = Some(staff),
+                    Event::Closed { staff, .. } => {
+                        self.closed = Some(staff);
+                        self.inherited_closed = false;
+                    }
                     Event::TakenOver { new, .. } => {
                         self.taken = Some(new);
                         self.inherited = self.admitted;
+                        // Closed stays closed; but what the former kiosk signed has left nowhere and was shown to nobody (see `propose`).
+                        self.inherited_closed = self.closed.is_some();
+                        self.closing = None;
                     }
                     Event::Started => {}
                 }

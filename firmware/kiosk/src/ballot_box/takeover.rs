@@ -177,17 +177,18 @@ async fn predecessor<M: Medium>(
     reader.rewind();
     while let Some(item) = reader.next(buffer).await.map_err(reader_fault(role))? {
         match item.kind {
-            EntryKind::Closing => return Err(MediaFault::Closed),
-            EntryKind::Event => {
-                if let Ok(crate::audit::Event::Closed { .. }) = election::wire::decode(item.payload) {
-                    return Err(MediaFault::Closed);
-                }
-            }
+            EntryKind::Closing | EntryKind::Event => {}
             EntryKind::Proof => proof = item.payload.get(..32).and_then(|hash| hash.try_into().ok()),
             EntryKind::Transaction => {
-                if let Ok(Transaction::Batch(batch)) = Transaction::read(item.payload)
-                    && batch.header.kiosk == old.kiosk
-                {
+                let Ok(Transaction::Batch(batch)) = Transaction::read(item.payload) else {
+                    continue;
+                };
+                // The last batch is written before witnesses see the words: with it the box is complete and can be counted. Without it, also
+                // where polls are closed or the closing is signed, nobody has seen anything that the spare could not say anew.
+                if batch.header.closing.is_some() {
+                    return Err(MediaFault::Closed);
+                }
+                if batch.header.kiosk == old.kiosk {
                     batches += 1;
                 }
             }

@@ -1,20 +1,65 @@
 //! After closing: the hash and its words for witnesses, while the outbox empties. A closed kiosk comes here at every start (A11).
 
+use election::closing::{LABEL_STAFF_CLOSE, staff_close_message};
+use election::ledger::StaffSignature;
 use election::package::Package;
-use election::sign::Signer;
+use election::sign::{self, Signer};
 use election::words::ClosingWords;
 use embassy_futures::select::{Either, select};
+use embassy_futures::yield_now;
 use embassy_sync::blocking_mutex::raw::NoopRawMutex;
 use embassy_sync::mutex::Mutex;
 
 use super::Stop;
-use super::vault::Vault;
+use super::vault::{Vault, housekeeping};
+use crate::audit::Event;
+use crate::ballot_box::Label;
 use crate::ports::{Clock, Lamp, Panel, Platform, Signals};
-use crate::screen::{ClosedScreen, Screen, StaffScreen, StaffTouch, Touch};
-use crate::staff::Desk;
+use crate::screen::{ClosedScreen, Screen, StaffAction, StaffScreen, StaffTouch, Touch};
+use crate::staff::{Act, Desk};
 
 /// How often the number of unsent transactions on the screen is looked at.
 const LOOK: u32 = 1_000;
+
+/// Whether the two who closed signed for this kiosk, and not for one that it took over from.
+pub(crate) fn is_for(package: &Package<'_>, label: &Label, staff: &[StaffSignature; 2]) -> bool {
+    let message = staff_close_message(package.election(), &label.kiosk, label.epoch);
+    staff
+        .iter()
+        .all(|card| sign::verify(&card.key.0, LABEL_STAFF_CLOSE, &message, &card.signature.0).is_ok())
+}
+
+/// Two staff cards close a box once more that was taken over from a kiosk which had not come to the end of closing it. Nobody can vote before,
+/// meanwhile or afterwards, and there is no way around it: only with their signatures for this kiosk the desk can count it.
+pub(crate) async fn again<P: Platform>(
+    desk: &mut Desk<'_, P>,
+    vault: &Mutex<NoopRawMutex, Vault<'_, &mut P::Medium, P::Store>>,
+    package: &Package<'_>,
+) -> Result<(), Stop> {
+    desk.signals.lamp(Lamp::Call);
+    let label = *vault.lock().await.ballot_box.label();
+    let message = staff_close_message(package.election(), &label.kiosk, label.epoch);
+    let act = Act {
+        action: StaffAction::CloseAgain,
+        label: LABEL_STAFF_CLOSE,
+        message: &message,
+    };
+    // Until they do: the screen asks for the first card again.
+    let staff = loop {
+        if let Some(staff) = desk.sign(package, &act).await {
+            break staff;
+        }
+    };
+    let closed = Event::Closed {
+        seconds: desk.clock.seconds(),
+        staff,
+    };
+    desk.panel.show(&Screen::Starting);
+    yield_now().await;
+    let mut vault = vault.lock().await;
+    vault.ballot_box.append(&closed).await.map_err(housekeeping)?;
+    vault.remember().await
+}
 
 pub(crate) async fn closed<P: Platform>(
     desk: &mut Desk<'_, P>,

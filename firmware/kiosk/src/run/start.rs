@@ -141,7 +141,7 @@ async fn inner<P: Platform>(ports: &mut Ports<P>, config: &Config<'_>, buffers: 
         }
         progressed(remembered.as_ref(), &ballot_box)?;
         ballot_box.settle().await.map_err(housekeeping)?;
-        if !ballot_box.log().is_closed() {
+        if !ballot_box.log().is_closed() || closed_by_another(&package, &ballot_box) {
             break (ballot_box, mounted);
         }
         let opened = ballot_box.log().opened_with().copied().unwrap_or(package.hash);
@@ -155,7 +155,8 @@ async fn inner<P: Platform>(ports: &mut Ports<P>, config: &Config<'_>, buffers: 
             Err(broken) => return Err(housekeeping(broken)),
         }
     };
-    if !ballot_box.log().is_closed() {
+    let again = closed_by_another(&package, &ballot_box);
+    if !ballot_box.log().is_closed() || again {
         ballot_box.announce(registration).await.map_err(housekeeping)?;
     }
 
@@ -233,6 +234,9 @@ async fn inner<P: Platform>(ports: &mut Ports<P>, config: &Config<'_>, buffers: 
             .day()
             .await?;
         }
+        if again {
+            closing::again(&mut desk, &vault, &package).await?;
+        }
         closing::closed(&mut desk, &vault, &package, signer).await
     };
     match rest.uplink {
@@ -242,6 +246,17 @@ async fn inner<P: Platform>(ports: &mut Ports<P>, config: &Config<'_>, buffers: 
             Either::Second(stop) => Err(stop),
         },
     }
+}
+
+/// Whether polls were closed on a kiosk that this one took over from, and not yet on this one: staff signed for that kiosk, which did not come
+/// to sign itself. A closing with those signatures and this kiosk's key would not be counted.
+fn closed_by_another<M, L>(package: &Package<'_>, ballot_box: &BallotBox<'_, M, L>) -> bool {
+    let (log, label) = (ballot_box.log(), ballot_box.label());
+    let taken = label.takeover.is_some() || log.taken_by() == Some(&label.kiosk);
+    taken
+        && log
+            .closed_by()
+            .is_some_and(|staff| !closing::is_for(package, label, staff))
 }
 
 /// The roll delta in force. One that is not newer than the package is in the package already.

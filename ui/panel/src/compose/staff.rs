@@ -54,6 +54,7 @@ pub(super) fn staff(screen: &StaffScreen<'_>) -> Scene {
                     StaffAction::Provision => Word::InsertProvision,
                     StaffAction::Open => Word::InsertOpen,
                     StaffAction::Close => Word::InsertClose,
+                    StaffAction::CloseAgain => Word::InsertCloseAgain,
                     StaffAction::TakeOver => Word::InsertTakeOver,
                 })
                 .touch(Part::Back, Word::Back, Touch::Back)

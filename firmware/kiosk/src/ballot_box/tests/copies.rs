@@ -69,7 +69,10 @@ fn v12_a_copy_holds_nothing_behind_its_record_or_entry() {
                 if sector.starts_with(b"IPPJ") {
                     let length = u32::from_be_bytes(sector[12..16].try_into().unwrap());
                     let end = 32 + usize::try_from(length).unwrap();
-                    assert!(sector[end..].iter().all(|byte| *byte == 0), "from {from}, {damaged}: {place}");
+                    assert!(
+                        sector[end..].iter().all(|byte| *byte == 0),
+                        "from {from}, {damaged}: {place}"
+                    );
                     copies += 1;
                 }
             }

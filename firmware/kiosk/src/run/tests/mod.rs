@@ -4,6 +4,7 @@
 mod cards;
 mod day;
 mod desk;
+mod handover;
 mod log;
 mod platform;
 mod randomness;

@@ -231,7 +231,9 @@ fn f2_f3_the_recovery_table_is_what_happens() {
         In every row the voter then puts the card in again, and in the end exactly one vote of theirs stands on both media.\n\n\
         ## The power goes\n\n{}\n## A medium fails\n\n\
         The fault screen stays until the restart; while it says \"not known\", this kiosk lets nobody in. Then either the medium works again and \
-        the kiosk restarts, or a spare takes over with the other one.\n\n{}",
+        the kiosk restarts, or a spare takes over with the other one.\n\n{}\n## The kiosk dies while polls close\n\n\
+        And does not come back: a spare takes over with one of the two media, whichever can be had. Nobody can vote any more where polls were \
+        closed. Staff switch the dead kiosk off for good and hand in its other medium too: it counts once.\n\n{}",
         table(
             &["the cut falls into", "what stands", "what staff read after the restart"],
             &cuts(&words)
@@ -245,6 +247,10 @@ fn f2_f3_the_recovery_table_is_what_happens() {
                 "what staff read on a spare with the other medium",
             ],
             &deaths(&words)
+        ),
+        table(
+            &["it dies at", "a spare with the original", "a spare with the duplicate"],
+            &super::handover::deaths(&STEPS)
         ),
     );
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("RECOVERY.md");
