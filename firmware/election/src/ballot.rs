@@ -19,7 +19,7 @@ pub use batch::{BatchError, Scratch, verify_batch};
 pub use code::{CODE_TEXT_LEN, CodeText, ballot_hash, code_text, parse_code_text, tracking_code};
 pub use encrypt::{EncryptError, Secret, encrypt, encrypt_prepared};
 pub use layout::{Layout, LayoutError};
-pub use multiply::{Bucket, Term};
+pub use multiply::{Bucket, Term, multiply, multiply_few};
 pub use prepared::{PreparedSelection, PreparedSum, prepare_contest};
 pub use verify::{check, verify};
 pub use view::{BallotError, BallotView, ContestView, Place, SelectionView, SumView};

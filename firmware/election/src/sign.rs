@@ -158,6 +158,7 @@ pub fn compressed(key: &VerifyingKey) -> PublicKey {
 mod tests {
     use super::*;
     use chacha20::ChaCha20Rng;
+    use p256::ecdsa::RecoveryId;
     use rand_core::SeedableRng as _;
 
     #[test]
@@ -181,6 +182,33 @@ mod tests {
             verify(&a.public_key(), "ippyo/1/sign/test", b"messagf", &signature),
             Err(SignError::Mismatch)
         );
+    }
+
+    /// Every ECDSA signature over a digest holds under a second key that anybody can compute (R and -R have the same x). Whoever
+    /// shows that key claims the message; not where the digest holds the key.
+    #[test]
+    fn p12_a_second_key_for_a_signature_claims_nothing() {
+        let (label, message) = ("ippyo/1/sign/test", b"message");
+        let owner = Signer::generate(&mut ChaCha20Rng::from_seed([4; 32]));
+        let bytes = owner.sign(label, message).unwrap();
+        let digest = prehash(label, &owner.public_key(), message);
+        let signature = Signature::from_slice(&bytes).unwrap();
+        let mut claimed = 0;
+        for id in 0..2 {
+            let id = RecoveryId::from_byte(id).unwrap();
+            let key = VerifyingKey::recover_from_prehash(&digest, &signature, id).unwrap();
+            let key = compressed(&key);
+            assert_eq!(
+                verify_prehash(&key, &digest, &bytes),
+                Ok(()),
+                "the attack on a bare digest"
+            );
+            if key != owner.public_key() {
+                claimed += 1;
+                assert_eq!(verify(&key, label, message, &bytes), Err(SignError::Mismatch));
+            }
+        }
+        assert_eq!(claimed, 1);
     }
 
     #[test]

@@ -196,8 +196,19 @@ mod tests {
         one(0, &mut page);
         assert!(
             Random::new(&mut Source(0, move |_, b: &mut [u8]| b.copy_from_slice(&page))).is_err(),
-            "the same again"
+            "one page"
         );
+        // Two pages in turn: no seed is flat, and its halves differ; the next seed is the same again.
+        let pages = [(), ()].map(|()| {
+            let mut page = [0; 32];
+            one(0, &mut page);
+            page
+        });
+        let mut turns = Source(0, move |n: u64, b: &mut [u8]| {
+            b.copy_from_slice(&pages[(n % 2) as usize])
+        });
+        let again = Random::new(&mut turns).map(|mut random| random.reseed(&mut turns));
+        assert!(again.is_ok_and(|again| again.is_err()), "the same seed again");
         // Mostly zero, with a random byte now and then: no two blocks are equal, no run is long.
         let mut some = good(3);
         let mostly = move |_, b: &mut [u8]| {

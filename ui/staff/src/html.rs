@@ -108,6 +108,14 @@ fn contest_table(out: &mut String, contest: &ContestReport) {
 }
 
 fn notes(out: &mut String, report: &Report) {
+    let _ = writeln!(
+        out,
+        "<p class=\"note\">票数は全投票所の合計だけを示し、{0} 票に満たない集まりの票数は示さない。二つの集計の差も小さな集まりの票数になるので、\
+         鍵の保持者は一つの選挙で一度の集計だけを復号し、ほかの集計には応じない。<span class=\"en\">Votes are given only as sums over all \
+         stations, never for groups below {0} ballots. The difference of two counts is the count of the ballots in which they differ: so each \
+         trustee decrypts one count of an election, and no second one.</span></p>",
+        report.small_group
+    );
     for station in report.stations.iter().filter(|station| station.below_small_group) {
         let _ = writeln!(
             out,

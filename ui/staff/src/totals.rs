@@ -122,15 +122,20 @@ fn check_results(bytes: &[u8], totals: &Totals) -> Outcome<()> {
         let expected: BTreeSet<&str> = options.keys().map(String::as_str).collect();
         for (option, selection) in by_id(contest.get("ContestSelection"), &expected, &at)? {
             let at = format!("{at}, option {option}");
-            let counts = selection.get("VoteCounts").and_then(Value::as_array);
-            let counts: Vec<&Value> = counts
-                .into_iter()
-                .flatten()
-                .filter(|count| count.get("Type").and_then(Value::as_str) == Some("total"))
-                .collect();
-            let [count] = counts.as_slice() else {
-                return Err(refuse(&at, "does not have exactly one total".into()));
+            let counts = selection
+                .get("VoteCounts")
+                .and_then(Value::as_array)
+                .map(Vec::as_slice)
+                .unwrap_or_default();
+            let [count] = counts else {
+                return Err(refuse(
+                    &at,
+                    "does not have exactly one count, the total: no votes of smaller groups are published".into(),
+                ));
             };
+            if count.get("Type").and_then(Value::as_str) != Some("total") {
+                return Err(refuse(&at, "has a count that is not the total".into()));
+            }
             let total = options.get(option).copied().unwrap_or(0);
             if !is(count.get("Count"), u64::from(total)) {
                 return Err(refuse(

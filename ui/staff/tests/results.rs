@@ -127,3 +127,11 @@ fn p19_a_station_below_the_small_group_is_named_and_so_are_duplicates() {
     assert!(page.contains("Station 3 recorded 9 ballots, fewer than 10"));
     assert!(page.contains("Station 3, kiosk cdcdcdcdcdcd: 1 second votes"));
 }
+
+#[test]
+fn p19_the_report_says_that_no_second_count_is_decrypted() {
+    let page = html::page(&report(&["題".into()], &[5, 6], 3));
+    assert!(page.contains("never for groups below 10 ballots"));
+    assert!(page.contains("trustee decrypts one count of an election, and no second one"));
+    assert!(page.contains("一度の集計だけを復号し"));
+}

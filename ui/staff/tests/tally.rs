@@ -9,6 +9,7 @@ use std::fs;
 use chacha20::ChaCha20Rng;
 use election::batch::Kind as EntryKind;
 use election::manifest::{Manifest, Policy};
+use election::record::FileName;
 use proptest::prelude::*;
 use rand_core::SeedableRng as _;
 use serde_json::Value;
@@ -328,6 +329,31 @@ fn p11_a_bad_partial_decryption_beside_k_good_ones_still_tallies_and_is_named() 
     assert_eq!(good.bad_trustees, [1]);
     verified(&good, &town);
     refused(few, &["selection 3"]);
+}
+
+/// The total less the votes of all other stations is one station's: results.json holds totals alone, though the authority signs more.
+#[test]
+fn p19_votes_of_a_smaller_group_in_the_results_are_refused() {
+    let mut town = small();
+    let mut tallied = town.tally().unwrap();
+    let verified = verified(&tallied, &town);
+    let election = hex::decode(verified.election_hash).unwrap().try_into().unwrap();
+    let good: Value = serde_json::from_slice(tallied.record.files().results).unwrap();
+    let counts = "/Election/0/Contest/0/ContestSelection/0/VoteCounts";
+    for (words, more) in [("smaller groups", true), ("not the total", false)] {
+        let mut lie = good.clone();
+        let list = lie.pointer_mut(counts).unwrap().as_array_mut().unwrap();
+        if more {
+            list.push(list[0].clone());
+        }
+        list.last_mut().unwrap()["Type"] = "election-day".into();
+        tallied.record.put(FileName::Results, serde_json::to_vec(&lie).unwrap());
+        tallied.record.sign(&election, &town.authority).unwrap();
+        refused(
+            verify::verify(&tallied.record, &Options::default(), &progress::silent),
+            &["results.json", words],
+        );
+    }
 }
 
 #[test]

@@ -10,16 +10,16 @@ use serde_json::Value;
 
 use crate::fixture::{batch, digest, id, key};
 use crate::http::{get, request};
-use crate::kiosks::send;
+use crate::kiosks::send_surely;
 use crate::net::{Net, Plan};
 
-fn json(address: SocketAddr, path: &str) -> Value {
+pub fn json(address: SocketAddr, path: &str) -> Value {
     let (status, body) = get(address, path);
     assert_eq!(status, 200, "{path}: {body}");
     serde_json::from_str(&body).unwrap()
 }
 
-fn hex_of(bytes: &[u8]) -> String {
+pub fn hex_of(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
@@ -32,17 +32,17 @@ fn bytes_of(value: &Value) -> Vec<u8> {
 }
 
 #[test]
-fn p01_a_code_is_found_with_a_proof_that_two_programs_verify() {
+fn the_public_finds_a_code_with_a_proof_that_two_programs_verify() {
     let net = Net::start(&Plan::default());
     let mut gateways = Gateways::new(&net.world.genesis, &net.gateways(), Duration::from_secs(10)).unwrap();
     let kiosk = key(1);
     let (first, _) = batch(&kiosk, 0, [0; 32], &["a", "b", "c"], None);
     for transaction in [&net.world.register(&kiosk, 7), &first] {
-        send(&mut gateways, &net.world.genesis, transaction).expect("no proof");
+        let proven = send_surely(&mut gateways, transaction);
+        // Another node than the one that answered the kiosk may be a moment behind.
+        net.await_height(&[0, 1, 2, 3], proven.height);
     }
     let http = net.places[1].http;
-    // Another node than the one that answered the kiosk may be a moment behind.
-    std::thread::sleep(Duration::from_secs(1));
     let code = hex_of(&digest("b"));
     let answer = json(http, &format!("/v1/codes/{code}"));
     let place = &answer["places"][0];
@@ -125,7 +125,7 @@ fn p01_a_code_is_found_with_a_proof_that_two_programs_verify() {
 }
 
 #[test]
-fn p02_it_can_be_switched_off() {
+fn the_public_interface_can_be_switched_off() {
     let net = Net::start(&Plan {
         change: |config| config.http = None,
         ..Plan::default()

@@ -19,7 +19,8 @@ impl Term {
     pub const EMPTY: Self = Self::new(Affine::NONE, Scalar::ZERO);
 
     /// `scalar`·`point`; the point is not the identity.
-    pub(super) const fn new(point: Affine, scalar: Scalar) -> Self {
+    #[must_use]
+    pub const fn new(point: Affine, scalar: Scalar) -> Self {
         Self {
             point,
             scalar,
@@ -58,8 +59,9 @@ fn width(wide: usize, narrow: usize, buckets: usize) -> Option<u32> {
         .min_by_key(|c| cost(*c))
 }
 
-/// Sum of scalar·point over both lists; the second one's scalars are below 2^128. `None` without at least 2 buckets.
-pub(super) fn multiply(wide: &mut [Term], narrow: &mut [Term], buckets: &mut [Bucket]) -> Option<Jacobian> {
+/// Sum of scalar·point over both lists; the second one's scalars are below 2^128, which is not checked. `None` without at least 2
+/// buckets.
+pub fn multiply(wide: &mut [Term], narrow: &mut [Term], buckets: &mut [Bucket]) -> Option<Jacobian> {
     let c = width(wide.len(), narrow.len(), buckets.len())?;
     multiply_by(c, wide, narrow, buckets)
 }
@@ -118,8 +120,8 @@ const FEW_BITS: u32 = 4;
 const FEW_MULTIPLES: usize = 8;
 
 /// Sum of scalar·point over a few terms on the stack, each with a table of its own (768 bytes, not normalized: an inversion takes
-/// longer than what it saves here); scalars from `narrow` on are below 2^128.
-pub(super) fn multiply_few<const N: usize>(terms: &mut [Term; N], narrow: usize) -> Jacobian {
+/// longer than what it saves here); scalars from the term number `narrow` on are below 2^128, which is not checked.
+pub fn multiply_few<const N: usize>(terms: &mut [Term; N], narrow: usize) -> Jacobian {
     let (high, low) = (windows(256, FEW_BITS), windows(128, FEW_BITS));
     let mut tables = [[Jacobian::IDENTITY; FEW_MULTIPLES]; N];
     for (index, (term, table)) in terms.iter_mut().zip(&mut tables).enumerate() {
