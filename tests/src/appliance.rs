@@ -30,8 +30,8 @@ pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// From a new picture until the panel takes touches (`panel::touch::GUARD`), and a little more.
 const GUARD: Duration = Duration::from_millis(panel::touch::GUARD + 60);
-/// Between two touches of the same key.
-const SAME: Duration = Duration::from_millis(panel::touch::SAME_DIGIT + 40);
+/// From one touch to the next of something else, so that they are no palm (`panel::touch::PALM`).
+const APART: Duration = Duration::from_millis(panel::touch::PALM + 40);
 /// How long a finger stays.
 const TAP: Duration = Duration::from_millis(50);
 
@@ -48,6 +48,8 @@ pub struct Appliance {
     process: Option<Child>,
     /// Kind of the screen that stands there, and since when.
     shown: (u16, Instant),
+    /// What was touched last, and when the finger left.
+    touched: Option<(Act, Instant)>,
     /// How long it took from a finger on something to its picture of being touched.
     pub reactions: Vec<Duration>,
 }
@@ -58,7 +60,17 @@ impl Appliance {
     /// # Errors
     /// If display or daemon do not start.
     pub fn new(folder: &Path, authority: &str, gateway: Option<&str>) -> Result<Self> {
-        for name in ["display", "cards", "exchange", "original", "duplicate"] {
+        let cards = folder.join("cards");
+        fs::create_dir_all(&cards)?;
+        Self::with_reader(folder, authority, gateway, Pcscd::start(&cards)?)
+    }
+
+    /// As [`Appliance::new`], with this daemon.
+    ///
+    /// # Errors
+    /// As [`Appliance::new`].
+    pub fn with_reader(folder: &Path, authority: &str, gateway: Option<&str>, pcscd: Pcscd) -> Result<Self> {
+        for name in ["display", "exchange", "original", "duplicate"] {
             fs::create_dir_all(folder.join(name))?;
         }
         let uplink = gateway.map_or_else(String::new, |address| format!("[uplink]\ngateways = [\"{address}\"]\n"));
@@ -75,11 +87,12 @@ impl Appliance {
         )?;
         Ok(Self {
             display: Display::start(&folder.join("display"), PANEL.width, PANEL.height)?,
-            pcscd: Pcscd::start(&folder.join("cards"))?,
+            pcscd,
             folder: folder.to_path_buf(),
             mirror: Headless::new(PANEL)?,
             process: None,
             shown: (u16::MAX, Instant::now()),
+            touched: None,
             reactions: Vec::new(),
         })
     }
@@ -163,7 +176,10 @@ impl Appliance {
         Picture {
             width,
             height,
-            rgb: pixels.iter().flat_map(|pixel| [pixel.r, pixel.g, pixel.b]).collect(),
+            pixels: pixels
+                .iter()
+                .map(|pixel| u32::from_be_bytes([0, pixel.r, pixel.g, pixel.b]))
+                .collect(),
         }
     }
 
@@ -177,13 +193,10 @@ impl Appliance {
         self.wait(screen, &wanted, |now| *now == wanted)
     }
 
-    /// Whether exactly this screen stands on the panel now.
-    ///
-    /// # Errors
-    /// There is no picture.
-    pub fn stands(&mut self, screen: &Screen<'_>) -> Result<bool> {
+    /// What should stand on the panel with this screen.
+    pub fn drawn(&mut self, screen: &Screen<'_>) -> Picture {
         self.mirror.panel.show(screen);
-        Ok(self.display.picture()? == self.wanted())
+        self.wanted()
     }
 
     /// Waits until the things to touch of this screen stand on the panel: for screens with a code or a time that nobody outside knows.
@@ -233,8 +246,7 @@ impl Appliance {
         let start = Instant::now();
         let name = self.mirror.panel.name();
         loop {
-            let now = self.display.picture()?;
-            if there(&now) {
+            if there(self.display.picture()?) {
                 return Ok(start.elapsed());
             }
             if let Some(status) = self
@@ -247,6 +259,7 @@ impl Appliance {
             if start.elapsed() > PATIENCE {
                 let kept = std::env::temp_dir().join("ippyo-pictures");
                 fs::create_dir_all(&kept)?;
+                let now = self.display.picture()?;
                 now.png(&kept.join(format!("{name}-seen.png")))?;
                 wanted.png(&kept.join(format!("{name}-wanted.png")))?;
                 bail!(
@@ -278,7 +291,7 @@ impl Appliance {
                     .find(Act::NextPage)
                     .with_context(|| format!("{act:?} is not on {}", self.mirror.panel.name()))?,
             };
-            self.guard();
+            self.guard(target.act);
             let (x, y) = middle(&target);
             let long = if matches!(act, Act::Hold(_)) && area.is_some() {
                 Duration::from_millis(panel::touch::HOLD + 150)
@@ -286,6 +299,7 @@ impl Appliance {
                 TAP
             };
             self.display.touch(x, y, long)?;
+            self.touched = target.act.map(|act| (act, Instant::now() + long));
             if area.is_some() {
                 return Ok(());
             }
@@ -318,21 +332,31 @@ impl Appliance {
     /// As [`Appliance::tap`].
     pub fn send_measured(&mut self, touch: Touch) -> Result<()> {
         let area = self.find(Act::Send(touch)).context("not on this page")?;
-        self.guard();
-        let before = self.display.picture()?;
+        self.guard(area.act);
+        let before = self.display.picture()?.clone();
         let (x, y) = middle(&area);
         let start = Instant::now();
         self.display.press(x, y)?;
-        while self.display.picture()? == before {
+        while *self.display.picture()? == before {
             ensure!(start.elapsed() < PATIENCE, "nothing happens under the finger");
         }
         self.reactions.push(start.elapsed());
+        self.touched = area.act.map(|act| (act, Instant::now()));
         self.display.release()
     }
 
-    /// Not before the panel takes touches for this picture.
-    fn guard(&self) {
-        std::thread::sleep(GUARD.saturating_sub(self.shown.1.elapsed()).max(SAME));
+    /// Not before the panel takes touches for this picture, nor so soon after the last touch that both would be one tap or a palm.
+    fn guard(&self, act: Option<Act>) {
+        let picture = GUARD.saturating_sub(self.shown.1.elapsed());
+        let apart = self.touched.map_or(Duration::ZERO, |(last, left)| {
+            let window = match last {
+                _ if Some(last) != act => APART,
+                Act::Send(Touch::Digit(_)) => Duration::from_millis(panel::touch::SAME_DIGIT + 40),
+                _ => Duration::from_millis(panel::touch::SAME + 60),
+            };
+            (left + window).saturating_duration_since(Instant::now())
+        });
+        std::thread::sleep(picture.max(apart));
     }
 }
 

@@ -22,6 +22,9 @@ pub const SOCKET: &str = "PCSCLITE_CSOCK_NAME";
 /// How long anything may take to appear.
 const PATIENCE: Duration = Duration::from_secs(15);
 
+/// What stands between the daemon and the driver for a reader that can be unplugged.
+const CABLE: &str = include_str!("cable.c");
+
 /// A running daemon with two empty readers. Stopped, by its process id, when dropped.
 pub struct Pcscd {
     daemon: Option<Child>,
@@ -35,6 +38,29 @@ impl Pcscd {
     /// # Errors
     /// If something that `tests/run tools` installs is missing, or the daemon does not start.
     pub fn start(folder: &Path) -> Result<Self> {
+        Self::start_with(folder, Path::new(DRIVER))
+    }
+
+    /// As [`Pcscd::start`], with readers that can be unplugged while the daemon runs: [`Pcscd::unplug`].
+    ///
+    /// # Errors
+    /// As [`Pcscd::start`]; no C compiler.
+    pub fn with_cable(folder: &Path) -> Result<Self> {
+        let (source, library) = (folder.join("cable.c"), folder.join("libcable.so"));
+        fs::write(&source, CABLE)?;
+        let status = Command::new("cc")
+            .args(["-shared", "-fPIC", "-O1", "-Wall", "-Werror", "-I/usr/include/PCSC"])
+            .arg(format!("-DDRIVER=\"{DRIVER}\""))
+            .arg("-o")
+            .args([&library, &source])
+            .arg("-ldl")
+            .status()
+            .context("cc is missing: run `tests/run tools`")?;
+        ensure!(status.success(), "the cable does not compile: run `tests/run tools`");
+        Self::start_with(folder, &library)
+    }
+
+    fn start_with(folder: &Path, driver: &Path) -> Result<Self> {
         ensure!(
             Path::new(DRIVER).is_file(),
             "{DRIVER} is missing: run `tests/run tools`"
@@ -49,7 +75,10 @@ impl Pcscd {
         let port = pcscd.port;
         fs::write(
             readers.join("vpcd"),
-            format!("FRIENDLYNAME \"Virtual PCD\"\nDEVICENAME /dev/null:{port}\nLIBPATH {DRIVER}\nCHANNELID {port}\n"),
+            format!(
+                "FRIENDLYNAME \"Virtual PCD\"\nDEVICENAME /dev/null:{port}\nLIBPATH {}\nCHANNELID {port}\n",
+                driver.display()
+            ),
         )?;
         pcscd.launch()?;
         Ok(pcscd)
@@ -69,6 +98,7 @@ impl Pcscd {
         let daemon = Command::new("sh")
             .args(["-c", script, "sh"])
             .arg(self.folder.join("reader.conf.d"))
+            .env("IPPYO_UNPLUGGED", self.cable())
             .stdin(Stdio::from(OwnedFd::from(listener)))
             .stdout(Stdio::from(log.try_clone()?))
             .stderr(Stdio::from(log))
@@ -99,13 +129,35 @@ impl Pcscd {
         self.launch()
     }
 
-    /// Starts the daemon again as it is on a machine whose reader was unplugged: it runs, and has no reader.
+    fn cable(&self) -> PathBuf {
+        self.folder.join("unplugged")
+    }
+
+    /// Pulls the readers' cable: from now on the driver answers what a driver answers for a USB device that has gone, and the daemon, which
+    /// goes on, tells its clients so. Only with [`Pcscd::with_cable`]. What this does not do is what udev does then: take the reader off the
+    /// daemon's list; [`Pcscd::without_reader`] is a daemon with nothing on its list.
+    ///
+    /// # Errors
+    /// A file cannot be written.
+    pub fn unplug(&mut self) -> Result<()> {
+        Ok(fs::write(self.cable(), [])?)
+    }
+
+    /// Puts it back.
+    ///
+    /// # Errors
+    /// It was not out.
+    pub fn plug(&mut self) -> Result<()> {
+        Ok(fs::remove_file(self.cable())?)
+    }
+
+    /// Starts the daemon again as it is on a machine without a reader: it runs, and has none on its list.
     ///
     /// # Errors
     /// As [`Pcscd::start`].
-    pub fn unplug(&mut self) -> Result<()> {
+    pub fn without_reader(&mut self) -> Result<()> {
         self.kill()?;
-        fs::rename(self.folder.join("reader.conf.d/vpcd"), self.folder.join("unplugged"))?;
+        fs::rename(self.folder.join("reader.conf.d/vpcd"), self.folder.join("no-reader"))?;
         self.launch()
     }
 
@@ -113,8 +165,8 @@ impl Pcscd {
     ///
     /// # Errors
     /// As [`Pcscd::start`].
-    pub fn plug(&mut self) -> Result<()> {
-        fs::rename(self.folder.join("unplugged"), self.folder.join("reader.conf.d/vpcd"))?;
+    pub fn with_reader(&mut self) -> Result<()> {
+        fs::rename(self.folder.join("no-reader"), self.folder.join("reader.conf.d/vpcd"))?;
         self.restart()
     }
 

@@ -34,7 +34,15 @@ fn build() -> Result<PathBuf> {
     // With a test beside the programs, so that cargo takes the features that `cargo test --workspace` has built everything with. Without it,
     // every crate that a dev-dependency asks more of is built a second time, with the window's code on top of it.
     let out = Command::new(cargo)
-        .args(["build", "--locked", "--quiet", "--workspace", "--bins", "--test", "arrows"])
+        .args([
+            "build",
+            "--locked",
+            "--quiet",
+            "--workspace",
+            "--bins",
+            "--test",
+            "arrows",
+        ])
         .current_dir(tree::root())
         .env("CARGO_TARGET_DIR", target)
         .output()?;

@@ -3,7 +3,7 @@
 //! `tests/run tools` installs what it needs (xvfb, xdotool); nothing is installed from here.
 
 use std::fs;
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -23,24 +23,24 @@ pub struct Rect {
     pub height: usize,
 }
 
-/// A picture: red, green, blue, row by row.
-#[derive(Clone, PartialEq, Eq)]
+/// A picture.
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Picture {
     /// Pixels across.
     pub width: usize,
     /// Pixels down.
     pub height: usize,
-    /// Three bytes a pixel.
-    pub rgb: Vec<u8>,
+    /// Row by row, red, green and blue as 0x00RRGGBB.
+    pub pixels: Vec<u32>,
 }
 
 impl Picture {
     /// Pixels in which two pictures of one size differ.
     #[must_use]
     pub fn differing(&self, other: &Self) -> usize {
-        self.rgb
-            .chunks(3)
-            .zip(other.rgb.chunks(3))
+        self.pixels
+            .iter()
+            .zip(&other.pixels)
             .filter(|(one, two)| one != two)
             .count()
     }
@@ -49,8 +49,8 @@ impl Picture {
     #[must_use]
     pub fn same_in(&self, other: &Self, rect: Rect) -> bool {
         (rect.y..rect.y + rect.height).all(|y| {
-            let row = (y * self.width + rect.x) * 3..(y * self.width + rect.x + rect.width) * 3;
-            self.rgb.get(row.clone()) == other.rgb.get(row)
+            let row = y * self.width + rect.x..y * self.width + rect.x + rect.width;
+            self.pixels.get(row.clone()) == other.pixels.get(row)
         })
     }
 
@@ -58,21 +58,23 @@ impl Picture {
     #[must_use]
     pub fn small(&self) -> Self {
         let (width, height) = (self.width / 3, self.height / 3);
-        let mut rgb = Vec::with_capacity(width * height * 3);
+        let mut pixels = Vec::with_capacity(width * height);
         for y in 0..height {
             for x in 0..width {
-                for channel in 0..3 {
+                let mut small = 0;
+                for shift in [0, 8, 16] {
                     let sum: u32 = (0..9)
                         .map(|at| {
                             let pixel = (y * 3 + at / 3) * self.width + x * 3 + at % 3;
-                            u32::from(self.rgb[pixel * 3 + channel])
+                            self.pixels[pixel] >> shift & 0xFF
                         })
                         .sum();
-                    rgb.push(u8::try_from(sum / 9).unwrap_or(u8::MAX));
+                    small |= (sum / 9) << shift;
                 }
+                pixels.push(small);
             }
         }
-        Self { width, height, rgb }
+        Self { width, height, pixels }
     }
 
     /// Writes it as PNG.
@@ -85,7 +87,15 @@ impl Picture {
         encoder.set_color(png::ColorType::Rgb);
         encoder.set_depth(png::BitDepth::Eight);
         encoder.set_compression(png::Compression::High);
-        encoder.write_header()?.write_image_data(&self.rgb)?;
+        let rgb: Vec<u8> = self
+            .pixels
+            .iter()
+            .flat_map(|pixel| {
+                let [_, red, green, blue] = pixel.to_be_bytes();
+                [red, green, blue]
+            })
+            .collect();
+        encoder.write_header()?.write_image_data(&rgb)?;
         Ok(())
     }
 }
@@ -93,8 +103,13 @@ impl Picture {
 /// A running display. Stopped, by its process id, when dropped.
 pub struct Display {
     server: Child,
+    /// xdotool, which carries out a line of its input at a time.
+    hand: Child,
     name: String,
     screen: PathBuf,
+    /// The server's file as it was read last, and what it showed: most looks find nothing new.
+    bytes: Vec<u8>,
+    seen: Picture,
 }
 
 impl Display {
@@ -135,10 +150,28 @@ impl Display {
                 fs::read_to_string(folder.join("xvfb.log")).unwrap_or_default()
             );
         }
+        let name = format!(":{number}");
+        let hand = Command::new("xdotool")
+            .arg("-")
+            .env("DISPLAY", &name)
+            .stdin(Stdio::piped())
+            .spawn()
+            .context("xdotool is missing: run `tests/run tools`");
+        let hand = match hand {
+            Ok(hand) => hand,
+            Err(error) => {
+                let _ = server.kill();
+                let _ = server.wait();
+                return Err(error);
+            }
+        };
         Ok(Self {
             server,
-            name: format!(":{number}"),
+            hand,
+            name,
             screen: folder.join("Xvfb_screen0"),
+            bytes: Vec::new(),
+            seen: Picture::default(),
         })
     }
 
@@ -152,73 +185,78 @@ impl Display {
     ///
     /// # Errors
     /// The file is not there or not of the format.
-    pub fn picture(&self) -> Result<Picture> {
-        let bytes = fs::read(&self.screen)?;
-        let word = |index: usize| -> Result<usize> {
-            let word = bytes
-                .get(index * 4..index * 4 + 4)
-                .context("a header that is cut off")?;
-            Ok(u32::from_be_bytes(word.try_into()?) as usize)
-        };
-        let (header, width, height, big) = (word(0)?, word(4)?, word(5)?, word(7)?);
-        let (bits, line, colours) = (word(11)?, word(12)?, word(19)?);
-        ensure!(word(1)? == 7 && bits == 32, "not a dump of 32 bits a pixel");
-        let start = header + colours * 12;
-        let mut rgb = Vec::with_capacity(width * height * 3);
-        for y in 0..height {
-            let row = bytes
-                .get(start + y * line..start + y * line + width * 4)
-                .context("a picture that is cut off")?;
-            for pixel in row.chunks(4) {
-                match (big, pixel) {
-                    (0, &[b, g, r, _]) | (_, &[_, r, g, b]) => rgb.extend([r, g, b]),
-                    _ => {}
-                }
-            }
+    pub fn picture(&mut self) -> Result<&Picture> {
+        let before = std::mem::take(&mut self.bytes);
+        self.bytes = Vec::with_capacity(before.len());
+        fs::File::open(&self.screen)?.read_to_end(&mut self.bytes)?;
+        if self.bytes != before {
+            self.seen = decoded(&self.bytes)?;
         }
-        Ok(Picture { width, height, rgb })
+        Ok(&self.seen)
     }
 
-    fn xdotool(&self, arguments: &[&str]) -> Result<()> {
-        let status = Command::new("xdotool")
-            .args(arguments)
-            .env("DISPLAY", &self.name)
-            .status()
-            .context("xdotool is missing: run `tests/run tools`")?;
-        ensure!(status.success(), "xdotool {arguments:?}: {status}");
-        Ok(())
+    fn hand(&mut self, line: &str) -> Result<()> {
+        let input = self.hand.stdin.as_mut().context("no input")?;
+        writeln!(input, "{line}").with_context(|| format!("xdotool has ended before {line:?}"))?;
+        Ok(input.flush()?)
     }
 
     /// A finger comes down.
     ///
     /// # Errors
-    /// xdotool is missing or fails.
-    pub fn press(&self, x: i32, y: i32) -> Result<()> {
-        self.xdotool(&["mousemove", &x.to_string(), &y.to_string(), "mousedown", "1"])
+    /// xdotool has ended.
+    pub fn press(&mut self, x: i32, y: i32) -> Result<()> {
+        self.hand(&format!("mousemove {x} {y} mousedown 1"))
     }
 
     /// It leaves.
     ///
     /// # Errors
     /// As [`Display::press`].
-    pub fn release(&self) -> Result<()> {
-        self.xdotool(&["mouseup", "1"])
+    pub fn release(&mut self) -> Result<()> {
+        self.hand("mouseup 1")
     }
 
-    /// A finger for so long.
+    /// A finger for so long; does not wait for it to leave.
     ///
     /// # Errors
     /// As [`Display::press`].
-    pub fn touch(&self, x: i32, y: i32, long: Duration) -> Result<()> {
-        let (x, y, long) = (x.to_string(), y.to_string(), long.as_secs_f32().to_string());
-        self.xdotool(&["mousemove", &x, &y, "mousedown", "1", "sleep", &long, "mouseup", "1"])
+    pub fn touch(&mut self, x: i32, y: i32, long: Duration) -> Result<()> {
+        let long = long.as_secs_f32();
+        self.hand(&format!("mousemove {x} {y} mousedown 1 sleep {long} mouseup 1"))
     }
+}
+
+fn decoded(bytes: &[u8]) -> Result<Picture> {
+    let word = |index: usize| -> Result<usize> {
+        let word = bytes
+            .get(index * 4..index * 4 + 4)
+            .context("a header that is cut off")?;
+        Ok(u32::from_be_bytes(word.try_into()?) as usize)
+    };
+    let (header, width, height, big) = (word(0)?, word(4)?, word(5)?, word(7)?);
+    let (bits, line, colours) = (word(11)?, word(12)?, word(19)?);
+    ensure!(word(1)? == 7 && bits == 32, "not a dump of 32 bits a pixel");
+    let start = header + colours * 12;
+    let mut pixels = Vec::with_capacity(width * height);
+    for y in 0..height {
+        let row = bytes
+            .get(start + y * line..start + y * line + width * 4)
+            .context("a picture that is cut off")?;
+        let pixel = |pixel: &[u8; 4]| match big {
+            0 => u32::from_le_bytes(*pixel),
+            _ => u32::from_be_bytes(*pixel),
+        };
+        pixels.extend(row.as_chunks::<4>().0.iter().map(|bytes| pixel(bytes) & 0x00FF_FFFF));
+    }
+    Ok(Picture { width, height, pixels })
 }
 
 impl Drop for Display {
     fn drop(&mut self) {
-        let _ = self.server.kill();
-        let _ = self.server.wait();
-        let _ = std::io::stdout().flush();
+        for process in [&mut self.hand, &mut self.server] {
+            let _ = process.kill();
+            let _ = process.wait();
+        }
     }
 }

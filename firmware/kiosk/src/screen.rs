@@ -11,7 +11,7 @@ use election::wire::Seq;
 use crate::ballot_box::{Counts, MediaFault, Role};
 use crate::form::Form;
 use crate::ports::MediumError;
-use crate::session::{Selected, WrongCard};
+use crate::session::{PinDigits, Selected, WrongCard};
 
 /// One screen. The touches a screen offers are named with it; all others do nothing.
 #[derive(Clone, Copy)]
@@ -43,6 +43,8 @@ pub enum Screen<'a> {
         wrong: bool,
         /// Whose PIN.
         who: PinOf,
+        /// How many digits the PIN of this kind of card has: known before it is asked, and a reminder of which of somebody's numbers it is.
+        length: PinDigits,
     },
     /// One try is left, and a wrong one locks the card until a municipal office unlocks it: no digit is taken before
     /// [`Touch::Confirm`]. [`Touch::CallStaff`]; or take the card out.

@@ -284,6 +284,7 @@ pub(crate) fn pin_screen(entry: &PinEntry, who: PinOf) -> Screen<'static> {
             tries_left: entry.tries_left(),
             wrong: entry.wrong(),
             who,
+            length: entry.length(),
         }
     }
 }

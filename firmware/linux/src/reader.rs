@@ -87,3 +87,14 @@ impl Transmit for SlotReader {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn f8_a_card_that_does_not_answer_and_a_reader_that_is_gone_are_told_apart() {
+        assert_eq!(ours(card::pcsc::ReaderError::Mute), ReaderError::Mute);
+        assert_eq!(ours(card::pcsc::ReaderError::Gone), ReaderError::Gone);
+    }
+}

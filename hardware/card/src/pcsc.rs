@@ -78,6 +78,8 @@ pub enum Content {
     Mute,
     /// A card that another program holds.
     InUse,
+    /// The reader itself is gone: unplugged, and not yet off the daemon's list.
+    Unplugged,
 }
 
 /// The readers there are, and what is in them.
@@ -101,7 +103,9 @@ pub fn slots() -> Result<Vec<(String, Content)>, ReaderError> {
         .iter()
         .map(|state| {
             let now = state.event_state();
-            let content = if !now.contains(State::PRESENT) {
+            let content = if now.intersects(State::UNKNOWN | State::UNAVAILABLE) {
+                Content::Unplugged
+            } else if !now.contains(State::PRESENT) {
                 Content::Empty
             } else if now.contains(State::MUTE) {
                 Content::Mute
@@ -300,6 +304,37 @@ impl Drop for Reader {
     }
 }
 
+/// Why a card that is in the slot could not be connected to; `None` if it was taken out again meanwhile.
+const fn refused(error: Error) -> Option<ReaderError> {
+    match error {
+        Error::NoSmartcard | Error::RemovedCard => None,
+        // No answer to reset, no power, or an answer that nobody understands: the wrong way round, dirty, dead, or no such card.
+        Error::UnresponsiveCard | Error::UnpoweredCard | Error::UnsupportedCard | Error::ProtoMismatch => {
+            Some(ReaderError::Mute)
+        }
+        // Among them a card that another program holds: this kiosk's reader is not its own.
+        _ => Some(ReaderError::Gone),
+    }
+}
+
+/// What a command's failure means; `leaves` looks whether the slot is empty a moment later.
+fn failed(error: Error, leaves: impl FnOnce() -> bool) -> TransmitError {
+    match error {
+        Error::RemovedCard | Error::NoSmartcard => TransmitError::Removed,
+        Error::InsufficientBuffer => TransmitError::TooLong,
+        Error::ResetCard
+        | Error::UnresponsiveCard
+        | Error::UnpoweredCard
+        | Error::UnsupportedCard
+        | Error::ProtoMismatch
+        | Error::Timeout => TransmitError::Timeout,
+        // Reader drivers say all of these for a card that was pulled out during a command, too: the slot knows better.
+        _ if leaves() => TransmitError::Removed,
+        Error::NotTransacted | Error::CommDataLost => TransmitError::Protocol,
+        _ => TransmitError::Io,
+    }
+}
+
 /// The thread.
 struct Worker {
     name: Option<String>,
@@ -365,16 +400,14 @@ impl Worker {
             }
             match self.connect() {
                 Ok(()) => return Some(Ok(())),
-                // Taken out again meanwhile.
-                Err(Error::NoSmartcard | Error::RemovedCard) => {}
-                Err(Error::UnresponsiveCard | Error::UnpoweredCard | Error::UnsupportedCard | Error::ProtoMismatch) => {
-                    return Some(Err(ReaderError::Mute));
-                }
-                // Another program holds the card: this kiosk's reader is not its own.
-                Err(_) => {
-                    self.lost();
-                    return Some(Err(ReaderError::Gone));
-                }
+                Err(error) => match refused(error) {
+                    None => {}
+                    Some(ReaderError::Mute) => return Some(Err(ReaderError::Mute)),
+                    Some(ReaderError::Gone) => {
+                        self.lost();
+                        return Some(Err(ReaderError::Gone));
+                    }
+                },
             }
         }
     }
@@ -499,18 +532,7 @@ impl Worker {
             Ok(_) => return Err(TransmitError::TooLong),
             Err(error) => error,
         };
-        Err(match error {
-            Error::RemovedCard | Error::NoSmartcard => TransmitError::Removed,
-            Error::InsufficientBuffer => TransmitError::TooLong,
-            Error::ResetCard | Error::UnresponsiveCard | Error::UnpoweredCard | Error::Timeout => {
-                TransmitError::Timeout
-            }
-            // Reader drivers say this for a card that was pulled out during a command, too: the slot knows better, a moment later.
-            Error::NotTransacted | Error::CommDataLost if self.leaves() => TransmitError::Removed,
-            Error::NotTransacted | Error::CommDataLost | Error::ProtoMismatch => TransmitError::Protocol,
-            _ if self.leaves() => TransmitError::Removed,
-            _ => TransmitError::Io,
-        })
+        Err(failed(error, || self.leaves()))
     }
 
     /// Whether the slot is empty, or is found to be within [`LEAVING`]: the daemon looks at its slots a few times a second, and a command
@@ -547,5 +569,53 @@ impl Worker {
             // What drops a card asks for a reset: less, but all that is left to ask for.
             drop(card);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Cards without an answer to reset cannot be put into a virtual reader; what PC/SC says of them can be put here.
+    #[test]
+    fn f8_a_card_without_an_answer_is_mute_however_pcsc_says_it() {
+        for error in [
+            Error::UnresponsiveCard,
+            Error::UnpoweredCard,
+            Error::UnsupportedCard,
+            Error::ProtoMismatch,
+        ] {
+            assert_eq!(refused(error), Some(ReaderError::Mute), "{error:?}");
+            // In the middle of a visit: the same screen (`kiosk::admission` calls it mute, too), without a look at the slot.
+            let failed = failed(error, || panic!("the slot is not asked"));
+            assert_eq!(failed, TransmitError::Timeout, "{error:?}");
+        }
+    }
+
+    #[test]
+    fn f8_a_pulled_card_is_no_broken_reader_and_a_broken_reader_no_pulled_card() {
+        for error in [Error::NoSmartcard, Error::RemovedCard] {
+            assert_eq!(refused(error), None);
+            assert_eq!(failed(error, || false), TransmitError::Removed);
+        }
+        for error in [
+            Error::NoService,
+            Error::ServiceStopped,
+            Error::ReaderUnavailable,
+            Error::UnknownReader,
+            Error::NoReadersAvailable,
+            Error::SharingViolation,
+            Error::CommError,
+            Error::InternalError,
+        ] {
+            assert_eq!(refused(error), Some(ReaderError::Gone), "{error:?}");
+            assert_eq!(failed(error, || false), TransmitError::Io, "{error:?}");
+            assert_eq!(failed(error, || true), TransmitError::Removed, "{error:?}");
+        }
+        for error in [Error::NotTransacted, Error::CommDataLost] {
+            assert_eq!(failed(error, || false), TransmitError::Protocol, "{error:?}");
+            assert_eq!(failed(error, || true), TransmitError::Removed, "{error:?}");
+        }
+        assert_eq!(failed(Error::InsufficientBuffer, || false), TransmitError::TooLong);
     }
 }

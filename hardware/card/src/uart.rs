@@ -206,8 +206,12 @@ where
                 *place = byte;
             }
             let so_far = bytes.get(..=index).unwrap_or_default();
-            if let Some(atr) = Atr::read(so_far).map_err(SlotError::Unsuitable)? {
-                return Ok(atr);
+            match Atr::read(so_far) {
+                Ok(Some(atr)) => return Ok(atr),
+                Ok(None) => {}
+                // The contact that lies on ours is another one: a level, and noise, that no card ever begins with.
+                Err(AtrError::NotAnAtr) => return Err(SlotError::Mute),
+                Err(error) => return Err(SlotError::Unsuitable(error)),
             }
         }
         Err(SlotError::Unsuitable(AtrError::TooLong))

@@ -316,6 +316,40 @@ fn f8_a_mute_a_deaf_and_an_endless_card_are_errors() {
     assert_eq!(once(&world, &command(4)), (Err(TransmitError::Protocol), 1));
 }
 
+/// Upside down, the I/O contact lies on something else: nothing comes, or the line is held down, or it floats.
+#[test]
+fn f8_a_dead_card_and_one_the_wrong_way_round_say_so_and_the_next_one_works() {
+    for line in [vec![], vec![0; 33], vec![0xFF; 40], vec![0x00, 0x3B, 0x80, 0x01]] {
+        let world = World::with(Card::mirror(Manners {
+            atr: line.clone(),
+            ..Manners::default()
+        }));
+        let mut slot = world.slot();
+        let begin = world.micros();
+        let refused = run(&world, slot.wait_insert()).unwrap_err();
+        assert_eq!(refused, SlotError::Mute, "{line:02X?}");
+        assert!(refused.to_string().contains("which way round"), "{refused}");
+        // Two tries of three seconds at most, and no power is left on it.
+        assert!(world.micros() - begin < 8_000_000, "{line:02X?}");
+        assert!(!world.powered());
+        let mut response = [0; 258];
+        assert_eq!(
+            run(&world, slot.transmit(&command(4), &mut response)),
+            Err(TransmitError::Removed)
+        );
+        // The switch of the slot says when it is out.
+        world.pull();
+        run(&world, slot.wait_removed());
+        *world.card.borrow_mut() = Some(Card::mirror(Manners::default()));
+        world.insert();
+        run(&world, async {
+            slot.wait_insert().await.unwrap();
+            let length = slot.transmit(&command(40), &mut response).await.unwrap();
+            assert_eq!(response[..length], mirrored(&command(40)));
+        });
+    }
+}
+
 #[test]
 fn f8_a_card_pulled_out_at_any_block_is_noticed_at_once_and_works_when_it_comes_back() {
     let blocks = {

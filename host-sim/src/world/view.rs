@@ -220,6 +220,7 @@ impl View {
                 tries_left,
                 wrong,
                 who,
+                ..
             } => Self::Pin {
                 digits: *digits,
                 tries_left: *tries_left,

@@ -8,7 +8,7 @@ mod common;
 use election::hash::Digest;
 use kiosk::form::Form;
 use kiosk::screen::{ContestScreen, OpeningScreen, PinOf, Review, Screen, Touch};
-use kiosk::session::Selected;
+use kiosk::session::{PinDigits, Selected};
 use panel::Config;
 use panel::layout::{Area, Style};
 use panel::render::Headless;
@@ -83,6 +83,7 @@ impl Booth {
                 tries_left: 3,
                 wrong: false,
                 who: PinOf::Voter,
+                length: PinDigits::ANY,
             }),
             Place::Contest(index, false) => panel.show(&Screen::Contest(contest(index))),
             Place::Contest(index, true) => panel.show(&Screen::Overvote(contest(index))),

@@ -7,7 +7,7 @@ mod common;
 use i_slint_backend_testing::{AccessibleRole, ElementRoot as _};
 use kiosk::form::Form;
 use kiosk::screen::{ContestScreen, PinOf, Review, Screen, Touch};
-use kiosk::session::Selected;
+use kiosk::session::{PinDigits, Selected};
 use panel::layout::{Area, Page, Style};
 use panel::render::{Headless, every};
 use panel::scene::Act;
@@ -325,6 +325,7 @@ fn v7_no_key_repeats_and_nothing_flashes() {
         tries_left: 3,
         wrong: false,
         who: PinOf::Voter,
+        length: PinDigits::ANY,
     });
     headless.draw();
     let page = headless.panel.page();

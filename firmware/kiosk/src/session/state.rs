@@ -216,6 +216,12 @@ impl PinEntry {
         self.tries_left
     }
 
+    /// How many digits the PIN of this kind of card has.
+    #[must_use]
+    pub const fn length(&self) -> PinDigits {
+        self.length
+    }
+
     /// Whether the last try was wrong.
     #[must_use]
     pub const fn wrong(&self) -> bool {

@@ -77,6 +77,10 @@ impl World {
         self.present.set(true);
     }
 
+    pub fn powered(&self) -> bool {
+        self.power.get()
+    }
+
     pub fn micros(&self) -> u64 {
         self.now.get()
     }

@@ -8,7 +8,7 @@ use card::CertificateError;
 use election::hash::Digest;
 use election::manifest::Contest;
 use kiosk::screen::{ContestScreen, OpeningScreen, PinOf, Review, Screen, StaffTouch, Touch};
-use kiosk::session::{Selected, WrongCard};
+use kiosk::session::{PinDigits, Selected, WrongCard};
 
 use super::kind;
 use crate::qr::Code;
@@ -19,6 +19,13 @@ pub(super) fn voter(screen: &Screen<'_>) -> Scene {
     match screen {
         Screen::Starting => notice(kind::STARTING, "starting", Word::StartingTitle).text(Word::StartingBody),
         Screen::Idle { election, station } => idle(Say::from(*election), Say::from(*station)),
+        // Nothing is wrong with the card, if there is one.
+        Screen::WrongCard {
+            why: WrongCard::ReaderGone,
+        } => with_call(
+            Scene::new(kind::WRONG_CARD, "wrong-card", Shape::Flow, Word::WrongReaderTitle)
+                .block(Block::Alarm(Word::WrongReader.into())),
+        ),
         Screen::WrongCard { why } => with_call(
             Scene::new(kind::WRONG_CARD, "wrong-card", Shape::Flow, Word::WrongTitle)
                 .block(Block::Alarm(wrong(*why).into()))
@@ -29,7 +36,8 @@ pub(super) fn voter(screen: &Screen<'_>) -> Scene {
             tries_left,
             wrong,
             who,
-        } => pin(*digits, *tries_left, *wrong, *who),
+            length,
+        } => pin(*digits, *tries_left, *wrong, *who, *length),
         Screen::LastTry { who } => with_call(
             Scene::new(kind::LAST_TRY, "last-try", Shape::Flow, Word::LastTitle)
                 .block(Block::Alarm(Word::LastBody.into()))
@@ -143,7 +151,7 @@ fn who_says(who: PinOf) -> Option<Say> {
     }
 }
 
-fn pin(digits: u8, tries_left: u8, wrong: bool, who: PinOf) -> Scene {
+fn pin(digits: u8, tries_left: u8, wrong: bool, who: PinOf, length: PinDigits) -> Scene {
     let shape = Shape::Pad {
         typed: digits,
         practice: false,
@@ -153,9 +161,16 @@ fn pin(digits: u8, tries_left: u8, wrong: bool, who: PinOf) -> Scene {
     if wrong {
         scene = scene.block(Block::Alarm(Word::PinWrong.into()));
     }
+    let (fewest, most) = (i64::from(length.fewest), i64::from(length.most));
+    let length = if fewest == most {
+        Say::with(Word::PinLength, &[("n", fewest)])
+    } else {
+        Say::with(Word::PinLengths, &[("n", fewest), ("m", most)])
+    };
     let tries = Say::with(Word::PinTries, &[("n", i64::from(tries_left))]);
     with_call(
         scene
+            .block(Block::Small(length))
             .block(Block::Small(tries))
             .block(Block::Small(Word::PinHelp.into())),
     )

@@ -15,7 +15,7 @@ use kiosk::screen::{
     ClosedScreen, ContestScreen, Fault, Health, OpeningScreen, Phase, PinOf, Recorded, Restarted, Review, Room, Screen,
     StaffAction, StaffScreen, WrongStaffCard, ZeroReport,
 };
-use kiosk::session::{Selected, WrongCard};
+use kiosk::session::{PinDigits, Selected, WrongCard};
 use slint::Rgb8Pixel;
 
 use super::headless::{Headless, write_png};
@@ -238,15 +238,17 @@ pub fn every(form: &Form<'_>, show: &mut dyn FnMut(&str, &Screen<'_>)) {
     ] {
         show(name, &Screen::WrongCard { why });
     }
-    let pin = |digits, tries_left, wrong, who| Screen::Pin {
+    let four = PinDigits { fewest: 4, most: 4 };
+    let pin = |digits, tries_left, wrong, who, length| Screen::Pin {
         digits,
         tries_left,
         wrong,
         who,
+        length,
     };
-    show("pin", &pin(0, 3, false, PinOf::Voter));
-    show("pin-wrong", &pin(3, 2, true, PinOf::Voter));
-    show("pin-staff", &pin(8, 1, true, PinOf::Staff(2)));
+    show("pin", &pin(0, 3, false, PinOf::Voter, four));
+    show("pin-wrong", &pin(3, 2, true, PinOf::Voter, PinDigits::ANY));
+    show("pin-staff", &pin(8, 1, true, PinOf::Staff(2), PinDigits::ANY));
     show("last-try", &Screen::LastTry { who: PinOf::Voter });
     show("last-try-staff", &Screen::LastTry { who: PinOf::Staff(1) });
     show("admitting", &Screen::Admitting);

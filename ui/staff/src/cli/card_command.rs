@@ -189,6 +189,7 @@ impl List {
                     Content::Card => "card",
                     Content::Mute => "does not answer",
                     Content::InUse => "in use by another program",
+                    Content::Unplugged => "unplugged",
                 },
             })
             .collect();

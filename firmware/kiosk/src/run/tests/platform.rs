@@ -217,6 +217,7 @@ impl World {
                 tries_left,
                 who,
                 wrong,
+                ..
             } => {
                 people.tries.push(*tries_left);
                 people.wrong |= *wrong && *who == PinOf::Voter;

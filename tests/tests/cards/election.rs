@@ -27,10 +27,10 @@ use tests::appliance::Appliance;
 use tests::station::{AnyCard, Person, Station};
 use tests::verifiers::{verify_py, verify_staff};
 
+use super::booth::{STYLE, length};
+
 const PIV: usize = 10;
 const JPKI: usize = 10;
-/// The referendum's ballot style.
-const STYLE: &str = "style-1";
 
 /// What a voter does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,6 +59,7 @@ impl<'p> Day<'p> {
             tries_left,
             wrong,
             who,
+            length: length(pin),
         };
         self.machine.see(&screen(0)).unwrap();
         for (typed, digit) in (1..).zip(pin.bytes()) {
