@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Verifies what a validator's public interface answers for a tracking code (`/v1/codes/CODE`), from firmware/election/SPEC.md alone.
 
-It believes nothing in the answer but what more than two thirds of the validators of the genesis signed: the transaction is decoded, its code
+It believes nothing in the answer but what more than two thirds of the validators signed, those of the genesis and whom they put in their place: the transaction is decoded, its code
 looked for, its kiosk's batch compared, the commit proof checked. The genesis must come from elsewhere (the published record, the package).
 Exit code 0: the code is on the chain. 1: it is not proven; the reason is said. 2: it could not be looked at.
 """
@@ -11,6 +11,7 @@ import hashlib
 import json
 import sys
 
+import ledger
 import p256
 import wire
 from p256 import Malformed
@@ -51,14 +52,30 @@ def root_from_path(leaf, index, count, path):
     return r
 
 
-def check_proof(genesis, transaction, proof):
-    """That these validators decided this transaction; gives the height."""
-    header, validators = proof.header, genesis.validators
+def follow(genesis, answer):
+    """The sets of validators, each with the height from which it decides: the genesis' and every change that the answer proves."""
+    sets = [(1, genesis.validators)]
+    for change in answer.get("changes", []):
+        raw = bytes.fromhex(change["transaction"])
+        height = check_proof(genesis, sets, raw, whole(bytes.fromhex(change["proof"]), CommitProof))
+        transaction = whole(raw, Transaction)
+        need(transaction.kind == 4, "what should change the validators does not")
+        need(height >= sets[-1][0], "a change of validators stands before the one before it")
+        chain = H("ippyo/1/genesis", genesis.raw)
+        ledger.check_change(chain, len(sets), sets[-1][1], height, transaction.body, transaction.signatures)
+        sets.append((getattr(transaction.body, "from"), transaction.body.validators))
+    return sets
+
+
+def check_proof(genesis, sets, transaction, proof):
+    """That the validators of its height decided this transaction; gives the height."""
+    header = proof.header
+    validators = [keys for begins, keys in sets if begins <= max(header.height, 1)][-1]
     chain = H("ippyo/1/genesis", genesis.raw)
     need(header.version == 1, "a header of an unknown version")
     need(header.chain == chain, "the proof is of another chain")
     need(header.height > 0, "the proof names no block")
-    need(header.validators == H("ippyo/1/validators", b"".join(validators)), "the proof names other validators than the genesis")
+    need(header.validators == H("ippyo/1/validators", b"".join(validators)), "the proof names other validators than those who decide its height")
     leaf = hashlib.sha256(b"\0" + transaction).digest()
     root = root_from_path(leaf, proof.index, proof.count, proof.path)
     need(root == header.transactions, "the Merkle path does not lead from the transaction to the block")
@@ -79,7 +96,7 @@ def check_proof(genesis, transaction, proof):
 
 def check(genesis, answer, code):
     """Every place of the code, proven."""
-    places = answer["places"]
+    places, sets = answer["places"], follow(genesis, answer)
     need(isinstance(places, list) and places, "the answer names no place")
     lines = []
     for place in places:
@@ -93,7 +110,7 @@ def check(genesis, answer, code):
         entries = [bytes([e.kind]) + e.code + e.leaf for e in batch.entries]
         need(batch.header.count == len(entries), "the batch says another number of entries")
         need(batch.header.root == merkle_root(entries), "the root of the batch is not that of its entries")
-        height = check_proof(genesis, raw, whole(bytes.fromhex(place["proof"]), CommitProof))
+        height = check_proof(genesis, sets, raw, whole(bytes.fromhex(place["proof"]), CommitProof))
         lines.append((height, batch, found[0]))
     return lines
 

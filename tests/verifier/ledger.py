@@ -9,6 +9,7 @@ from wire import Block, Decided, H, Reader, Transaction, merkle_root, signed_by,
 
 OPENS_AND_CLOSES, PROVISIONS = 1, 2
 MAX_ENTRIES = 65536
+MAX_CHANGES, MAX_CHANGING, MAX_AHEAD = 16, 16, 100_000
 MAX_TRANSACTION, MAX_BLOCK, MAX_TRANSACTIONS = 65536 * 65 + 1024, 16 << 20, 1024
 
 
@@ -39,13 +40,45 @@ def two_staff_cards(genesis, role, label, message, signatures):
     return None
 
 
+def set_hash(keys):
+    return H("ippyo/1/validators", b"".join(keys))
+
+
+def check_change(chain, number, old, height, body, signatures):
+    """That a change of validators may stand in the block of this height, which the set `old` decides; `number` is the one that comes next."""
+    new = body.validators
+    if body.chain != chain:
+        raise Malformed("the change of validators is of another chain")
+    if body.number != number or number > MAX_CHANGES:
+        raise Malformed("the change of validators has not the number %d, or there are too many" % number)
+    if body.previous != set_hash(old):
+        raise Malformed("the change of validators does not follow the set before")
+    if not 1 <= len(new) <= MAX_CHANGING or len(old) > MAX_CHANGING or len(set(new)) != len(new) or new == old:
+        raise Malformed("the new set is empty, too large, the same as before or has a key twice")
+    for key in new:
+        p256.point(key)
+    begins = getattr(body, "from")
+    if not height < begins <= height + MAX_AHEAD:
+        raise Malformed("the change of validators stands from a height that is over or too far ahead")
+    message, last = H("ippyo/1/validators/change", body.raw), -1
+    for s in signatures:
+        if not last < s.validator < len(old):
+            raise Malformed("the change of validators is not signed in ascending order")
+        last = s.validator
+        if not signed_by(old[s.validator], "ippyo/1/sign/validators", message, s.signature):
+            raise Malformed("the signature of validator %d on the change does not hold" % s.validator)
+    if not 3 * len(signatures) > 2 * len(old):
+        raise Malformed("only %d of %d validators signed the change" % (len(signatures), len(old)))
+
+
 class Ledger:
     """What the chain says: kiosks, batches and the first place of each leaf."""
 
     def __init__(self, genesis, eh):
         self.genesis, self.eh = genesis, eh
         self.chain = H("ippyo/1/genesis", genesis.raw)
-        self.validators = H("ippyo/1/validators", b"".join(genesis.validators))
+        self.validators = set_hash(genesis.validators)
+        self.set, self.changes, self.pending = genesis.validators, 0, None
         self.height, self.tip = 0, self.chain
         self.kiosks = {}  # id -> station, key, batches (hashes), next, previous, closed, revoked, successor, predecessor kiosk
         self.entries = []  # kiosk, epoch, kind, code, leaf, place
@@ -78,8 +111,11 @@ class Ledger:
         need(header.version == 1, "an unknown version")
         need(header.chain == self.chain, "it is of another chain")
         need(header.height == self.height + 1, "its height is %d" % header.height)
+        if self.pending is not None and self.height + 1 >= self.pending[0]:
+            self.set, self.pending = self.pending[1], None
+            self.validators = set_hash(self.set)
         need(header.previous == self.tip, "it does not follow the block before")
-        need(header.validators == self.validators, "it names other validators than the genesis")
+        need(header.validators == self.validators, "it names other validators than those who decide it")
         need(header.transactions == merkle_root(block.transactions), "its transactions are not those of its header")
         block_hash = H("ippyo/1/block", header.raw)
         need(certificate.height == header.height and certificate.block == block_hash, "its certificate is of another block")
@@ -89,15 +125,15 @@ class Ledger:
         ).digest()
         last = -1
         for s in certificate.signatures:
-            need(last < s.validator < len(self.genesis.validators), "its certificate does not list validators in ascending order")
+            need(last < s.validator < len(self.set), "its certificate does not list validators in ascending order")
             last = s.validator
-            key = p256.point(self.genesis.validators[s.validator])
+            key = p256.point(self.set[s.validator])
             need(
                 p256.verify_prehashed(key, message, s.signature), "the signature of validator %d does not hold" % s.validator
             )
         need(
-            3 * len(certificate.signatures) > 2 * len(self.genesis.validators),
-            "only %d of %d validators signed" % (len(certificate.signatures), len(self.genesis.validators)),
+            3 * len(certificate.signatures) > 2 * len(self.set),
+            "only %d of %d validators signed" % (len(certificate.signatures), len(self.set)),
         )
         for i, raw in enumerate(block.transactions):
             try:
@@ -111,6 +147,13 @@ class Ledger:
             raise Malformed("it is larger than a transaction may be")
         t = whole(raw, Transaction)
         body = t.body
+        if t.kind == 4:
+            if self.pending is not None:
+                raise Malformed("another change of validators does not stand yet")
+            check_change(self.chain, self.changes + 1, self.set, place[0], body, t.signatures)
+            self.changes += 1
+            self.pending = (getattr(body, "from"), body.validators)
+            return
         election = body.header.election if t.kind == 3 else body.election
         if election != self.eh:
             raise Malformed("it is of another election")

@@ -226,6 +226,8 @@ Revocation = _struct(election=_R.digest, kiosk=_R.digest, reason=_R.str)
 Takeover = _struct(
     election=_R.digest, epoch=_R.u8, old=_R.digest, new=_R.digest, predecessor=_R.digest, count=_R.u32
 )
+SetChange = _struct(chain=_R.digest, number=_R.u32, **{"from": _R.u64}, previous=_R.digest, validators=_seq(_R.point))
+CommitSignature = _struct(validator=_R.u8, signature=fixed(64))
 _BODIES = {0: Registration, 1: Revocation, 2: Takeover}
 
 
@@ -233,6 +235,8 @@ def Transaction(r):
     kind = r.u32()
     if kind == 3:
         return SimpleNamespace(kind=kind, body=Batch(r), staff=[])
+    if kind == 4:
+        return SimpleNamespace(kind=kind, body=SetChange(r), signatures=r.seq(CommitSignature))
     if kind not in _BODIES:
         raise Malformed("a transaction of the unknown kind %d" % kind)
     return SimpleNamespace(kind=kind, body=_BODIES[kind](r), staff=r.seq(StaffSignature))
@@ -242,7 +246,6 @@ BlockHeader = _struct(
     version=_R.u16, chain=_R.digest, height=_R.u64, previous=_R.digest, transactions=_R.digest, validators=_R.digest
 )
 Block = _struct(header=BlockHeader, transactions=_seq(_R.bytes))
-CommitSignature = _struct(validator=_R.u8, signature=fixed(64))
 Certificate = _struct(height=_R.u64, round=_R.u32, block=_R.digest, signatures=_seq(CommitSignature))
 Decided = _struct(block=_R.bytes, certificate=Certificate)
 

@@ -6,9 +6,9 @@
 use std::fmt;
 
 use election::hash::Digest;
-use election::ledger::{BlockHeader, Decided, GenesisError, Raw, Refusal, Transaction, transaction_hash};
+use election::ledger::{Block, BlockHeader, Decided, GenesisError, Raw, Refusal, Transaction, transaction_hash};
 use election::sign::Signer;
-use election::wire::{self, WireError};
+use election::wire::{self, Seq, WireError};
 
 use crate::evidence::Evidence;
 use crate::ledger::{ApplyError, Ledger, Verdict, append};
@@ -186,6 +186,19 @@ impl<S: Storage> Chain<S> {
         self.ledger.proof(transaction)
     }
 
+    /// A change of the validators with its proof.
+    #[must_use]
+    pub fn change(&mut self, number: u32) -> Option<(Vec<u8>, OwnedProof)> {
+        let hash = self.ledger.sets().change(number)?;
+        let (height, index) = self.ledger.transaction(&hash)?;
+        let chain = self.storage.read().ok()?.chain;
+        let mut blocks = Seq::<Decided<'_>>::from_bytes(&chain).iter();
+        let block = blocks.nth(usize::try_from(height.checked_sub(1)?).ok()?)?.ok()?;
+        let transactions = Block::read(block.block.0).ok()?.transactions;
+        let transaction = transactions.iter().nth(usize::try_from(index).ok()?)?.ok()?;
+        Some((transaction.0.to_vec(), self.ledger.proof(&hash)?))
+    }
+
     /// Puts a transaction on the chain in a block of its own. One that is on it already is not an error.
     ///
     /// # Errors
@@ -260,7 +273,8 @@ impl<S: Storage> Chain<S> {
         }
         let round = self.round;
         let mut votes = Vec::with_capacity(self.validators.len());
-        for validator in &mut self.validators {
+        let members = self.ledger.sets().at(header.height);
+        for validator in self.validators.iter_mut().filter_map(|key| key.seated(members)) {
             votes.push(validator.precommit(header, round).map_err(SubmitError::Validator)?);
         }
         // From here on another block of this height needs another round.

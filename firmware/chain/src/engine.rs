@@ -5,6 +5,7 @@
 
 pub mod app;
 pub mod audit;
+pub mod change;
 pub mod codec;
 pub mod config;
 pub mod context;

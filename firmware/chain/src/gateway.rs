@@ -11,7 +11,7 @@ use std::sync::{Mutex, PoisonError};
 
 use election::hash::Digest;
 use election::ledger::frame::{MAX_REPLY, Reply, Request, read_request, write_reply};
-use election::ledger::{Transaction, kiosk_id};
+use election::ledger::{Raw, Transaction, kiosk_id};
 
 use crate::embedded::{Chain, SubmitError};
 use crate::ledger::Ledger;
@@ -53,6 +53,7 @@ pub fn signer(ledger: &Ledger, transaction: &[u8]) -> Option<Digest> {
 /// Answers one request (at most `frame::MAX_REQUEST` bytes; a longer one is unreadable). Gives the part of `reply` used.
 pub fn handle<'r, S: Storage>(chain: &mut Chain<S>, request: &[u8], reply: &'r mut [u8; MAX_REPLY]) -> &'r [u8] {
     let proof;
+    let change;
     let answer = match read_request(request) {
         Err(_) => Reply::Unreadable,
         Ok(Request::Submit(transaction)) => match chain.submit(transaction.0) {
@@ -70,6 +71,16 @@ pub fn handle<'r, S: Storage>(chain: &mut Chain<S>, request: &[u8], reply: &'r m
         Ok(Request::Tip) => Reply::Tip {
             height: chain.ledger().height(),
             block: chain.ledger().tip(),
+        },
+        Ok(Request::Change(number)) => match chain.change(number) {
+            Some(found) => {
+                change = found;
+                Reply::Change {
+                    transaction: Raw(&change.0),
+                    proof: change.1.view(),
+                }
+            }
+            None => Reply::NotYet,
         },
     };
     // Every reply fits its bound; an empty one would be unreadable, and so no lie.

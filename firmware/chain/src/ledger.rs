@@ -19,6 +19,7 @@ use election::wire::{self, Seq, WireError};
 use crate::evidence::{Drawer, Evidence};
 use crate::index::{BatchPlace, Changes, Found, Index, Overlay};
 use crate::proof::OwnedProof;
+use crate::sets::Sets;
 
 /// A decided block without its body.
 struct Decision {
@@ -34,7 +35,7 @@ struct Decision {
 pub struct Ledger {
     genesis: Vec<u8>,
     id: Digest,
-    validators: Digest,
+    sets: Sets,
     decisions: Vec<Decision>,
     index: Index,
     evidence: Drawer,
@@ -110,7 +111,7 @@ impl Ledger {
         let view = Genesis::read(genesis)?;
         Ok(Self {
             id: view.chain_id(),
-            validators: view.validators.hash(),
+            sets: Sets::new(genesis)?,
             genesis: genesis.to_vec(),
             decisions: Vec::new(),
             index: Index::default(),
@@ -134,6 +135,19 @@ impl Ledger {
     #[must_use]
     pub fn genesis_bytes(&self) -> &[u8] {
         &self.genesis
+    }
+
+    /// Who decides at which height.
+    #[must_use]
+    pub const fn sets(&self) -> &Sets {
+        &self.sets
+    }
+
+    /// The rules for the block that comes next.
+    fn rules(&self) -> Rules<'_, Overlay<'_>> {
+        let mut rules = Rules::new(self.genesis(), Overlay::new(&self.index));
+        rules.begin(self.sets.standing(self.height().saturating_add(1)));
+        rules
     }
 
     /// The chain id.
@@ -216,7 +230,7 @@ impl Ledger {
         if self.index.transaction(&transaction_hash(transaction)).is_some() {
             return Verdict::Known;
         }
-        let rules = Rules::new(self.genesis(), Overlay::new(&self.index));
+        let rules = self.rules();
         match Transaction::read(transaction).and_then(|transaction| rules.check(&transaction)) {
             Ok(()) => Verdict::Included(0),
             Err(refusal) => Verdict::Refused(refusal),
@@ -228,7 +242,7 @@ impl Ledger {
     /// # Errors
     /// [`WireError::OutOfBounds`] if the block cannot be encoded.
     pub fn propose<'t>(&self, transactions: impl IntoIterator<Item = &'t [u8]>) -> Result<Proposal, WireError> {
-        let mut rules = Rules::new(self.genesis(), Overlay::new(&self.index));
+        let mut rules = self.rules();
         let mut seen = HashMap::new();
         let mut items = Vec::new();
         let mut tree = merkle::Root::new();
@@ -265,7 +279,7 @@ impl Ledger {
             height: self.height().saturating_add(1),
             previous: self.tip(),
             transactions: tree.finish(),
-            validators: self.validators,
+            validators: self.sets.at(self.height().saturating_add(1)).hash(),
         };
         let mut block = Vec::new();
         append(
@@ -314,8 +328,9 @@ impl Ledger {
         let mut applied = Vec::with_capacity(checked.transactions.len());
         self.index.merge(checked.changes);
         for ((bytes, transaction, change), index) in checked.transactions.iter().zip(0u32..) {
-            self.index
-                .note(transaction_hash(bytes), height, index, transaction, change);
+            let hash = transaction_hash(bytes);
+            self.sets.note(hash, transaction, change);
+            self.index.note(hash, height, index, transaction, change);
             leaves.push(merkle::leaf(bytes));
             applied.push(*change);
         }
@@ -340,8 +355,8 @@ impl Ledger {
             decision.leaves.get(at).copied().unwrap_or_default()
         };
         let path = merkle::path(index, count, leaf)?.concat();
-        let genesis = self.genesis();
-        let needed = (1..=decision.signatures.len()).find(|count| genesis.validators.decides(*count))?;
+        let validators = self.sets.at(height);
+        let needed = (1..=decision.signatures.len()).find(|count| validators.decides(*count))?;
         let mut signatures = Vec::new();
         for signature in decision.signatures.iter().take(needed) {
             append(&mut signatures, signature).ok()?;
@@ -363,15 +378,15 @@ impl Ledger {
     fn judge_decided<'b>(&self, block: &Block<'b>, certificate: &Certificate<'_>) -> Result<Checked<'b>, ApplyError> {
         // The certificate first: without it the transactions need not be looked at.
         certificate
-            .verify(&block.header, self.genesis().validators)
+            .verify(&block.header, self.sets.at(self.height().saturating_add(1)))
             .map_err(ApplyError::Certificate)?;
         self.judge(block)
     }
 
     fn judge<'b>(&self, block: &Block<'b>) -> Result<Checked<'b>, ApplyError> {
         let height = self.height().saturating_add(1);
-        let hash = block.check(&self.id, height, &self.tip(), &self.validators)?;
-        let mut rules = Rules::new(self.genesis(), Overlay::new(&self.index));
+        let hash = block.check(&self.id, height, &self.tip(), &self.sets.at(height).hash())?;
+        let mut rules = self.rules();
         let mut transactions = Vec::new();
         for (item, index) in block.transactions.iter().zip(0u32..) {
             let Raw(bytes) = item.map_err(BlockError::Wire)?;

@@ -30,6 +30,7 @@ pub mod gateway;
 mod index;
 mod ledger;
 mod proof;
+mod sets;
 pub mod storage;
 pub mod validator;
 
@@ -38,3 +39,4 @@ pub use evidence::{Evidence, MAX_EVIDENCE};
 pub use index::{BatchPlace, Found, Place};
 pub use ledger::{ApplyError, Ledger, Proposal, Verdict};
 pub use proof::OwnedProof;
+pub use sets::Sets;

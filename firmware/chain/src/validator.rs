@@ -42,23 +42,33 @@ impl fmt::Display for ValidatorError {
 
 impl std::error::Error for ValidatorError {}
 
+/// The number of this key in a set.
+#[must_use]
+pub fn place(validators: Validators<'_>, key: &PublicKey) -> Option<u8> {
+    (0..=u8::MAX)
+        .map_while(|index| Some((index, validators.key(index)?)))
+        .find(|(_, other)| other == key)
+        .map(|(index, _)| index)
+}
+
 impl Validator {
     /// The validator of this key in a set.
     ///
     /// # Errors
     /// [`ValidatorError::NotInSet`].
     pub fn new(signer: Signer, validators: Validators<'_>) -> Result<Self, ValidatorError> {
-        let key = signer.public_key();
-        let index = (0..=u8::MAX)
-            .map_while(|index| Some((index, validators.key(index)?)))
-            .find(|(_, other)| *other == key)
-            .map(|(index, _)| index)
-            .ok_or(ValidatorError::NotInSet)?;
+        let index = place(validators, &signer.public_key()).ok_or(ValidatorError::NotInSet)?;
         Ok(Self {
             index,
             signer,
             last: None,
         })
+    }
+
+    /// Itself with its number in this set, if it is one of it.
+    pub(crate) fn seated(&mut self, validators: Validators<'_>) -> Option<&mut Self> {
+        self.index = place(validators, &self.signer.public_key())?;
+        Some(self)
     }
 
     /// Its number.

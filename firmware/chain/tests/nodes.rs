@@ -3,6 +3,8 @@
 //! `cargo test -p chain --features engine --profile node --test nodes`. Each test has its own folder and ports; they run one after the
 //! other, because four validators are enough for one machine.
 
+#[path = "nodes/changes.rs"]
+mod changes;
 #[path = "nodes/faults.rs"]
 mod faults;
 #[path = "../../election/tests/ledger/fixture.rs"]

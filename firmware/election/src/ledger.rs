@@ -5,6 +5,7 @@
 //! It must never know a tag, a ballot or a card: the ledger cannot refuse a vote, only a batch.
 
 mod block;
+mod change;
 pub mod frame;
 mod genesis;
 mod proof;
@@ -17,9 +18,10 @@ pub use block::{
     Block, BlockError, BlockHeader, Certificate, CertificateError, CommitSignature, Decided, MAX_BLOCK,
     MAX_TRANSACTIONS, PRECOMMIT, Raw, check_signatures, precommit, transactions_root,
 };
+pub use change::{FollowError, Followed, MAX_AHEAD, MAX_CHANGES, MAX_CHANGING, SetChange, Standing};
 pub use genesis::{Genesis, GenesisError, MAX_STAFF, MAX_VALIDATORS, StaffCard, Validators, role};
 pub use proof::{CommitProof, MAX_PROOF, ProofError};
-pub use refusal::{Refusal, StaffRefusal};
+pub use refusal::{Refusal, SetRefusal, StaffRefusal};
 pub use rules::{Applied, Book, Full, KioskRow, Rules};
 pub use tables::{BatchRow, Tables};
 pub use transaction::{

@@ -192,7 +192,7 @@ fn sizes(files: &Files<'_>, manifest: &CheckedManifest<'_>) -> Result<Sizes, Bro
                     sizes.batches = sizes.batches.saturating_add(1);
                     sizes.entries = sizes.entries.saturating_add(count(batch.entries.as_bytes().len() / 65));
                 }
-                Transaction::Revoke { .. } | Transaction::Takeover { .. } => {}
+                Transaction::Revoke { .. } | Transaction::Takeover { .. } | Transaction::Validators { .. } => {}
             }
         }
     }

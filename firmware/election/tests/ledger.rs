@@ -1,5 +1,7 @@
 //! The laws of the ledger (SPEC.md, section 9), tried with hostile transactions, proofs and frames.
 
+#[path = "ledger/changes.rs"]
+mod changes;
 #[path = "ledger/fixture.rs"]
 mod fixture;
 #[path = "ledger/frames.rs"]

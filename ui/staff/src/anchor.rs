@@ -8,9 +8,9 @@ use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::time::Duration;
 
-use election::hash::{Digest, hash};
+use election::hash::Digest;
 use election::ledger::frame::{MAX_REPLY, MAX_REQUEST, Reply, Request, read_reply, write_request};
-use election::ledger::{Genesis, Raw, Transaction, transaction_hash};
+use election::ledger::{Followed, Genesis, ProofError, Raw, Transaction, transaction_hash};
 use serde::Serialize;
 
 use crate::medium::Content;
@@ -141,7 +141,6 @@ pub fn anchor(
             "this medium is of another election than genesis.bin",
         ));
     }
-    let chain = hash("ippyo/1/genesis", &[genesis]);
     let mut report = AnchorReport {
         kiosk,
         staff_transactions: 0,
@@ -150,6 +149,7 @@ pub fn anchor(
         closed: false,
         anchored: Vec::new(),
     };
+    let mut followed = Followed::new(&roster);
     let mut all: Vec<&[u8]> = Vec::new();
     let mut seen = std::collections::HashSet::new();
     for bytes in first.iter().chain(&content.transactions) {
@@ -170,7 +170,7 @@ pub fn anchor(
     }
     let counter = Counter::new("anchoring", all.len(), progress);
     for (number, bytes) in all.iter().enumerate() {
-        let height = submit(bytes, &chain, &roster, gateway).map_err(|mut problem| {
+        let height = submit(bytes, &mut followed, gateway).map_err(|mut problem| {
             problem.at = format!("{at}, transaction {number}: {}", problem.at)
                 .trim_end_matches(": ")
                 .to_owned();
@@ -185,8 +185,27 @@ pub fn anchor(
     Ok(report)
 }
 
+/// Follows the next change of the validators, if the gateway proves one.
+fn follow(followed: &mut Followed<'_>, gateway: &mut dyn Gateway) -> Outcome<bool> {
+    let mut buffer = [0; 16];
+    let number = followed.number().saturating_add(1);
+    let Ok(request) = write_request(&Request::Change(number), &mut buffer) else {
+        return Ok(false);
+    };
+    let reply = gateway.exchange(request)?;
+    if let Ok(Reply::Change { transaction, proof }) = read_reply(&reply)
+        && followed.follow(transaction.0, &proof).is_ok()
+    {
+        return Ok(true);
+    }
+    // The proof may be by an earlier set than the one followed to: from the genesis again.
+    let again = followed.number() > 0;
+    followed.restart();
+    Ok(again)
+}
+
 /// Puts one transaction on the chain and gives the height of its block.
-fn submit(bytes: &[u8], chain: &Digest, genesis: &Genesis<'_>, gateway: &mut dyn Gateway) -> Outcome<u64> {
+fn submit(bytes: &[u8], followed: &mut Followed<'_>, gateway: &mut dyn Gateway) -> Outcome<u64> {
     let wrong = |what: String| Problem::new(Kind::Refused, "", what);
     let id = transaction_hash(bytes);
     let mut buffer = vec![0; bytes.len() + 16];
@@ -214,10 +233,12 @@ fn submit(bytes: &[u8], chain: &Digest, genesis: &Genesis<'_>, gateway: &mut dyn
         let reply = gateway.exchange(&request)?;
         match read_reply(&reply).map_err(|error| wrong(format!("the gateway answers nonsense ({error})")))? {
             Reply::Proof(proof) => {
-                proof
-                    .verify(chain, genesis.validators, bytes)
-                    .map_err(|error| wrong(format!("the commit proof does not hold: {error}")))?;
-                return Ok(proof.header.height);
+                match proof.verify(followed.chain(), followed.validators(), bytes) {
+                    Ok(()) => return Ok(proof.header.height),
+                    // By other validators than those known: they may have changed.
+                    Err(ProofError::Validators) if follow(followed, gateway)? => {}
+                    Err(error) => return Err(wrong(format!("the commit proof does not hold: {error}"))),
+                }
             }
             Reply::NotYet => std::thread::sleep(PAUSE),
             _ => return Err(wrong("the gateway gives the wrong kind of answer".into())),

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use election::batch::Kind as EntryKind;
 use election::hash::{Digest, hash};
-use election::ledger::{Applied, Block, Book, Decided, Full, Genesis, KioskRow, Rules, Transaction};
+use election::ledger::{Applied, Block, Book, Decided, Full, Genesis, KioskRow, Rules, Standing, Transaction};
 use election::wire::Seq;
 
 use crate::problem::{Kind, Outcome, Problem};
@@ -105,7 +105,7 @@ pub fn replay(genesis_bytes: &[u8], election: &Digest, chain: &[u8], progress: P
         return Err(refuse("genesis.bin", "is of another election".into()));
     }
     let id = hash("ippyo/1/genesis", &[genesis_bytes]);
-    let validators = genesis.validators.hash();
+    let mut standing = Standing::genesis(genesis.validators);
     let items = Seq::<Decided<'_>>::from_bytes(chain);
     let counter = Counter::new("checking the chain", items.count(), progress);
     let mut rules = Rules::new(genesis, Maps::default());
@@ -120,12 +120,13 @@ pub fn replay(genesis_bytes: &[u8], election: &Digest, chain: &[u8], progress: P
         let decided = item.map_err(|error| refuse(&at, error.to_string()))?;
         let block = Block::read(decided.block.0).map_err(|error| refuse(&at, error.to_string()))?;
         previous = block
-            .check(&id, height, &previous, &validators)
+            .check(&id, height, &previous, &standing.validators().hash())
             .map_err(|error| refuse(&at, error.to_string()))?;
         decided
             .certificate
-            .verify(&block.header, genesis.validators)
+            .verify(&block.header, standing.validators())
             .map_err(|error| refuse(&at, error.to_string()))?;
+        rules.begin(standing);
         for (number, transaction) in (0u32..).zip(block.transactions.iter()) {
             let at = format!("{at}, transaction {number}");
             let raw = transaction.map_err(|error| refuse(&at, error.to_string()))?;
@@ -133,8 +134,10 @@ pub fn replay(genesis_bytes: &[u8], election: &Digest, chain: &[u8], progress: P
             let applied = rules
                 .apply(&transaction)
                 .map_err(|error| refuse(&at, error.to_string()))?;
+            standing.note(&transaction, &applied);
             view.note(&transaction, &applied, height, number);
         }
+        standing.advance();
         view.height = height;
         counter.step();
     }

@@ -6,10 +6,11 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use chain::engine::audit::audit;
+use chain::engine::change::{self, ChangeError};
 use chain::engine::config::{Config, Folder};
 use chain::engine::local;
 use chain::engine::store::Store;
-use chain::gateway::client::Connection;
+use chain::gateway::client::{Connection, Gateways};
 use clap::{Parser, Subcommand, ValueEnum};
 use election::ledger::Genesis;
 use election::ledger::frame::{Reply, Request, read_reply, write_request};
@@ -77,6 +78,9 @@ enum Command {
         /// The folder.
         folder: PathBuf,
     },
+    /// Changes the validators: `make` a change, each of more than two thirds of the validators `sign`s it, `send` it. See DEPLOY.md.
+    #[command(subcommand)]
+    Change(Change),
     /// Several validators on this machine, for trying: runs until standard input closes.
     Local {
         /// A folder for all of them.
@@ -88,6 +92,54 @@ enum Command {
         #[arg(long)]
         genesis: Option<PathBuf>,
     },
+}
+
+#[derive(clap::Subcommand)]
+enum Change {
+    /// Writes a change that nobody has signed yet.
+    Make {
+        /// The file; never overwritten.
+        out: PathBuf,
+        #[command(flatten)]
+        at: At,
+        /// The validator key (66 hex digits) of one that joins; once for each.
+        #[arg(long)]
+        join: Vec<String>,
+        /// The validator key of one that leaves; once for each.
+        #[arg(long)]
+        leave: Vec<String>,
+        /// Blocks from now on after which the new validators decide: time enough to sign and to send. An idle chain makes one every 30 s.
+        #[arg(long, default_value_t = 1_000)]
+        blocks: u64,
+    },
+    /// Shows a change, and signs it with the key in a node's folder.
+    Sign {
+        /// The file; the signature is added to it.
+        file: PathBuf,
+        /// The node's folder.
+        #[arg(long)]
+        folder: PathBuf,
+        #[command(flatten)]
+        at: At,
+    },
+    /// Puts a change on the chain.
+    Send {
+        /// The file.
+        file: PathBuf,
+        #[command(flatten)]
+        at: At,
+    },
+}
+
+/// Which chain.
+#[derive(clap::Args)]
+struct At {
+    /// genesis.bin of the election.
+    #[arg(long)]
+    genesis: PathBuf,
+    /// A validator's gateway, HOST:PORT; once for each that is to be asked.
+    #[arg(long = "gateway", required = true)]
+    gateways: Vec<String>,
 }
 
 #[derive(clap::Args)]
@@ -106,6 +158,9 @@ struct Init {
     /// The election authority's key (66 hex digits) with which the package must be signed.
     #[arg(long)]
     authority: Option<String>,
+    /// The genesis does not name this node: it follows the chain until the validators take it in (`chain-node change`).
+    #[arg(long)]
+    joins: bool,
     /// Where other validators reach this node: /ip4/ADDRESS/tcp/PORT.
     #[arg(long)]
     listen: Option<String>,
@@ -164,6 +219,7 @@ fn main() -> ExitCode {
         Command::Audit { genesis, sources } => audited(genesis.as_deref(), &sources),
         Command::Export { folder, out } => export(&folder, &out),
         Command::Reset { folder } => reset(&folder),
+        Command::Change(change) => change.run(),
         Command::Local {
             folder,
             validators,
@@ -209,7 +265,8 @@ impl Init {
         let key = folder.validator_key().map_err(setting)?;
         let peer = folder.network_key().map_err(setting)?.public().to_peer_id().to_string();
         if let Some(genesis) = self.genesis()? {
-            folder.place(&genesis, &key).map_err(setting)?;
+            let joins = self.joins || folder.config().is_ok_and(|config| config.joins);
+            folder.place(&genesis, &key, joins).map_err(setting)?;
             let path = folder.file("genesis.bin");
             if path.exists() && std::fs::read(&path).ok().as_ref() != Some(&genesis) {
                 return Err(setting(
@@ -251,6 +308,7 @@ impl Init {
             empty_block_seconds: known.map_or(30, |config| config.empty_block_seconds),
             propose_milliseconds: known.map_or(1_000, |config| config.propose_milliseconds),
             batches_per_second: known.map_or(20, |config| config.batches_per_second),
+            joins: self.joins || known.is_some_and(|config| config.joins),
             connections_per_address: known.map_or(64, |config| config.connections_per_address),
         };
         config.listen().map_err(setting)?;
@@ -316,12 +374,99 @@ fn run(folder: &Path, log: &str, format: Format, stdin: bool) -> Outcome {
     }
 }
 
+impl At {
+    fn connect(&self) -> Result<Gateways, Failure> {
+        let genesis = std::fs::read(&self.genesis).map_err(|error| Failure::file(&self.genesis, error))?;
+        let addresses = self
+            .gateways
+            .iter()
+            .map(|gateway| resolve(gateway).map_err(|error| setting(format!("{gateway} {error}"))))
+            .collect::<Result<Vec<_>, _>>()?;
+        Gateways::new(&genesis, &addresses, Duration::from_secs(10))
+            .map_err(|error| Failure::file(&self.genesis, error))
+    }
+}
+
+fn keys(list: &[String]) -> Result<Vec<[u8; 33]>, Failure> {
+    list.iter()
+        .map(|text| {
+            let mut key = [0; 33];
+            hex::decode_to_slice(text, &mut key)
+                .map_err(|_| setting(format!("{text} is no validator key (66 hex digits)")))?;
+            Ok(key)
+        })
+        .collect()
+}
+
+fn change_failed(error: ChangeError) -> Failure {
+    Failure(1, error.to_string())
+}
+
+impl Change {
+    fn run(&self) -> Outcome {
+        match self {
+            Self::Make {
+                out,
+                at,
+                join,
+                leave,
+                blocks,
+            } => {
+                let file =
+                    change::make(&mut at.connect()?, &keys(join)?, &keys(leave)?, *blocks).map_err(change_failed)?;
+                std::fs::OpenOptions::new()
+                    .write(true)
+                    .create_new(true)
+                    .open(out)
+                    .and_then(|mut out| std::io::Write::write_all(&mut out, &file))
+                    .map_err(|error| Failure::file(out, error))?;
+                shown(&file)
+            }
+            Self::Sign { file, folder, at } => {
+                let bytes = std::fs::read(file).map_err(|error| Failure::file(file, error))?;
+                let key = Folder::new(folder).validator_key().map_err(setting)?;
+                let signed = change::sign(&mut at.connect()?, &key, &bytes).map_err(change_failed)?;
+                std::fs::write(file, &signed).map_err(|error| Failure::file(file, error))?;
+                shown(&signed)
+            }
+            Self::Send { file, at } => {
+                let bytes = std::fs::read(file).map_err(|error| Failure::file(file, error))?;
+                let height = change::send(&mut at.connect()?, &bytes, 6).map_err(change_failed)?;
+                let (value, text, code) = shown(&bytes)?;
+                Ok((
+                    json!({ "height": height, "change": value }),
+                    format!("decided in block {height}\n{text}"),
+                    code,
+                ))
+            }
+        }
+    }
+}
+
+/// What a change says, for whoever is to sign it.
+fn shown(file: &[u8]) -> Outcome {
+    let (body, signatures) = change::read(file).map_err(change_failed)?;
+    let keys: Vec<String> = body.validators.as_bytes().chunks(33).map(hex::encode).collect();
+    let signed: Vec<u8> = signatures.iter().map(|one| one.validator).collect();
+    let text = format!(
+        "change {} of the validators of chain {}\nfrom block {} on these {} decide:\n  {}\nsigned so far by validators {signed:?} of those before",
+        body.number,
+        hex::encode(body.chain),
+        body.from,
+        keys.len(),
+        keys.join("\n  "),
+    );
+    let value = json!({ "number": body.number, "chain": hex::encode(body.chain), "from": body.from, "validators": keys, "signed": signed });
+    Ok((value, text, 0))
+}
+
+fn resolve(gateway: &str) -> Result<SocketAddr, String> {
+    let mut all = gateway.to_socket_addrs().map_err(|_| "is no host:port")?;
+    all.next().ok_or_else(|| "is no host:port".into())
+}
+
 fn tip(gateway: &str) -> Result<(u64, String), String> {
-    let address = gateway
-        .to_socket_addrs()
-        .ok()
-        .and_then(|mut all| all.next())
-        .ok_or("is no host:port")?;
+    let address = resolve(gateway)?;
     let mut buffer = [0; 16];
     let request = write_request(&Request::Tip, &mut buffer).map_err(|error| error.to_string())?;
     let reply = Connection::new(address, Duration::from_secs(5))

@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::Bytes;
-use election::ledger::{Block, Certificate, CommitSignature, Decided};
+use election::ledger::{Block, Certificate, CommitSignature, Decided, Validators};
 use election::wire::{self, Bytes as Fixed};
 use eyre::{Result, eyre};
 use malachite::app::engine::host::{HeightParams, Next, SyncedValueOutcome};
@@ -18,7 +18,8 @@ use malachite::app::types::{LocallyProposedValue, ProposedValue};
 use malachite::{AppMsg, Channels, NetworkMsg, Reply};
 use malachite_sync::RawDecidedValue;
 use malachite_types::{
-    CommitCertificate, ExtendedCommitCertificate, ExtendedCommitSignature, LinearTimeouts, Round, Validity,
+    CommitCertificate, ExtendedCommitCertificate, ExtendedCommitSignature, LinearTimeouts, Round, ValidatorSet as _,
+    Validity,
 };
 use tokio::time::Instant;
 
@@ -50,14 +51,13 @@ pub struct Pace {
 /// The loop.
 pub struct App {
     node: SharedNode,
-    members: Members,
     judge: Judge,
     pen: Pen,
     pace: Pace,
     /// The engine waits to be told to start the next height.
     held: Option<(Reply<Next<Consortium>>, Instant)>,
     /// Blocks of later heights by (height, round, proposer).
-    parked: BTreeMap<(u64, u32, u8), BlockPart>,
+    parked: BTreeMap<(u64, u32, Address), BlockPart>,
     stream: u64,
     bend: fn(&[u8]) -> Option<Vec<u8>>,
 }
@@ -65,17 +65,9 @@ pub struct App {
 impl App {
     /// Answers for a node. `bend` changes the blocks it proposes, in tests of the others only.
     #[must_use]
-    pub fn new(
-        node: SharedNode,
-        members: Members,
-        judge: Judge,
-        pen: Pen,
-        pace: Pace,
-        bend: fn(&[u8]) -> Option<Vec<u8>>,
-    ) -> Self {
+    pub fn new(node: SharedNode, judge: Judge, pen: Pen, pace: Pace, bend: fn(&[u8]) -> Option<Vec<u8>>) -> Self {
         Self {
             node,
-            members,
             judge,
             pen,
             pace,
@@ -84,6 +76,11 @@ impl App {
             stream: 0,
             bend,
         }
+    }
+
+    /// Who decides the block of this height, as far as this node knows.
+    fn members(&self, height: u64) -> Members {
+        Members::new(self.node.ledger().sets().at(height))
     }
 
     fn params(&self) -> HeightParams<Consortium> {
@@ -98,7 +95,7 @@ impl App {
             rebroadcast: Duration::from_secs(2),
             max_timeout: Duration::from_secs(10),
         };
-        HeightParams::new(self.members.clone(), timeouts, None)
+        HeightParams::new(self.members(self.tip().saturating_add(1)), timeouts, None)
     }
 
     fn tip(&self) -> u64 {
@@ -191,7 +188,7 @@ impl App {
                 let round = round.as_u32().unwrap_or(0);
                 if round > 0 {
                     self.node.counters.rounds.fetch_add(1, Ordering::Relaxed);
-                    tracing::info!(height = height.0, round, leader = proposer.0, "a new round");
+                    tracing::info!(height = height.0, round, leader = %proposer, "a new round");
                 }
                 let values = self.started(height.0, round)?;
                 let _ = reply_value.send(values);
@@ -283,7 +280,7 @@ impl App {
             height: Height(height),
             round: Round::new(round),
             valid_round: Round::from(undecided.valid_round),
-            proposer: Address(undecided.proposer),
+            proposer: Address(undecided.proposer.0),
             value: BlockId(undecided.block),
             validity: Validity::from_bool(undecided.valid),
         }
@@ -309,7 +306,7 @@ impl App {
     /// The block this node proposes: the same one again after a restart.
     fn own_block(&self, height: u64, round: u32) -> Result<(Undecided, Bytes)> {
         let store = self.node.store();
-        let own = self.pen.address().0;
+        let own = Fixed(self.pen.address().0);
         for undecided in store.undecided(height, round)? {
             if undecided.proposer == own
                 && undecided.valid
@@ -369,13 +366,14 @@ impl App {
     /// A block from another validator: judged now, or kept until its height comes.
     fn received(&mut self, part: BlockPart) -> Result<Option<ProposedValue<Consortium>>> {
         let next = self.tip().saturating_add(1);
-        if part.height < next || !self.judge.part_holds(&part) {
+        let member = self.members(part.height).number(part.proposer).is_some();
+        if part.height < next || !member || !self.judge.part_holds(&part) {
             return Ok(None);
         }
         if part.height > next {
             // Its height has been started elsewhere; this node is about to catch up.
             if self.parked.len() < PARKED {
-                self.parked.insert((part.height, part.round, part.proposer.0), part);
+                self.parked.insert((part.height, part.round, part.proposer), part);
             }
             self.start();
             return Ok(None);
@@ -390,18 +388,18 @@ impl App {
     fn judge_block(&self, part: &BlockPart) -> Result<Option<Undecided>> {
         let Ok(block) = Block::read(&part.block) else {
             self.node.counters.invalid_blocks.fetch_add(1, Ordering::Relaxed);
-            tracing::error!(from = part.proposer.0, "a proposal is no block");
+            tracing::error!(from = %part.proposer, "a proposal is no block");
             return Ok(None);
         };
         let verdict = self.node.ledger().validate(&part.block);
         if let Err(error) = &verdict {
             self.node.counters.invalid_blocks.fetch_add(1, Ordering::Relaxed);
-            tracing::error!(from = part.proposer.0, height = part.height, %error, "ALARM: a validator proposes a block that does not hold");
+            tracing::error!(from = %part.proposer, height = part.height, %error, "ALARM: a validator proposes a block that does not hold");
         }
         let undecided = Undecided {
             block: block.header.hash(),
             valid_round: part.valid_round,
-            proposer: part.proposer.0,
+            proposer: Fixed(part.proposer.0),
             valid: verdict.is_ok(),
         };
         self.node
@@ -420,18 +418,31 @@ impl App {
         let header = Block::read(&body)
             .map_err(|error| eyre!("block {height} is decided: {error}"))?
             .header;
+        let members = self.members(height);
         let votes = certificate
             .commit_signatures
             .iter()
-            .map(|signature| CommitSignature {
-                validator: signature.address.0,
-                signature: Fixed(signature.signature.0),
+            .filter_map(|signature| {
+                Some(CommitSignature {
+                    validator: members.number(signature.address)?,
+                    signature: Fixed(signature.signature.0),
+                })
             })
             .collect();
         let round = certificate.round.as_u32().unwrap_or(0);
         let owned = OwnedCertificate::assemble(&header, round, votes)
             .map_err(|error| eyre!("the certificate of block {height}: {error}"))?;
         self.node.commit(&body, &owned.view())?;
+        if self.members(height.saturating_add(1)) != members {
+            let after = self.members(height.saturating_add(1));
+            let inside = after.number(self.pen.address()).is_some();
+            tracing::info!(
+                height,
+                validators = after.count(),
+                inside,
+                "other validators decide from the next block on"
+            );
+        }
         let count = Block::read(&body).map_or(0, |block| block.transactions.iter().count());
         tracing::info!(height, round, transactions = count, block = %certificate.value_id, "decided");
         Ok(())
@@ -453,7 +464,7 @@ impl App {
                 wire::decode(&item).map_err(|error| eyre!("chain.redb is damaged at block {height}: {error}"))?;
             values.push(RawDecidedValue::new(
                 Bytes::copy_from_slice(decided.block.0),
-                extended(&decided.certificate),
+                extended(&decided.certificate, self.node.ledger().sets().at(height)),
             ));
         }
         Ok(values)
@@ -477,7 +488,7 @@ impl App {
         let undecided = Undecided {
             block: id,
             valid_round: None,
-            proposer: proposer.0,
+            proposer: Fixed(proposer.0),
             valid: true,
         };
         let at = round.as_u32().unwrap_or(0);
@@ -487,7 +498,7 @@ impl App {
     }
 }
 
-fn extended(certificate: &Certificate<'_>) -> ExtendedCommitCertificate<Consortium> {
+fn extended(certificate: &Certificate<'_>, validators: Validators<'_>) -> ExtendedCommitCertificate<Consortium> {
     ExtendedCommitCertificate {
         height: Height(certificate.height),
         round: Round::new(certificate.round),
@@ -496,7 +507,10 @@ fn extended(certificate: &Certificate<'_>) -> ExtendedCommitCertificate<Consorti
             .signatures
             .iter()
             .flatten()
-            .map(|vote| ExtendedCommitSignature::new(Address(vote.validator), Signature(vote.signature.0), None))
+            .filter_map(|vote| {
+                let address = Address(validators.key(vote.validator)?);
+                Some(ExtendedCommitSignature::new(address, Signature(vote.signature.0), None))
+            })
             .collect(),
     }
 }

@@ -53,6 +53,7 @@ mod run {
 
 type Block = Option<Digest>;
 type Sig = Fixed<64>;
+type Key = Fixed<33>;
 type Rounded = Option<u32>;
 
 const fn round_in(round: Round) -> Rounded {
@@ -90,7 +91,7 @@ const fn kind_out(precommit: bool) -> VoteType {
 }
 
 /// precommit, height, round, block, validator, signature.
-type VoteWire = (bool, u64, Rounded, Block, u8, Sig);
+type VoteWire = (bool, u64, Rounded, Block, Key, Sig);
 
 type SignedVote = SignedMessage<Consortium, Vote>;
 
@@ -108,7 +109,7 @@ fn vote_in(vote: &SignedVote) -> VoteWire {
         height.0,
         round_in(*round),
         block_in(value),
-        validator.0,
+        Fixed(validator.0),
         signature,
     )
 }
@@ -120,7 +121,7 @@ fn vote_out((precommit, height, round, block, validator, signature): VoteWire) -
             height: Height(height),
             round: round_out(round),
             value: block_out(block),
-            validator: Address(validator),
+            validator: Address(validator.0),
         },
         Signature(signature.0),
     )
@@ -130,7 +131,7 @@ fn vote_out((precommit, height, round, block, validator, signature): VoteWire) -
 enum MessageWire {
     Vote(VoteWire),
     /// height, round, block, earlier round, validator, signature.
-    Proposal((u64, Rounded, Digest, Rounded, u8, Sig)),
+    Proposal((u64, Rounded, Digest, Rounded, Key, Sig)),
 }
 
 impl Codec<SignedConsensusMsg<Consortium>> for Postcard {
@@ -144,7 +145,7 @@ impl Codec<SignedConsensusMsg<Consortium>> for Postcard {
                 round_in(proposal.message.round),
                 proposal.message.value.0,
                 round_in(proposal.message.pol_round),
-                proposal.message.validator.0,
+                Fixed(proposal.message.validator.0),
                 Fixed(proposal.signature.0),
             )),
         })
@@ -160,7 +161,7 @@ impl Codec<SignedConsensusMsg<Consortium>> for Postcard {
                         round: round_out(round),
                         value: BlockId(value),
                         pol_round: round_out(pol_round),
-                        validator: Address(validator),
+                        validator: Address(validator.0),
                     },
                     Signature(signature.0),
                 ))
@@ -170,7 +171,7 @@ impl Codec<SignedConsensusMsg<Consortium>> for Postcard {
 }
 
 /// height, round, block, signatures.
-type PolkaWire = (u64, Rounded, Digest, Vec<(u8, Sig)>);
+type PolkaWire = (u64, Rounded, Digest, Vec<(Key, Sig)>);
 
 fn polka_in(polka: &PolkaCertificate<Consortium>) -> PolkaWire {
     let signatures = polka.polka_signatures.iter();
@@ -178,7 +179,7 @@ fn polka_in(polka: &PolkaCertificate<Consortium>) -> PolkaWire {
         polka.height.0,
         round_in(polka.round),
         polka.value_id.0,
-        signatures.map(|s| (s.address.0, Fixed(s.signature.0))).collect(),
+        signatures.map(|s| (Fixed(s.address.0), Fixed(s.signature.0))).collect(),
     )
 }
 
@@ -189,7 +190,7 @@ fn polka_out((height, round, block, signatures): PolkaWire) -> PolkaCertificate<
         value_id: BlockId(block),
         polka_signatures: signatures
             .into_iter()
-            .map(|(address, signature)| PolkaSignature::new(Address(address), Signature(signature.0)))
+            .map(|(address, signature)| PolkaSignature::new(Address(address.0), Signature(signature.0)))
             .collect(),
     }
 }
@@ -211,7 +212,7 @@ enum LivenessWire {
     Vote(VoteWire),
     Polka(PolkaWire),
     /// height, round, whether of precommits, signatures (precommit, block, validator, signature).
-    Round((u64, Rounded, bool, Vec<(bool, Block, u8, Sig)>)),
+    Round((u64, Rounded, bool, Vec<(bool, Block, Key, Sig)>)),
 }
 
 impl Codec<LivenessMsg<Consortium>> for Postcard {
@@ -232,7 +233,7 @@ impl Codec<LivenessMsg<Consortium>> for Postcard {
                         (
                             kind_in(s.vote_type),
                             block_in(&s.value_id),
-                            s.address.0,
+                            Fixed(s.address.0),
                             Fixed(s.signature.0),
                         )
                     })
@@ -260,7 +261,7 @@ impl Codec<LivenessMsg<Consortium>> for Postcard {
                             RoundSignature::new(
                                 kind_out(precommit),
                                 block_out(block),
-                                Address(address),
+                                Address(address.0),
                                 Signature(signature.0),
                             )
                         })
@@ -274,7 +275,7 @@ impl Codec<LivenessMsg<Consortium>> for Postcard {
 #[derive(Serialize, Deserialize)]
 enum PartWire {
     /// height, round, earlier round, proposer, block, signature.
-    Block((u64, u32, Rounded, u8, Run, Sig)),
+    Block((u64, u32, Rounded, Key, Run, Sig)),
     Transactions(Vec<Run>),
 }
 
@@ -284,7 +285,7 @@ fn part_in(part: &Part) -> PartWire {
             part.height,
             part.round,
             part.valid_round,
-            part.proposer.0,
+            Fixed(part.proposer.0),
             Run(part.block.clone()),
             Fixed(part.signature.0),
         )),
@@ -298,7 +299,7 @@ fn part_out(part: PartWire) -> Part {
             height,
             round,
             valid_round,
-            proposer: Address(proposer),
+            proposer: Address(proposer.0),
             block,
             signature: Signature(signature.0),
         }),
@@ -357,20 +358,20 @@ impl Codec<ProposedValue<Consortium>> for Postcard {
             value.height.0,
             round_in(value.round),
             round_in(value.valid_round),
-            value.proposer.0,
+            Fixed(value.proposer.0),
             value.value.0,
             value.validity.is_valid(),
         ))
     }
 
     fn decode(&self, bytes: Bytes) -> Result<ProposedValue<Consortium>, Error> {
-        let (height, round, valid_round, proposer, block, valid): (u64, Rounded, Rounded, u8, Digest, bool) =
+        let (height, round, valid_round, proposer, block, valid): (u64, Rounded, Rounded, Key, Digest, bool) =
             decode(&bytes)?;
         Ok(ProposedValue {
             height: Height(height),
             round: round_out(round),
             valid_round: round_out(valid_round),
-            proposer: Address(proposer),
+            proposer: Address(proposer.0),
             value: BlockId(block),
             validity: Validity::from_bool(valid),
         })
@@ -413,7 +414,7 @@ impl Codec<Request<Consortium>> for Postcard {
 }
 
 /// block, height, round, block hash, signatures.
-type DecidedWire = (Run, u64, Rounded, Digest, Vec<(u8, Sig)>);
+type DecidedWire = (Run, u64, Rounded, Digest, Vec<(Key, Sig)>);
 
 fn response_in(response: &Response<Consortium>) -> (u64, Vec<DecidedWire>) {
     let Response::ValueResponse(response) = response;
@@ -427,7 +428,7 @@ fn response_in(response: &Response<Consortium>) -> (u64, Vec<DecidedWire>) {
             certificate
                 .commit_signatures
                 .iter()
-                .map(|s| (s.address.0, Fixed(s.signature.0)))
+                .map(|s| (Fixed(s.address.0), Fixed(s.signature.0)))
                 .collect(),
         )
     });
@@ -453,7 +454,7 @@ impl Codec<Response<Consortium>> for Postcard {
                     commit_signatures: signatures
                         .into_iter()
                         .map(|(address, signature)| {
-                            ExtendedCommitSignature::new(Address(address), Signature(signature.0), None)
+                            ExtendedCommitSignature::new(Address(address.0), Signature(signature.0), None)
                         })
                         .collect(),
                 };

@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use super::context::Address;
+use crate::validator::place;
 
 /// `node.json`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,6 +45,10 @@ pub struct Config {
     /// Batches a second that one kiosk may submit, over a burst of three times as many.
     #[serde(default = "batches_per_second")]
     pub batches_per_second: u32,
+    /// This node's key is not in the genesis: it follows the chain, and decides from the height on at which a change of the validators
+    /// takes it in.
+    #[serde(default)]
+    pub joins: bool,
     /// Connections from one address to the gateway.
     #[serde(default = "connections_per_address")]
     pub connections_per_address: usize,
@@ -72,7 +77,7 @@ pub enum ConfigError {
     File(PathBuf, String),
     /// A field of node.json.
     Field(&'static str, String),
-    /// The genesis does not name this node's key.
+    /// The genesis does not name this node's key, and it is not said to join.
     NotInSet(String),
 }
 
@@ -83,7 +88,7 @@ impl fmt::Display for ConfigError {
             Self::Field(name, error) => write!(f, "node.json: {name}: {error}"),
             Self::NotInSet(key) => write!(
                 f,
-                "genesis.bin does not name this node's key {key}: give it to the desk before the genesis is made, or take the right folder"
+                "genesis.bin does not name this node's key {key}: give it to the desk before the genesis is made, take the right folder, or (if the validators are to take it in) say `init --joins`"
             ),
         }
     }
@@ -228,19 +233,19 @@ impl Folder {
             .map_err(|error| wrong(error.to_string()))
     }
 
-    /// The number of this node's key in the genesis, and the chain id.
+    /// This node's address, and the chain id.
     ///
     /// # Errors
     /// [`ConfigError::NotInSet`].
-    pub fn place(&self, genesis: &[u8], key: &Signer) -> Result<(Address, Digest), ConfigError> {
+    pub fn place(&self, genesis: &[u8], key: &Signer, joins: bool) -> Result<(Address, Digest), ConfigError> {
         let public = key.public_key();
         let not_in_set = || ConfigError::NotInSet(hex::encode(public));
         let genesis = Genesis::read(genesis).map_err(|_| not_in_set())?;
-        (0..=u8::MAX)
-            .map_while(|index| Some((index, genesis.validators.key(index)?)))
-            .find(|(_, other)| *other == public)
-            .map(|(index, _)| (Address(index), genesis.chain_id()))
-            .ok_or_else(not_in_set)
+        if joins || place(genesis.validators, &public).is_some() {
+            Ok((Address(public), genesis.chain_id()))
+        } else {
+            Err(not_in_set())
+        }
     }
 }
 

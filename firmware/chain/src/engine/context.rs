@@ -51,13 +51,20 @@ impl EngineHeight for Height {
     }
 }
 
-/// A validator's number in the genesis.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Address(pub u8);
+/// A validator's key. Not its number: that is another one in another set, and what validators say about each other must not be.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Address(pub KeyBytes);
+
+impl fmt::Debug for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
 
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "validator {}", self.0)
+        f.write_str("validator ")?;
+        self.0.iter().take(6).try_for_each(|byte| write!(f, "{byte:02x}"))
     }
 }
 
@@ -220,6 +227,7 @@ impl EngineVote<Consortium> for Vote {
 /// A validator.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Member {
+    /// Also its key.
     address: Address,
     key: PublicKey,
 }
@@ -238,7 +246,7 @@ impl EngineValidator<Consortium> for Member {
     }
 }
 
-/// The validators of the genesis, each with one vote.
+/// The validators of a height, each with one vote, in the order of their numbers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Members(Arc<[Member]>);
 
@@ -249,19 +257,21 @@ impl Members {
         Self(
             (0..=u8::MAX)
                 .map_while(|index| {
+                    let key = validators.key(index)?;
                     Some(Member {
-                        address: Address(index),
-                        key: PublicKey(validators.key(index)?),
+                        address: Address(key),
+                        key: PublicKey(key),
                     })
                 })
                 .collect(),
         )
     }
 
-    /// The key of a member.
+    /// The number of a member.
     #[must_use]
-    pub fn key(&self, address: Address) -> Option<&PublicKey> {
-        self.0.get(usize::from(address.0)).map(|member| &member.key)
+    pub fn number(&self, address: Address) -> Option<u8> {
+        let place = self.0.iter().position(|member| member.address == address)?;
+        u8::try_from(place).ok()
     }
 }
 
@@ -275,7 +285,7 @@ impl EngineValidatorSet<Consortium> for Members {
     }
 
     fn get_by_address(&self, address: &Address) -> Option<&Member> {
-        self.0.get(usize::from(address.0))
+        self.0.iter().find(|member| member.address == *address)
     }
 
     fn get_by_index(&self, index: usize) -> Option<&Member> {

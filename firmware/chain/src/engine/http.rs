@@ -64,6 +64,7 @@ pub fn public(node: SharedNode) -> Router {
     Router::new()
         .route("/v1/status", get(status))
         .route("/v1/genesis", get(genesis))
+        .route("/v1/validators", get(validators))
         .route("/v1/headers", get(headers))
         .route("/v1/blocks/{height}", get(block))
         .route("/v1/transactions/{hash}", get(transaction))
@@ -105,7 +106,8 @@ async fn status(State(node): State<SharedNode>) -> Answer {
         "election": hex::encode(ledger.genesis().election),
         "height": ledger.height(),
         "block": hex::encode(ledger.tip()),
-        "validators": ledger.genesis().validators.count(),
+        "validators": ledger.sets().at(ledger.height().saturating_add(1)).count(),
+        "changes": ledger.sets().changes(),
         "kiosks": ledger.kiosks().count(),
         "batches": ledger.batch_count(),
         "evidence": ledger.evidence().count(),
@@ -115,6 +117,32 @@ async fn status(State(node): State<SharedNode>) -> Answer {
 async fn genesis(State(node): State<SharedNode>) -> Answer {
     let ledger = node.ledger();
     found(&json!({ "chain": hex::encode(ledger.id()), "bytes": hex::encode(ledger.genesis_bytes()) }))
+}
+
+/// Every set of validators, and what proves that it followed the one before.
+async fn validators(State(node): State<SharedNode>) -> Answer {
+    let sets: Vec<Value> = node
+        .ledger()
+        .sets()
+        .iter()
+        .map(|(from, change, keys)| {
+            let keys: Vec<String> = keys.as_bytes().chunks(33).map(hex::encode).collect();
+            json!({ "from": from, "change": change.map(hex::encode), "keys": keys })
+        })
+        .collect();
+    found(&json!({ "sets": sets, "changes": changes(&node)? }))
+}
+
+fn changes(node: &SharedNode) -> Result<Vec<Value>, Response> {
+    let places: Vec<(u64, u32)> = {
+        let ledger = node.ledger();
+        let hashes = ledger.sets().iter().filter_map(|(_, change, _)| change);
+        hashes.filter_map(|hash| ledger.transaction(&hash)).collect()
+    };
+    places
+        .into_iter()
+        .map(|(height, index)| Ok(proven(node, height, index)?.1))
+        .collect()
 }
 
 #[derive(Deserialize)]
@@ -183,6 +211,7 @@ fn kind(bytes: &[u8]) -> &'static str {
         Ok(Transaction::Revoke { .. }) => "revoke",
         Ok(Transaction::Takeover { .. }) => "takeover",
         Ok(Transaction::Batch(_)) => "batch",
+        Ok(Transaction::Validators { .. }) => "validators",
         Err(_) => "unreadable",
     }
 }
@@ -321,7 +350,7 @@ async fn code(State(node): State<SharedNode>, Path(code): Path<String>) -> Answe
         }
         list.push(value);
     }
-    found(&json!({ "code": hex::encode(code), "places": list }))
+    found(&json!({ "code": hex::encode(code), "places": list, "changes": changes(&node)? }))
 }
 
 async fn evidence(State(node): State<SharedNode>) -> Answer {

@@ -117,6 +117,7 @@ pub fn lay_out(
             empty_block_seconds: 30,
             propose_milliseconds: 1_000,
             batches_per_second: 1_000,
+            joins: false,
             connections_per_address: 256,
         };
         change(&mut config);

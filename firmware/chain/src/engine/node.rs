@@ -8,6 +8,7 @@ use bytes::Bytes;
 use election::hash::Digest;
 use election::ledger::frame::{MAX_REPLY, Reply, Request, read_request, write_reply};
 use election::ledger::{Block, Certificate, Decided, Raw, Refusal, Transaction, transaction_hash};
+use election::wire;
 use tokio::sync::Notify;
 
 use super::pool::Pool;
@@ -15,6 +16,7 @@ use super::store::{Store, StoreError};
 use crate::evidence::Evidence;
 use crate::gateway::{Desk, signer};
 use crate::ledger::{ApplyError, Ledger, Verdict, append};
+use crate::proof::OwnedProof;
 
 /// How long the gateway waits for a decision before it says that there is no proof yet: a kiosk then has its proof in one exchange.
 const PATIENCE: Duration = Duration::from_millis(1_000);
@@ -170,6 +172,21 @@ impl Node {
         }
     }
 
+    /// A change of the validators with its proof.
+    pub fn change(&self, number: u32) -> Option<(Vec<u8>, OwnedProof)> {
+        let (hash, height, index, proof) = {
+            let ledger = self.ledger();
+            let hash = ledger.sets().change(number)?;
+            let (height, index) = ledger.transaction(&hash)?;
+            (hash, height, index, ledger.proof(&hash)?)
+        };
+        let decided = self.store.decided(height).ok()??;
+        let decided: Decided<'_> = wire::decode(&decided).ok()?;
+        let transactions = Block::read(decided.block.0).ok()?.transactions;
+        let transaction = transactions.iter().nth(usize::try_from(index).ok()?)?.ok()?;
+        (transaction_hash(transaction.0) == hash).then(|| (transaction.0.to_vec(), proof))
+    }
+
     /// Judges a transaction and takes it into the pool.
     pub fn submit(&self, transaction: &[u8], own: bool) -> Reply<'static> {
         let hash = transaction_hash(transaction);
@@ -258,6 +275,7 @@ impl Desk for Node {
 
     fn answer(&self, request: &[u8], reply: &mut [u8; MAX_REPLY]) -> usize {
         let proof;
+        let change;
         let answer = match read_request(request) {
             Err(_) => Reply::Unreadable,
             Ok(Request::Submit(transaction)) => self.submit(transaction.0, true),
@@ -279,6 +297,16 @@ impl Desk for Node {
                     block: ledger.tip(),
                 }
             }
+            Ok(Request::Change(number)) => match self.change(number) {
+                Some(found) => {
+                    change = found;
+                    Reply::Change {
+                        transaction: Raw(&change.0),
+                        proof: change.1.view(),
+                    }
+                }
+                None => Reply::NotYet,
+            },
         };
         write_reply(&answer, reply).map_or(0, <[u8]>::len)
     }

@@ -5,7 +5,6 @@ use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::Duration;
 
-use election::ledger::Genesis;
 use eyre::{Result, WrapErr as _, eyre};
 use malachite::app::config::{
     ConsensusConfig, DiscoveryConfig, NodeConfig, P2pConfig, PubSubProtocol, ValuePayload, ValueSyncConfig,
@@ -18,7 +17,7 @@ use malachite_signing::Signer as _;
 use super::app::{App, Pace};
 use super::codec::Postcard;
 use super::config::{Config, Folder};
-use super::context::{Consortium, Members};
+use super::context::Consortium;
 use super::http;
 use super::node::{Node, SharedNode};
 use super::signer::{Judge, Memory, Pen};
@@ -129,21 +128,16 @@ pub async fn run_with(folder: &Folder, stdin: bool, bend: fn(&[u8]) -> Option<Ve
     let config = folder.config()?;
     let genesis = folder.genesis()?;
     let key = folder.validator_key()?;
-    let (address, chain) = folder.place(&genesis, &key)?;
+    let (address, chain) = folder.place(&genesis, &key, config.joins)?;
     let public = key.public_key();
     let memory = Memory::open(&folder.file("signed.bin")).wrap_err("signed.bin")?;
     let mut ledger = Ledger::new(&genesis).map_err(|error| eyre!("genesis.bin: {error}"))?;
     let store = Store::open(&folder.file("chain.redb"), &chain)?;
     store.replay(&mut ledger)?;
-    tracing::info!(name = %config.name, validator = address.0, chain = %hex::encode(chain), height = ledger.height(), "the ledger is open");
+    tracing::info!(name = %config.name, validator = %address, chain = %hex::encode(chain), height = ledger.height(), "the ledger is open");
     let node: SharedNode = Arc::new(Node::new(ledger, store));
 
-    let members = Members::new(
-        Genesis::read(&genesis)
-            .map_err(|error| eyre!("genesis.bin: {error}"))?
-            .validators,
-    );
-    let judge = Judge::new(chain, members.clone());
+    let judge = Judge::new(chain);
     let pen = Pen::new(chain, address, key, memory);
     let network = folder.network_key()?;
     let peer = network.public().to_peer_id();
@@ -184,7 +178,7 @@ pub async fn run_with(folder: &Folder, stdin: bool, bend: fn(&[u8]) -> Option<Ve
         empty: Duration::from_secs(config.empty_block_seconds),
         propose: Duration::from_millis(config.propose_milliseconds),
     };
-    let mut app = App::new(node.clone(), members, judge, pen, pace, bend);
+    let mut app = App::new(node.clone(), judge, pen, pace, bend);
     let ended = tokio::select! {
         ended = app.run(&mut channels) => ended.map(|()| End::Asked),
         () = end_of_input(stdin) => Ok(End::Asked),

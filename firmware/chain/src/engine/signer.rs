@@ -16,7 +16,7 @@ use election::sign::{self, Signer as Key};
 use malachite_signing::{Error, Signer, VerificationResult, Verifier};
 use malachite_types::{NilOrVal, Round, SignedMessage, ValidatorProof, VoteExtensionScope, VoteType};
 
-use super::context::{Address, BlockPart, Consortium, Members, Proposal, PublicKey, Signature, Vote};
+use super::context::{Address, BlockPart, Consortium, Proposal, PublicKey, Signature, Vote};
 
 /// Kinds of statements; 2 is the ledger's precommit.
 mod kind {
@@ -96,22 +96,23 @@ fn part_digest(chain: &Digest, part: &BlockPart) -> Digest {
 #[derive(Clone)]
 pub struct Judge {
     chain: Digest,
-    members: Members,
 }
 
 impl Judge {
-    /// For a chain and its validators.
+    /// For a chain.
     #[must_use]
-    pub const fn new(chain: Digest, members: Members) -> Self {
-        Self { chain, members }
+    pub const fn new(chain: Digest) -> Self {
+        Self { chain }
     }
 
-    /// Whether the named validator signed this part.
+    /// Whether the key named in it signed this part. Whether that key is a validator's is for the ledger to say.
     #[must_use]
     pub fn part_holds(&self, part: &BlockPart) -> bool {
-        self.members
-            .key(part.proposer)
-            .is_some_and(|key| holds(key, &part_digest(&self.chain, part), &part.signature))
+        holds(
+            &PublicKey(part.proposer.0),
+            &part_digest(&self.chain, part),
+            &part.signature,
+        )
     }
 }
 
@@ -303,7 +304,7 @@ impl Pen {
         }
     }
 
-    /// Its number.
+    /// Its address.
     #[must_use]
     pub const fn address(&self) -> Address {
         self.address

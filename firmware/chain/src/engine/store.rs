@@ -8,7 +8,7 @@ use std::path::Path;
 
 use election::hash::Digest;
 use election::ledger::Decided;
-use election::wire;
+use election::wire::{self, Bytes};
 use redb::{Database, ReadableDatabase as _, ReadableTable as _, TableDefinition};
 use serde::{Deserialize, Serialize};
 
@@ -67,7 +67,7 @@ pub struct Undecided {
     /// An earlier round with a polka for it.
     pub valid_round: Option<u32>,
     /// Who proposed it.
-    pub proposer: u8,
+    pub proposer: Bytes<33>,
     /// Whether it may come next.
     pub valid: bool,
 }

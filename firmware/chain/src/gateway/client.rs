@@ -11,9 +11,11 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, TrySendErr
 use std::time::{Duration, Instant};
 
 use election::hash::Digest;
-use election::ledger::frame::{MAX_REPLY, Reply, Request, read_reply, read_request};
-use election::ledger::{CommitProof, Genesis, GenesisError, transaction_hash};
+use election::ledger::frame::{MAX_REPLY, Reply, Request, read_reply, read_request, write_request};
+use election::ledger::{GenesisError, MAX_CHANGES, transaction_hash};
 use election::merkle;
+
+use crate::sets::Sets;
 
 /// Requests that may wait for one gateway.
 const QUEUE: usize = 4;
@@ -85,8 +87,7 @@ struct Question {
 
 /// Several validators' gateways.
 pub struct Gateways {
-    genesis: Vec<u8>,
-    chain: Digest,
+    sets: Sets,
     patience: Duration,
     workers: Vec<SyncSender<Question>>,
     /// Transaction hash and Merkle leaf of what was submitted.
@@ -99,7 +100,7 @@ impl Gateways {
     /// # Errors
     /// The genesis does not hold.
     pub fn new(genesis: &[u8], addresses: &[SocketAddr], patience: Duration) -> Result<Self, GenesisError> {
-        let chain = Genesis::read(genesis)?.chain_id();
+        let sets = Sets::new(genesis)?;
         let workers = addresses
             .iter()
             .filter_map(|address| {
@@ -114,8 +115,7 @@ impl Gateways {
             })
             .collect();
         Ok(Self {
-            genesis: genesis.to_vec(),
-            chain,
+            sets,
             patience,
             workers,
             submitted: VecDeque::new(),
@@ -143,23 +143,18 @@ impl Gateways {
                 .map(|(_, leaf)| *leaf),
             _ => None,
         };
-        let (answer, answers) = channel();
-        let request: Arc<[u8]> = request.into();
-        for worker in &self.workers {
-            // A full queue belongs to a gateway that does not answer; the others go on.
-            match worker.try_send(Question {
-                request: request.clone(),
-                answer: answer.clone(),
-            }) {
-                Ok(()) | Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => {}
-            }
-        }
-        drop(answer);
-        let deadline = Instant::now() + self.patience;
+        let answers = self.ask(request);
+        let mut deadline = Instant::now() + self.patience;
         let mut best: Option<(u8, Vec<u8>)> = None;
+        let mut asked_for_changes = false;
         loop {
             match answers.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
                 Ok(reply) => {
+                    if !asked_for_changes && self.names_unknown_validators(&reply) {
+                        asked_for_changes = true;
+                        self.follow();
+                        deadline = Instant::now() + self.patience;
+                    }
                     let worth = self.worth(&reply, leaf);
                     if worth == SETTLED {
                         return Some(reply);
@@ -173,11 +168,61 @@ impl Gateways {
         }
     }
 
+    /// The validators as far as this client has followed their changes.
+    #[must_use]
+    pub const fn sets(&self) -> &Sets {
+        &self.sets
+    }
+
+    /// Asks for changes of the validators until there are no more. Each is believed for the proof by the set before.
+    pub fn follow(&mut self) {
+        for _ in 0..MAX_CHANGES {
+            let mut buffer = [0; 16];
+            let Ok(request) = write_request(&Request::Change(self.sets.changes().saturating_add(1)), &mut buffer)
+            else {
+                return;
+            };
+            let answers = self.ask(request);
+            let deadline = Instant::now() + self.patience;
+            let mut taken = false;
+            while !taken && let Ok(reply) = answers.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+                taken = matches!(read_reply(&reply), Ok(Reply::Change { transaction, proof }) if self.sets.follow(transaction.0, &proof).is_ok());
+            }
+            if !taken {
+                return;
+            }
+        }
+    }
+
+    fn ask(&self, request: &[u8]) -> Receiver<Vec<u8>> {
+        let (answer, answers) = channel();
+        let request: Arc<[u8]> = request.into();
+        for worker in &self.workers {
+            // A full queue belongs to a gateway that does not answer; the others go on.
+            match worker.try_send(Question {
+                request: request.clone(),
+                answer: answer.clone(),
+            }) {
+                Ok(()) | Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => {}
+            }
+        }
+        answers
+    }
+
+    fn names_unknown_validators(&self, reply: &[u8]) -> bool {
+        match read_reply(reply) {
+            Ok(Reply::Proof(proof) | Reply::Change { proof, .. }) => self.sets.is_unknown(&proof),
+            _ => false,
+        }
+    }
+
     fn worth(&self, reply: &[u8], leaf: Option<Digest>) -> u8 {
         match read_reply(reply) {
             Ok(Reply::Accepted(_)) => SETTLED,
+            Ok(Reply::Change { transaction, proof }) if self.sets.prove(&proof, transaction.0) => SETTLED,
+            Ok(Reply::Change { .. }) => 0,
             Ok(Reply::Proof(proof)) => match leaf {
-                Some(leaf) if self.holds(&proof, leaf) => SETTLED,
+                Some(leaf) if self.sets.holds(&proof, leaf) => SETTLED,
                 Some(_) => 0,
                 None => 4,
             },
@@ -186,11 +231,6 @@ impl Gateways {
             Ok(Reply::Unavailable | Reply::Unreadable) => 1,
             Err(_) => 0,
         }
-    }
-
-    fn holds(&self, proof: &CommitProof<'_>, leaf: Digest) -> bool {
-        Genesis::read(&self.genesis)
-            .is_ok_and(|genesis| proof.verify_leaf(&self.chain, genesis.validators, leaf).is_ok())
     }
 }
 

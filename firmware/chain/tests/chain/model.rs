@@ -163,6 +163,8 @@ fn judge(model: &mut Model, bytes: &[u8]) -> Word {
             n.inherited = Some(predecessor);
             Word::Taken
         }
+        // The model makes none; their rules are judged in election's tests.
+        Transaction::Validators { .. } => Word::Refused,
         Transaction::Batch(batch) => {
             let Some(row) = model.kiosks.get_mut(&number_of(&batch.header.kiosk)) else {
                 return Word::Refused;

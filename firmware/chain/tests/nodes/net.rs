@@ -232,7 +232,7 @@ impl Net {
         for index in nodes {
             while self.tip(*index).is_none_or(|tip| tip < height) {
                 assert!(
-                    patience.elapsed() < Duration::from_secs(120),
+                    patience.elapsed() < Duration::from_secs(300),
                     "node {index} is at {:?}, not at {height}\n{}",
                     self.tip(*index),
                     self.log(*index)
@@ -299,7 +299,7 @@ fn wait(child: &mut Child) -> Option<i32> {
         if let Some(status) = child.try_wait().unwrap() {
             return status.code();
         }
-        assert!(patience.elapsed() < Duration::from_secs(60), "a node does not end");
+        assert!(patience.elapsed() < Duration::from_secs(180), "a node does not end");
         std::thread::sleep(Duration::from_millis(20));
     }
 }

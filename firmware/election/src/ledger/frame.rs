@@ -28,6 +28,8 @@ pub enum Request<'b> {
     Proof(Digest),
     /// How far the chain is.
     Tip,
+    /// The change of validators of this number, with its proof by the set before.
+    Change(u32),
 }
 
 /// What the gateway answers.
@@ -52,6 +54,13 @@ pub enum Reply<'b> {
     Unreadable,
     /// The gateway cannot work now (its disk is full, it is overloaded): ask another one, or later.
     Unavailable,
+    /// Answer to [`Request::Change`]: follow it with [`super::Followed`].
+    Change {
+        /// The transaction's encoding.
+        transaction: Raw<'b>,
+        /// Its commit proof.
+        proof: CommitProof<'b>,
+    },
 }
 
 /// Writes a request.

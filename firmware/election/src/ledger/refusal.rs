@@ -40,6 +40,44 @@ impl fmt::Display for StaffRefusal {
 
 impl core::error::Error for StaffRefusal {}
 
+/// Why the validators are not changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum SetRefusal {
+    /// Of another chain.
+    Chain,
+    /// Not the number that comes next, or one more than a chain may have.
+    Number {
+        /// The number that comes next.
+        expected: u32,
+    },
+    /// The set before is another one.
+    Previous,
+    /// No set: empty, too large (or the one before is), a key twice, a key that is no point, or the same set again.
+    Keys,
+    /// It stands from a height that is over, or too far ahead.
+    Height,
+    /// Another change is on the ledger and does not stand yet.
+    Pending,
+    /// Not signed by more than two thirds of the set before, each once, in ascending order.
+    Signatures,
+}
+
+impl fmt::Display for SetRefusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Chain => f.write_str("the change of validators is of another chain"),
+            Self::Number { expected } => write!(f, "the change of validators has not the number {expected}, which comes next"),
+            Self::Previous => f.write_str("the change of validators does not follow the set that decides now"),
+            Self::Keys => f.write_str("the new set is empty, too large, the same as before, or has a bad key or one twice"),
+            Self::Height => f.write_str("the change of validators stands from a height that is over, or too far ahead"),
+            Self::Pending => f.write_str("another change of validators does not stand yet"),
+            Self::Signatures => f.write_str("more than two thirds of the validators before must sign the change, each once"),
+        }
+    }
+}
+
+impl core::error::Error for SetRefusal {}
+
 /// Why a transaction is not taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Refusal {
@@ -98,6 +136,8 @@ pub enum Refusal {
     UnknownPredecessor,
     /// The tables of this reader are full; the transaction was not judged.
     Full,
+    /// The change of validators.
+    Validators(SetRefusal),
 }
 
 impl fmt::Display for Refusal {
@@ -128,6 +168,7 @@ impl fmt::Display for Refusal {
             Self::Station => f.write_str("the spare is registered at another polling station"),
             Self::SpareInUse => f.write_str("the spare is in use already; a fresh one is needed"),
             Self::UnknownPredecessor => f.write_str("the predecessor is not a batch of the kiosk that is taken over"),
+            Self::Validators(why) => why.fmt(f),
             Self::Full => f.write_str("this reader's tables are too small for the ledger"),
         }
     }

@@ -7,6 +7,7 @@
 //! Every change makes its own repetition impossible (a kiosk is registered once, revoked once, replaced once, a batch number is used
 //! once), so a replay needs no list of all transactions seen.
 
+use super::change::Standing;
 use super::genesis::Genesis;
 use super::refusal::Refusal;
 use super::transaction::{Registration, Revocation, Takeover, Transaction, check_body};
@@ -132,6 +133,13 @@ pub enum Applied {
         /// The closing hash, if it ends the kiosk's row.
         closing: Option<Digest>,
     },
+    /// The validators change.
+    Validators {
+        /// Number of the change.
+        number: u32,
+        /// Height of the first block that the new set decides.
+        from: u64,
+    },
 }
 
 /// What a transaction that was found good is about to change.
@@ -139,11 +147,13 @@ enum Change {
     One(KioskRow, Applied),
     Two(KioskRow, KioskRow, Applied),
     Batch(KioskRow, u32, Digest, Applied),
+    Validators(Applied),
 }
 
 /// The rules over a book.
 pub struct Rules<'g, B> {
     genesis: Genesis<'g>,
+    standing: Standing<'g>,
     book: B,
 }
 
@@ -151,7 +161,16 @@ impl<'g, B: Book> Rules<'g, B> {
     /// The rules of this genesis (which [`Genesis::read`] has checked) over the rows so far.
     #[must_use]
     pub const fn new(genesis: Genesis<'g>, book: B) -> Self {
-        Self { genesis, book }
+        Self {
+            genesis,
+            standing: Standing::genesis(genesis.validators),
+            book,
+        }
+    }
+
+    /// Says which block is judged next and who decides it; without it that is block 1 and the set of the genesis.
+    pub const fn begin(&mut self, standing: Standing<'g>) {
+        self.standing = standing;
     }
 
     /// The rows.
@@ -197,6 +216,10 @@ impl<'g, B: Book> Rules<'g, B> {
                 self.book.put_kiosk(row).map_err(|Full| Refusal::Full)?;
                 Ok(applied)
             }
+            Change::Validators(applied) => {
+                self.standing.taken(&applied);
+                Ok(applied)
+            }
         }
     }
 
@@ -232,6 +255,15 @@ impl<'g, B: Book> Rules<'g, B> {
                 Ok(Change::Two(old, new, applied))
             }
             Transaction::Batch(batch) => self.judge_batch(batch),
+            Transaction::Validators { body, signatures } => {
+                self.standing
+                    .judge(&self.genesis.chain_id(), body, *signatures)
+                    .map_err(Refusal::Validators)?;
+                Ok(Change::Validators(Applied::Validators {
+                    number: body.number,
+                    from: body.from,
+                }))
+            }
         }
     }
 

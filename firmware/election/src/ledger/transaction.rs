@@ -1,9 +1,11 @@
-//! Transactions: registering, revoking and replacing a kiosk, each by two staff cards, and a kiosk's batch.
+//! Transactions: registering, revoking and replacing a kiosk, each by two staff cards; a kiosk's batch; a change of the validators.
 //!
 //! A transaction is known by its encoding; since only the canonical encoding is read, one transaction has one hash.
 
 use serde::{Deserialize, Serialize};
 
+use super::block::CommitSignature;
+use super::change::SetChange;
 use super::genesis::{Genesis, role};
 use super::refusal::{Refusal, StaffRefusal};
 use crate::batch::Batch;
@@ -47,6 +49,14 @@ pub enum Transaction<'b> {
     },
     /// A kiosk's batch.
     Batch(#[serde(borrow)] Batch<'b>),
+    /// More than two thirds of the validators change their set.
+    Validators {
+        /// What they sign.
+        #[serde(borrow)]
+        body: SetChange<'b>,
+        /// Strictly ascending by validator of the set before.
+        signatures: Seq<'b, CommitSignature>,
+    },
 }
 
 /// A kiosk as it was provisioned.

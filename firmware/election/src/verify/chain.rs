@@ -2,7 +2,7 @@
 
 use super::memory::{EntryRow, LineRow, Work};
 use super::{Broken, Record, Step, Why, count};
-use crate::ledger::{Applied, Block, Decided, Rules, Tables, Transaction};
+use crate::ledger::{Applied, Block, Decided, Rules, Standing, Tables, Transaction};
 use crate::record::FileName;
 use crate::wire::Seq;
 
@@ -14,8 +14,7 @@ pub(super) fn replay(
 ) -> Result<u64, Broken> {
     list_kiosks(record, work)?;
     let chain = record.genesis.chain_id();
-    let validators = record.genesis.validators;
-    let validators_hash = validators.hash();
+    let mut standing = Standing::genesis(record.genesis.validators);
     let mut rules = Rules::new(record.genesis, Tables::new(&mut *work.kiosks, &mut *work.batches));
     let mut entries = work.entries.iter_mut();
     let (mut height, mut previous) = (0u64, chain);
@@ -27,17 +26,19 @@ pub(super) fn replay(
         // Below the number of items in memory.
         height = height.saturating_add(1);
         previous = block
-            .check(&chain, height, &previous, &validators_hash)
+            .check(&chain, height, &previous, &standing.validators().hash())
             .map_err(|error| at(Why::Block(error)))?;
         decided
             .certificate
-            .verify(&block.header, validators)
+            .verify(&block.header, standing.validators())
             .map_err(|error| at(Why::Certificate(error)))?;
+        rules.begin(standing);
         for (index, transaction) in (0u32..).zip(block.transactions.iter()) {
             let refused = |refusal| at(Why::Transaction { index, refusal });
             let bytes = transaction.map_err(|error| at(Why::Wire(error)))?;
             let transaction = Transaction::read(bytes.0).map_err(refused)?;
             let applied = rules.apply(&transaction).map_err(refused)?;
+            standing.note(&transaction, &applied);
             let (Transaction::Batch(batch), Applied::Batch { kiosk, closing, .. }) = (transaction, applied) else {
                 continue;
             };
@@ -62,6 +63,7 @@ pub(super) fn replay(
             }
             batches = batches.saturating_add(1);
         }
+        standing.advance();
         progress(Step::Chain, item.saturating_add(1), record.sizes.blocks);
     }
     work.entries

@@ -415,7 +415,7 @@ pub async fn outbox<M: Medium>(
                 }
                 batch_hash = Some(this);
             }
-            Transaction::Revoke { .. } => return Err(MediaFault::Log),
+            Transaction::Revoke { .. } | Transaction::Validators { .. } => return Err(MediaFault::Log),
         }
         out.pending += 1;
         out.first = out.first.or(Some(at));

@@ -3,6 +3,7 @@
 use election::ballot::{Ahead, Election};
 use election::group::Point;
 use election::hash::Digest;
+use election::ledger::Followed;
 use election::manifest::Mode;
 use election::package::Package;
 use election::roll::{Delta, RollError};
@@ -37,6 +38,9 @@ async fn inner<P: Platform>(ports: &mut Ports<P>, config: &Config<'_>, buffers: 
     let package = identity::accept(rest.store, bytes, config.authority, config.station)
         .await?
         .map_err(Fault::Package)?;
+    if let Some(pictures) = &package.pictures {
+        desk.panel.pictures(pictures);
+    }
     if package.manifest.mode == Mode::Statutory && rest.uplink.is_some() {
         return Err(Fault::UplinkInStatutory.into());
     }
@@ -205,8 +209,7 @@ async fn inner<P: Platform>(ports: &mut Ports<P>, config: &Config<'_>, buffers: 
     let mut line = Line {
         request,
         reply,
-        chain: package.genesis.chain_id(),
-        validators: package.genesis.validators,
+        followed: Followed::new(&package.genesis),
     };
     let clock = desk.clock;
     let polls = async {

@@ -2,9 +2,8 @@
 //!
 //! Nothing waits for it. It holds the vault only while it reads the media or writes a proof, never while it waits for an answer.
 
-use election::hash::Digest;
 use election::ledger::frame::{Reply, Request, read_reply, write_request};
-use election::ledger::{Validators, transaction_hash};
+use election::ledger::{Followed, ProofError, transaction_hash};
 use embassy_sync::blocking_mutex::raw::NoopRawMutex;
 use embassy_sync::mutex::Mutex;
 
@@ -25,8 +24,26 @@ const FRAME: usize = 16;
 pub(crate) struct Line<'l> {
     pub request: &'l mut [u8],
     pub reply: &'l mut [u8],
-    pub chain: Digest,
-    pub validators: Validators<'l>,
+    /// The chain, and the validators whose proofs are believed.
+    pub followed: Followed<'l>,
+}
+
+impl Line<'_> {
+    /// A proof by validators that are not known: follows the next change of the set, proven by those that are. If there is none, back to the
+    /// genesis: the proof may be by an earlier set than a lying gateway has led to. The pause after that bounds what a liar can ask for.
+    async fn follow<U: Uplink>(&mut self, uplink: &mut U) -> bool {
+        let mut ask = [0; 16];
+        let next = self.followed.number().saturating_add(1);
+        if let Ok(ask) = write_request(&Request::Change(next), &mut ask)
+            && let Ok(length) = uplink.exchange(ask, self.reply).await
+            && let Some(Ok(Reply::Change { transaction, proof })) = self.reply.get(..length).map(read_reply)
+            && self.followed.follow(transaction.0, &proof).is_ok()
+        {
+            return true;
+        }
+        self.followed.restart();
+        false
+    }
 }
 
 /// The frame `Submit(transaction)` around a transaction that lies at [`FRAME`] in `buffer`: as `write_request` would write it, without a second copy.
@@ -47,14 +64,14 @@ fn submit(buffer: &mut [u8], length: usize) -> Option<&[u8]> {
 /// Runs for as long as the kiosk does; comes back only when the media fail.
 pub(crate) async fn pump<M: Medium, S: Store, U: Uplink, C: Clock>(
     uplink: &mut U,
-    vault: &Mutex<NoopRawMutex, Vault<'_, M, S>>,
+    vaults: &Mutex<NoopRawMutex, Vault<'_, M, S>>,
     clock: &C,
     line: &mut Line<'_>,
 ) -> Stop {
     let mut pause = PAUSE;
     loop {
         let pending = {
-            let mut vault = vault.lock().await;
+            let mut vault = vaults.lock().await;
             let out = line.request.get_mut(FRAME..).unwrap_or_default();
             match vault.ballot_box.pending(out).await {
                 Ok(pending) => pending,
@@ -89,11 +106,16 @@ pub(crate) async fn pump<M: Medium, S: Store, U: Uplink, C: Clock>(
             Err(())
         }
         .await;
-        let mut vault = vault.lock().await;
+        let mut vault = vaults.lock().await;
         // The proof's bytes are what follows version and variant.
         let proof = step.ok().and_then(|length| line.reply.get(2..length));
         let confirmed = match proof {
-            Some(proof) => vault.ballot_box.confirm(proof, &line.chain, line.validators).await,
+            Some(proof) => {
+                vault
+                    .ballot_box
+                    .confirm(proof, line.followed.chain(), line.followed.validators())
+                    .await
+            }
             None => Err(Unproven::Form),
         };
         match confirmed {
@@ -109,7 +131,14 @@ pub(crate) async fn pump<M: Medium, S: Store, U: Uplink, C: Clock>(
                 return core::future::pending().await;
             }
             Err(Unproven::Broken(broken)) => return housekeeping(broken),
-            Err(_) => {
+            Err(unproven) => {
+                if matches!(unproven, Unproven::Proof(ProofError::Validators)) {
+                    drop(vault);
+                    if line.follow(uplink).await {
+                        continue;
+                    }
+                    vault = vaults.lock().await;
+                }
                 vault.online = Some(false);
                 drop(vault);
                 clock.sleep(pause).await;

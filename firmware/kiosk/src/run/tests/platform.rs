@@ -441,7 +441,7 @@ impl World {
                 };
                 write_reply(&Reply::Proof(proof), reply).unwrap().len()
             }
-            Request::Tip => panic!("nobody asks"),
+            Request::Tip | Request::Change(_) => panic!("nobody asks"),
         }
     }
 }
