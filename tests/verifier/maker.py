@@ -100,6 +100,7 @@ class Election:
         self.chain, self.height, self.tip = [], 0, self.chain_id
         self.cast, self.spoiled, self.closings, self.kiosks = [], [], [], []
         self.signers = (0, 1, 3)  # validators that sign a block
+        self.pending, self.changes = None, 0  # a change of the validators that waits for its height
         self.bend_ballot = lambda ballot: ballot  # what an evil kiosk does to a ballot before it takes code and leaf
         self.bend_selection = lambda i: i  # the selection a decryption proof is made for
         self.bend_values = lambda contest, values: values
@@ -203,6 +204,8 @@ class Election:
 
     def block(self, *transactions):
         self.height += 1
+        if self.pending and self.height >= self.pending[0]:
+            self.validators, self.pending = self.pending[1], None
         header = (
             varint(1) + self.chain_id + varint(self.height) + self.tip + merkle_root(transactions)
             + H("ippyo/1/validators", b"".join(v.public for v in self.validators))
@@ -215,6 +218,20 @@ class Election:
         )
         self.chain.append(blob(header + seq([blob(t) for t in transactions])) + certificate)
         self.tip = block_hash
+
+    def change(self, new, ahead=2, who=(0, 1, 3), number=None, previous=None, chain=None, old=None):
+        """A change of the validators to `new`, which decide from `ahead` blocks behind the last one on."""
+        old = old or self.validators
+        self.changes += 1
+        begins = self.height + ahead
+        body = (
+            (chain or self.chain_id) + varint(self.changes if number is None else number) + varint(begins)
+            + (previous or H("ippyo/1/validators", b"".join(v.public for v in self.validators))) + seq([v.public for v in new])
+        )
+        message = H("ippyo/1/validators/change", body)
+        signatures = seq([bytes([i]) + self.sign(old[i], "ippyo/1/sign/validators", message) for i in who])
+        self.block(varint(4) + body + signatures)
+        self.pending = (begins, new)
 
     def register(self, station):
         key = Key(self.rng)

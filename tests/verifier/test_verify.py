@@ -668,6 +668,82 @@ class Books(Record):
                 e = build(lie)
                 self.refused(e, e.files([]), "chain.bin", reason)
 
+    def test_validators_that_change(self):
+        def build(lie):
+            e = maker.Election()
+            lie(e)
+            return e
+
+        def joins(e):
+            e.register(1)
+            e.change(e.validators + [maker.Key(e.rng)], ahead=3)
+            e.register(1)  # by the old set
+            e.signers = (0, 2, 3, 4)
+            e.register(1)  # four of five
+            e.change(e.validators[2:], who=(1, 2, 3, 4))
+            e.signers = (0, 1, 2)
+            e.register(1)
+
+        e = build(joins)
+        self.check(e, e.files([]))
+
+        def too_early(e):
+            e.change(e.validators + [maker.Key(e.rng)], ahead=3)
+            e.pending = (2, e.pending[1])
+            e.signers = (0, 1, 2, 3)
+            e.register(1)
+
+        def too_late(e):
+            e.change(e.validators + [maker.Key(e.rng)], ahead=2)
+            e.pending = None
+            e.register(1)
+
+        def few_of_the_new(e):
+            e.change(e.validators + [maker.Key(e.rng)])
+            e.register(1)
+
+        def bent(**how):
+            return lambda e: e.change(e.validators + [maker.Key(e.rng)], **how)
+
+        def another_waits(e):
+            e.change(e.validators + [maker.Key(e.rng)], ahead=9)
+            e.change(e.validators + [maker.Key(e.rng)], ahead=9)
+
+        def again(e):
+            new, old = e.validators + [maker.Key(e.rng)], e.validators
+            e.change(new)
+            e.signers = (0, 1, 2, 3)
+            e.change(old, number=1, who=(0, 1, 2, 3))
+
+        def strangers(e):
+            four = [maker.Key(e.rng) for _ in range(4)]
+            e.change(four, old=four)
+
+        for number, (lie, reason) in enumerate((
+            (too_early, "other validators than those who decide it"),
+            (too_late, "other validators than those who decide it"),
+            (few_of_the_new, "only 3 of 5"),
+            (bent(who=(0, 1)), "only 2 of 4 validators signed the change"),
+            (bent(who=(0, 1, 1)), "not signed in ascending order"),
+            (bent(who=(3, 1, 0)), "not signed in ascending order"),
+            (bent(number=2), "has not the number 1"),
+            (bent(number=0), "has not the number 1"),
+            (bent(chain=bytes(32)), "another chain"),
+            (bent(previous=bytes(32)), "does not follow the set before"),
+            (bent(ahead=1), "a height that is over"),
+            (bent(ahead=100_002), "too far ahead"),
+            (another_waits, "does not stand yet"),
+            (again, "has not the number 2"),
+            (strangers, "signature of validator 0 on the change"),
+            (lambda e: e.change(e.validators), "the same as before"),
+            (lambda e: e.change(e.validators + e.validators[:1]), "has a key twice"),
+            (lambda e: e.change([maker.Key(e.rng) for _ in range(17)]), "too large"),
+            (lambda e: e.change([]), "empty"),
+        )):
+            with self.subTest(number):
+                e = build(lie)
+                self.refused(e, e.files([]), "chain.bin", reason)
+
     def test_p18_tallies_that_lie(self):
         e, counted, duplicate, _ = self.small()
         self.refused(e, e.files(counted + [duplicate]), "tally.bin", "it says 4 ballots, 3 count")
