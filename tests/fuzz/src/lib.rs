@@ -1,6 +1,8 @@
 //! What every decoder of firmware/election owes to any bytes at all: no panic, an end, and only one spelling (what is read is written back
 //! byte for byte). Fuzz targets call these with bytes of libFuzzer, tests/tests/fuzz_corpora.rs with the frozen vectors and
-//! their mutations.
+//! their mutations. Beside the decoders: our arithmetic, against the library's.
+
+mod arithmetic;
 
 use election::ballot::{self, BallotView, ContestShape, Layout};
 use election::batch::{Batch, BatchHeader, Entry};
@@ -13,18 +15,22 @@ use election::ledger::frame::{read_reply, read_request, write_reply, write_reque
 use election::ledger::{Block, BlockHeader, Certificate, CommitProof, Decided, Genesis, Transaction};
 use election::manifest::Manifest;
 use election::opening::Opening;
-use election::package::{Package, PackageHeader, Station};
+use election::package::{LABEL, Package, PackageHeader, SectionStream, SignedHeader, Station};
 use election::record::{Index, PublishedBallot, PublishedSpoiled};
 use election::roll::{Delta, Roll};
+use election::seal::{self, SealingSecret};
+use election::sign::Signer;
 use election::signed::Signed;
-use election::tally::Tally;
+use election::tally::{CommitParts, Decryption, RevealParts, Tally};
 use election::wire;
+use election::words::ClosingWords;
 
 /// A law over bytes, with its name.
 pub type Law = (&'static str, fn(&[u8]));
 
 /// Every law.
 pub const LAWS: &[Law] = &[
+    ("arithmetic", arithmetic),
     ("group", group),
     ("manifest", manifest),
     ("keys", keys),
@@ -42,6 +48,8 @@ pub const LAWS: &[Law] = &[
     ("tally", tally),
 ];
 
+pub use arithmetic::arithmetic;
+
 /// Decodes, encodes again, compares.
 macro_rules! round_trip {
     ($data:expr, $($type:ty),+) => {$(
@@ -53,8 +61,14 @@ macro_rules! round_trip {
     )+};
 }
 
-/// Points and scalars.
+/// Points and scalars; and what is sealed to nobody opens for nobody.
 pub fn group(data: &[u8]) {
+    if let Some(length) = data.len().checked_sub(seal::OVERHEAD) {
+        let secret = SealingSecret::from_bytes(&[1; 32]).expect("a scalar");
+        let mut out = vec![7; length];
+        assert!(seal::open(&secret, b"fuzz", data, &mut out).is_err());
+        assert!(out.iter().all(|byte| *byte == 0));
+    }
     if let Ok(point) = election::group::Point::from_slice(data) {
         assert_eq!(point.to_bytes(), data);
     }
@@ -133,9 +147,12 @@ pub fn opening(data: &[u8]) {
     }
 }
 
-/// Section 4, codes for people.
+/// Section 4, codes for people; section 8, closing words.
 pub fn code_text(data: &[u8]) {
     let Ok(text) = core::str::from_utf8(data) else { return };
+    if let Ok(words) = text.parse::<ClosingWords>() {
+        assert_eq!(words.to_string().parse(), Ok(words));
+    }
     if let Some(code) = ballot::parse_code_text(text) {
         let mut whole = [0; 32];
         whole[..20].copy_from_slice(&code);
@@ -143,11 +160,44 @@ pub fn code_text(data: &[u8]) {
     }
 }
 
-/// Section 7. The authority's key cannot be guessed: what is behind its signature is read by the other laws.
+/// Section 7, signed by nobody, and by an authority that signs anything: then what a small reader checks as it streams by is what a whole
+/// package is refused or taken for.
 pub fn package(data: &[u8]) {
     round_trip!(data, PackageHeader<'_>, Station<'_>);
     let authority = election::group::Point::GENERATOR.to_bytes();
     assert!(Package::open(data, &authority).is_err(), "signed by nobody");
+    if let Some((file, sections)) = signed_by_anybody(data) {
+        let authority = anybody().public_key();
+        let whole = Package::open(&file, &authority);
+        let Ok(header) = SignedHeader::open(&file, &authority) else {
+            assert!(whole.is_err());
+            return;
+        };
+        let mut stream = SectionStream::new(&header);
+        let streamed = sections.chunks(7).try_for_each(|chunk| stream.feed(chunk));
+        assert!(streamed.and_then(|()| stream.finish()).is_ok() || whole.is_err());
+        if let Ok(package) = whole {
+            assert!(package.certificates().count() > 0);
+        }
+    }
+}
+
+fn anybody() -> Signer {
+    Signer::from_bytes(&[1; 32]).expect("a scalar")
+}
+
+/// A file with its header's authority replaced and signed; and the bytes of its sections.
+fn signed_by_anybody(data: &[u8]) -> Option<(Vec<u8>, &[u8])> {
+    let (length, rest) = data.split_first_chunk::<4>()?;
+    let (header, rest) = rest.split_at_checked(usize::try_from(u32::from_be_bytes(*length)).ok()?)?;
+    let sections = rest.get(64..)?;
+    let mut header: PackageHeader<'_> = wire::decode(header).ok()?;
+    header.authority = wire::Bytes(anybody().public_key());
+    let mut out = vec![0; data.len()];
+    let encoded = wire::encode(&header, &mut out).ok()?;
+    let hash = election::hash::hash("ippyo/1/package", &[&*encoded]);
+    let signature = anybody().sign(LABEL, &hash).ok()?;
+    Some(([&length[..], &*encoded, &signature, sections].concat(), sections))
 }
 
 /// Section 7, rolls.
@@ -209,7 +259,7 @@ pub fn record(data: &[u8]) {
 
 /// Section 10, the tally; walked as a verifier does.
 pub fn tally(data: &[u8]) {
-    round_trip!(data, Tally<'_>);
+    round_trip!(data, Tally<'_>, CommitParts, RevealParts<'_>, Decryption);
     if let Ok(tally) = wire::decode::<Tally<'_>>(data) {
         for contest in tally.contests.iter().map_while(Result::ok) {
             for selection in contest.selections.iter().map_while(Result::ok) {
