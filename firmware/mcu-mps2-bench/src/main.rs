@@ -18,11 +18,11 @@ use election::ballot::{
 };
 use election::group::{Point, hash_to_curve, random_scalar};
 use election::hash::{Digest, sha256};
-use election::ledger::{BlockHeader, CommitProof, CommitSignature, Validators, precommit};
+use election::ledger::{BlockHeader, CommitProof, CommitSignature, ProofError, Validators, precommit};
 use election::merkle;
 use election::sign::{self, Signer};
 use election::table::{FixedBase, Table, Table4, Table6};
-use election::wire::{Bytes, Seq, SeqWriter};
+use election::wire::{self, Bytes, Seq, SeqWriter};
 use rand_core::SeedableRng as _;
 
 /// Windows of 5 bits: 52 additions.
@@ -111,7 +111,7 @@ fn ballots(bits: &str, bytes: usize, g: FixedBase<'_>, k: FixedBase<'_>) {
     count("verify/1", || ballot::verify(&election, layout, out).map(|_| ())).expect("holds");
 }
 
-/// One signature made and checked; one commit proof of four validators, three of whom signed.
+/// One signature made and checked; commit proofs of four and of ten validators.
 fn signatures() {
     let signer = Signer::from_bytes(&[7; 32]).expect("a key");
     let key = signer.public_key();
@@ -121,12 +121,31 @@ fn signatures() {
     })
     .expect("holds");
 
-    let signers: [Signer; 4] = core::array::from_fn(|i| Signer::from_bytes(&sha256(&[i as u8])).expect("a key"));
-    let mut keys = [0; 4 * 33];
+    proofs::<4>("verify_commit_proof", 3);
+    proofs::<10>("verify_commit_proof_of_10", 7);
+}
+
+/// What a kiosk does with a proof, as a function of its own: `size.py` adds up the code that it and all it calls take.
+#[inline(never)]
+#[unsafe(no_mangle)]
+fn kiosk_verifies(
+    proof: &[u8],
+    chain: &Digest,
+    validators: Validators<'_>,
+    transaction: &[u8],
+) -> Result<(), ProofError> {
+    let proof: CommitProof<'_> = wire::decode(proof).map_err(|_| ProofError::Path)?;
+    proof.verify(chain, validators, transaction)
+}
+
+/// One commit proof of so many validators, some of whom signed.
+fn proofs<const COUNT: usize>(name: &str, signed: usize) {
+    let signers: [Signer; COUNT] = core::array::from_fn(|i| Signer::from_bytes(&sha256(&[i as u8])).expect("a key"));
+    let mut keys = [0; 10 * 33];
     for (place, signer) in keys.chunks_exact_mut(33).zip(&signers) {
         place.copy_from_slice(&signer.public_key());
     }
-    let validators = Validators::from_bytes(&keys);
+    let validators = Validators::from_bytes(keys.get(..COUNT * 33).expect("room"));
     let chain: Digest = [3; 32];
     // The last of eight transactions.
     let leaf = |index: u32| merkle::leaf(&index.to_be_bytes());
@@ -139,9 +158,9 @@ fn signatures() {
         validators: validators.hash(),
     };
     let message = precommit(&chain, header.height, 0, &header.hash());
-    let mut votes = [0; 256];
+    let mut votes = [0; 1024];
     let mut writer = SeqWriter::new(&mut votes);
-    for (validator, signer) in (0u8..3).zip(&signers) {
+    for (validator, signer) in (0u8..).zip(&signers).take(signed) {
         let signature = Bytes(signer.sign_prehash(&sha256(&message)).expect("signed"));
         writer.push(&CommitSignature { validator, signature }).expect("room");
     }
@@ -155,10 +174,14 @@ fn signatures() {
         count: 8,
         path: Seq::from_bytes(path.as_flattened()),
     };
-    count("verify_commit_proof", || {
-        proof.verify(&chain, validators, &7u32.to_be_bytes())
-    })
-    .expect("holds");
+    let mut bytes = [0; 1024];
+    let bytes = wire::encode(&proof, &mut bytes).expect("room");
+    hprintln!(
+        "{{\"name\":\"proof of {} validators\",\"value\":{},\"unit\":\"bytes\"}}",
+        COUNT,
+        bytes.len()
+    );
+    count(name, || kiosk_verifies(bytes, &chain, validators, &7u32.to_be_bytes())).expect("holds");
 }
 
 #[entry]
