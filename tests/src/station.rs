@@ -62,7 +62,7 @@ pub fn rng(seed: u64) -> ChaCha20Rng {
 /// # Errors
 /// None: these days exist.
 pub fn days() -> Result<Days> {
-    Days::new(20_100_101, 20_301_231)
+    Ok(Days::new(20_100_101, 20_301_231)?)
 }
 
 /// Runs a command of the desk that prints JSON.

@@ -14,7 +14,8 @@ use x509_cert::name::Name;
 use x509_cert::serial_number::SerialNumber;
 use x509_cert::spki::SubjectPublicKeyInfoOwned;
 
-use super::authority::{Days, Profile, Usage, common_name};
+use staff::cards::authority::{Days, Profile, Usage, common_name};
+
 use super::jpki::{Credential, Secret, VirtualJpki};
 
 /// Many RSA keys from few primes: making a prime takes a tenth of a second, and a town needs hundreds of keys.

@@ -213,6 +213,45 @@ fn a1_a_relay_to_a_second_genuine_card_and_a_recorded_signature_are_caught() {
     }
 }
 
+/// A card whose signatures somebody keeps, or, once there are some, a copy of its certificate with the kept ones.
+struct Kept {
+    card: VirtualJpki,
+    signatures: Vec<Vec<u8>>,
+    replays: Option<usize>,
+}
+
+impl Transmit for Kept {
+    async fn transmit(&mut self, command: &[u8], response: &mut [u8]) -> Result<usize, TransmitError> {
+        let mut answer = self.card.apdu(command)?;
+        if let [0x80, 0x2A, ..] = command {
+            match &mut self.replays {
+                None => self.signatures.push(answer.clone()),
+                Some(next) => {
+                    answer.clone_from(&self.signatures[*next]);
+                    *next += 1;
+                }
+            }
+        }
+        response[..answer.len()].copy_from_slice(&answer);
+        Ok(answer.len())
+    }
+}
+
+#[test]
+fn a1_a_signature_that_was_recorded_proves_nothing_the_next_time() {
+    let mut kept = Kept {
+        card: voter(2),
+        signatures: vec![],
+        replays: None,
+    };
+    block_on(admit(&mut kept, 10)).unwrap();
+    assert_eq!(kept.signatures.len(), 2, "the challenge and the pseudonym");
+    // Everything the card said in that visit, once more, to a kiosk with other randomness: it does not hold the key.
+    kept.card.reset();
+    kept.replays = Some(0);
+    assert_eq!(block_on(admit(&mut kept, 11)), Err(CardError::PossessionNotProven));
+}
+
 #[test]
 fn a1_a_signature_has_one_form_only() {
     let mut card = voter(2);

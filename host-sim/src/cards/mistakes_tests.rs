@@ -33,21 +33,23 @@ impl Entropy for Source {
     }
 }
 
-fn random(seed: u64) -> Random {
+pub(super) fn random(seed: u64) -> Random {
     Random::new(&mut Source(ChaCha20Rng::seed_from_u64(seed))).unwrap()
 }
 
 /// A package with a PIV and a My Number card on its roll, and the deck they are in.
-struct Place {
+pub(super) struct Place {
     package: Vec<u8>,
-    authority: election::sign::PublicKey,
+    /// The same election at another station, and another issue of the first station's package.
+    pub(super) others: [Vec<u8>; 2],
+    pub(super) authority: election::sign::PublicKey,
     /// A PIV card and a My Number card.
-    cards: [CardFile; 2],
+    pub(super) cards: [CardFile; 2],
     /// A PIV card of another authority.
     stranger: CardFile,
 }
 
-static PLACE: LazyLock<Place> = LazyLock::new(|| {
+pub(super) static PLACE: LazyLock<Place> = LazyLock::new(|| {
     let definition = crate::bundled::load("kaga-consultation").unwrap();
     let imported = staff::import::import_bytes(&definition, &staff::import::Options::default()).unwrap();
     let manifest = Manifest::parse(&imported.manifest).unwrap();
@@ -70,13 +72,16 @@ static PLACE: LazyLock<Place> = LazyLock::new(|| {
     let town = Town::new(&manifest, &[], 1, Profiles::Piv, seed, || {}).unwrap();
     let roll = staff::roll::read_csv(&folder.path().join("mistakes/roll.csv"), &manifest).unwrap();
     let (office, _chain) = Office::new(&manifest, &town, 1, seed).unwrap();
-    let package = office
-        .package(1, 1, &roll.section(), &deck.authorities().unwrap())
-        .unwrap();
+    let package = |station, serial| {
+        office
+            .package(station, serial, &roll.section(), &deck.authorities().unwrap())
+            .unwrap()
+    };
     let cards = ["voter-001", "voter-002"].map(|name| deck.file(name).unwrap());
     assert_eq!(cards.each_ref().map(CardFile::profile), ["piv", "jpki"]);
     Place {
-        package,
+        package: package(1, 1),
+        others: [package(2, 1), package(1, 2)],
         authority: office.authority(),
         cards,
         stranger: other.file("voter-001").unwrap(),
@@ -84,9 +89,9 @@ static PLACE: LazyLock<Place> = LazyLock::new(|| {
 });
 
 /// The way to a chip, with a count.
-struct Wire<'c> {
-    chip: &'c mut dyn Chip,
-    commands: usize,
+pub(super) struct Wire<'c> {
+    pub(super) chip: &'c mut dyn Chip,
+    pub(super) commands: usize,
 }
 
 impl Transmit for Wire<'_> {
@@ -97,12 +102,23 @@ impl Transmit for Wire<'_> {
 }
 
 /// What a kiosk does from the moment a card is in: a look, the PIN, admission, power off. Gives the commands that it took, too.
-fn visit(chip: &mut dyn Chip, pin: &str, random: &mut Random) -> (Result<Admission, Refusal>, usize) {
-    let package = Package::open(&PLACE.package, &PLACE.authority).unwrap();
+pub(super) fn visit(chip: &mut dyn Chip, pin: &str, random: &mut Random) -> (Result<Admission, Refusal>, usize) {
+    visit_at(&PLACE.package, [7; 32], chip, pin, random)
+}
+
+/// As [`visit`], at a kiosk with this package and this election secret.
+pub(super) fn visit_at(
+    package: &[u8],
+    secret: [u8; 32],
+    chip: &mut dyn Chip,
+    pin: &str,
+    random: &mut Random,
+) -> (Result<Admission, Refusal>, usize) {
+    let package = Package::open(package, &PLACE.authority).unwrap();
     let gate = Gate {
         package: &package,
         delta: None,
-        secret: &ElectionSecret::from_bytes([7; 32]),
+        secret: &ElectionSecret::from_bytes(secret),
         certificates: &X509,
     };
     let mut wire = Wire { chip, commands: 0 };
@@ -115,7 +131,7 @@ fn visit(chip: &mut dyn Chip, pin: &str, random: &mut Random) -> (Result<Admissi
 }
 
 /// Whether the card would still act with a PIN that was verified. The kiosk takes the power next, but what `admit` promises holds without.
-fn acts_with_the_pin(chip: &mut dyn Chip) -> bool {
+pub(super) fn acts_with_the_pin(chip: &mut dyn Chip) -> bool {
     let mut say = |command: &str| {
         let answer = chip.apdu(&hex::decode(command).unwrap()).unwrap();
         answer.ends_with(&[0x90, 0x00])
@@ -125,7 +141,7 @@ fn acts_with_the_pin(chip: &mut dyn Chip) -> bool {
     piv || jpki
 }
 
-fn tag(admission: &Admission) -> [u8; 32] {
+pub(super) fn tag(admission: &Admission) -> [u8; 32] {
     admission.tag.0
 }
 

@@ -26,6 +26,8 @@ mod piv;
 mod piv_issuing;
 mod recording;
 #[cfg(test)]
+mod tag_tests;
+#[cfg(test)]
 mod tests;
 pub mod vpcd;
 

@@ -90,8 +90,8 @@ impl Cards {
     }
 }
 
-fn input(error: anyhow::Error) -> BadInput {
-    BadInput(format!("{error:#}"))
+fn input(error: impl Into<anyhow::Error>) -> BadInput {
+    BadInput(format!("{:#}", error.into()))
 }
 
 fn say(text: &str) -> Result<()> {

@@ -22,6 +22,8 @@ use tests::station::{AnyCard, Person, Station};
 pub const STYLE: &str = "style-1";
 /// More commands than any admission has.
 const MOST_COMMANDS: usize = 60;
+/// From one card to the next in one movement of a hand.
+pub const HANDS: Duration = Duration::from_millis(700);
 /// The PIN of a My Number card.
 const FOUR: PinDigits = PinDigits { fewest: 4, most: 4 };
 
@@ -177,33 +179,57 @@ impl<'p> Booth<'p> {
         let pad = Self::pin_screen(0, 3, false, length(pin));
         let ballot = self.ballot();
         // A card that is pulled before its first command is an empty slot.
-        for after in 1..MOST_COMMANDS {
+        let (mut after, mut missed) = (1, 0);
+        while after < MOST_COMMANDS {
+            // After a failed command the daemon may take the next card for the one before, and not say that it is there: as fast as hands are.
+            std::thread::sleep(HANDS);
             let held = self.insert(Misbehaving::new(card(), Fault::RemovedAfter(after)));
             // Either it is gone while it is looked at, or it asks for its PIN.
-            if self.comes(&held, &pad) {
-                self.type_pin(pin, 3, false);
-                if self.comes(&held, &ballot) {
-                    self.abandons(held);
-                    return after;
+            match self.comes(&held, &pad) {
+                Came::Screen => {
+                    self.type_pin(pin, 3, false);
+                    if self.comes(&held, &ballot) == Came::Screen {
+                        self.abandons(held);
+                        return after;
+                    }
+                    after += 1;
                 }
+                Came::Nothing => {
+                    missed += 1;
+                    assert!(
+                        missed < 10,
+                        "the daemon does not see cards: {}",
+                        self.machine.pcscd.log()
+                    );
+                }
+                Came::Gone => after += 1,
             }
             self.pull(held);
         }
         panic!("an admission has more than {MOST_COMMANDS} commands");
     }
 
-    /// Waits until this screen stands there, or the card is gone.
-    fn comes(&mut self, held: &Inserted, screen: &Screen<'_>) -> bool {
+    /// Waits until this screen stands there, or the card is gone, or the kiosk has been idle all the while: what a person does then is to take the card
+    /// out and to put it in again.
+    fn comes(&mut self, held: &Inserted, screen: &Screen<'_>) -> Came {
         let start = Instant::now();
+        let idle = self.idle_screen();
+        let idle = self.machine.drawn(&idle);
         let wanted = self.machine.drawn(screen);
+        let mut only_idle = true;
         loop {
             // In this order: a card that goes while its screen stands there has come as far as the screen.
             let gone = held.is_gone();
-            if *self.machine.display.picture().unwrap() == wanted {
-                return true;
+            let now = self.machine.display.picture().unwrap();
+            if *now == wanted {
+                return Came::Screen;
             }
+            only_idle &= *now == idle;
             if gone {
-                return false;
+                return Came::Gone;
+            }
+            if only_idle && start.elapsed() > Duration::from_secs(10) {
+                return Came::Nothing;
             }
             assert!(
                 start.elapsed() < Duration::from_secs(60),
@@ -213,6 +239,17 @@ impl<'p> Booth<'p> {
             std::thread::sleep(Duration::from_millis(10));
         }
     }
+}
+
+/// What a card that was put in has led to.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Came {
+    /// The screen that was waited for.
+    Screen,
+    /// The card went first.
+    Gone,
+    /// Nothing at all.
+    Nothing,
 }
 
 /// From a machine out of the box to open polls, as two staff members do it.

@@ -21,12 +21,8 @@ use tests::pcscd::Pcscd;
 use tests::station::{Station, days, rng};
 use tests::tree;
 
-use super::booth::{Booth, Row, STYLE, open};
+use super::booth::{Booth, HANDS, Row, STYLE, open};
 use super::odd::{CutCertificate, Never, Slow, TooLong, Transit};
-
-/// From one card to the next in one movement of a hand. Faster, the daemon takes both for one card, and the panel says that it cannot be read: out and
-/// in again.
-const HANDS: Duration = Duration::from_millis(700);
 
 /// Opens a kiosk for `piv` and `jpki` voters in a folder of its own, lets `day` happen at it, ends it, and gives what it noted.
 fn kiosk(pictures: &Path, piv: usize, jpki: usize, day: impl FnOnce(&mut Booth<'_>, &mut Station)) -> Vec<Row> {
@@ -169,6 +165,7 @@ fn cards(booth: &mut Booth<'_>, station: &mut Station) {
     booth.machine.send(Touch::Digit(2)).unwrap();
     booth.machine.see(&pad(1)).unwrap();
     good.card = Some(held.pull().unwrap());
+    // Faster, the daemon takes both for one card, and the panel says that it cannot be read: out and in again.
     std::thread::sleep(HANDS);
     let held = booth.insert(second.card.take().unwrap());
     booth.note(

@@ -12,7 +12,8 @@ use std::time::{Duration, Instant};
 use card::pcsc::{Reader, ReaderError};
 use card::x509::X509;
 use card::{
-    Card, CardError, CertificateVerifier as _, Date, KeyUse, MAX_OBJECT, Pin, Slot, Transmit as _, TransmitError,
+    Card, CardError, CardPublicKey, CertificateVerifier as _, Date, KeyUse, MAX_OBJECT, Pin, Slot, Transmit as _,
+    TransmitError,
 };
 use chacha20::ChaCha20Rng;
 use chacha20::rand_core::SeedableRng as _;
@@ -21,6 +22,7 @@ use host_sim::cards::{CardAuthority, Chip, Days, Fault, JpkiAuthority, Misbehavi
 use tempfile::TempDir;
 use tests::pcscd::{Pcscd, SOCKET};
 
+use super::booth::HANDS;
 use super::opensc::OpenSc;
 
 pub fn rng(seed: u64) -> ChaCha20Rng {
@@ -47,6 +49,12 @@ type AnyChip = Box<dyn Chip + Send>;
 
 /// Runs a future on this thread, which sleeps until it is woken.
 fn block_on<F: Future>(future: F) -> F::Output {
+    within(Duration::from_secs(600), future).expect("ten minutes")
+}
+
+/// As [`block_on`], for so long.
+fn within<F: Future>(patience: Duration, future: F) -> Option<F::Output> {
+    let start = Instant::now();
     struct Unpark(Thread);
     impl Wake for Unpark {
         fn wake(self: Arc<Self>) {
@@ -58,8 +66,9 @@ fn block_on<F: Future>(future: F) -> F::Output {
     let mut future = pin!(future);
     loop {
         match future.as_mut().poll(&mut context) {
-            Poll::Ready(value) => return value,
-            Poll::Pending => std::thread::park_timeout(Duration::from_secs(60)),
+            Poll::Ready(value) => return Some(value),
+            Poll::Pending if start.elapsed() > patience => return None,
+            Poll::Pending => std::thread::park_timeout(patience),
         }
     }
 }
@@ -239,4 +248,87 @@ fn f8_our_reader_admits_both_kinds_and_survives_what_people_do_to_it() {
         assert!(waiting.as_mut().poll(&mut Context::from_waker(waker)).is_pending());
     }
     drop(reader);
+}
+
+#[test]
+fn f8_two_cards_in_a_row_over_the_real_stack_leave_nothing_of_the_first_to_the_second() {
+    let Some(folder) = in_child("f8_two_cards_in_a_row_over_the_real_stack_leave_nothing_of_the_first_to_the_second")
+    else {
+        return;
+    };
+    let mut pcscd = Pcscd::start(&folder).unwrap();
+    let mut reader = Reader::open(None).unwrap();
+    let (municipality, ministry) = (municipality(), ministry());
+    let card = |number: usize| -> (AnyChip, &[u8], &[u8]) {
+        if number % 2 == 0 {
+            let chip = piv(70 + number as u64);
+            (Box::new(chip), b"123456", municipality.certificate())
+        } else {
+            let chip: VirtualJpki = ministry.issue("1234", days(), &mut rng(70 + number as u64)).unwrap();
+            (Box::new(chip), b"1234", ministry.certificate())
+        }
+    };
+    // Each alone.
+    let mut own = Vec::new();
+    for number in 0..4 {
+        let (chip, pin, authority) = card(number);
+        let held = pcscd.insert(0, chip).unwrap();
+        block_on(async {
+            inserted(&mut reader).await;
+            own.push(admit(&mut reader, pin, authority).await.unwrap());
+            reader.power_down().await;
+        });
+        held.pull().unwrap();
+        block_on(reader.wait_removed());
+    }
+    for (one, two) in [(0, 2), (2, 1), (1, 3), (3, 0)] {
+        // The PIN of the first is verified, and its session has not ended, when the second comes.
+        let (chip, pin, _) = card(one);
+        let held = pcscd.insert(0, chip).unwrap();
+        block_on(async {
+            inserted(&mut reader).await;
+            let mut card = Card::select(&mut reader).await.unwrap();
+            card.verify(&Pin::new(pin).unwrap()).await.unwrap();
+        });
+        held.pull().unwrap();
+        let (chip, pin, authority) = card(two);
+        let mut held = pcscd.insert(0, chip).unwrap();
+        block_on(reader.power_down());
+        // If the daemon is in the middle of noticing, the card is mute, gone again at once, or not seen at all: out and in, as a person does.
+        let mut rounds = 0;
+        let forgotten = loop {
+            rounds += 1;
+            assert!(rounds < 20, "{}", pcscd.log());
+            let seen = within(Duration::from_secs(5), reader.wait_insert()) == Some(Ok(()));
+            let asked = block_on(async {
+                if !seen {
+                    return None;
+                }
+                Some(match Card::select(&mut reader).await.ok()? {
+                    Card::Piv(mut piv) => piv.sign(&[1; 32]).await.err(),
+                    Card::Jpki(mut jpki) => {
+                        let key = CardPublicKey::P256([2; 33]);
+                        jpki.unique_signature(&[1; 32], &key, &X509).await.err()
+                    }
+                    _ => None,
+                })
+            });
+            match asked {
+                Some(Some(CardError::Transmit(_))) | None => {
+                    block_on(reader.power_down());
+                    let chip = held.pull().unwrap();
+                    block_on(reader.wait_removed());
+                    std::thread::sleep(HANDS);
+                    held = pcscd.insert(0, chip).unwrap();
+                }
+                Some(refused) => break refused,
+            }
+        };
+        assert_eq!(forgotten, Some(CardError::PinRequired), "{one} then {two}");
+        let bytes = block_on(admit(&mut reader, pin, authority)).unwrap();
+        assert!(bytes == own[two], "{one} then {two}: another card's");
+        block_on(reader.power_down());
+        held.pull().unwrap();
+        block_on(reader.wait_removed());
+    }
 }

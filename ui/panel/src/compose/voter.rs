@@ -170,8 +170,8 @@ fn pin(digits: u8, tries_left: u8, wrong: bool, who: PinOf, length: PinDigits) -
     let tries = Say::with(Word::PinTries, &[("n", i64::from(tries_left))]);
     with_call(
         scene
-            .block(Block::Small(length))
             .block(Block::Small(tries))
+            .block(Block::Small(length))
             .block(Block::Small(Word::PinHelp.into())),
     )
 }

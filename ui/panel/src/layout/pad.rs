@@ -185,8 +185,8 @@ fn words(
         let inset = if framed { 2 * context.pad } else { 0 };
         let lines = text::lines(&says, em, width - 2 * inset);
         let height = lines_height(lines.len(), em) + inset;
-        // Help that has no room is the only thing that may be left out: it is not about this try.
-        let help = matches!(say, Say::Word(Word::PinHelp, _));
+        // Help that has no room is the only thing that may be left out: tries left and what was wrong are not.
+        let help = matches!(say, Say::Word(Word::PinLength | Word::PinLengths | Word::PinHelp, _));
         if help && y + height > foot {
             continue;
         }

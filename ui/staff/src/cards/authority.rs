@@ -45,6 +45,38 @@ pub struct Days {
     pub until: Date,
 }
 
+impl Days {
+    /// Days written as YYYYMMDD.
+    ///
+    /// # Errors
+    /// There is no such day, or the last is before the first.
+    pub fn new(from: u32, until: u32) -> Outcome<Self> {
+        let date = |day| {
+            Date::new(day).ok_or_else(|| Problem::new(Kind::Malformed, "validity", format!("there is no day {day}")))
+        };
+        let days = Self {
+            from: date(from)?,
+            until: date(until)?,
+        };
+        days.validity().map(|_| days)
+    }
+
+    /// As certificates have it.
+    ///
+    /// # Errors
+    /// The last day is before the first.
+    pub fn validity(self) -> Outcome<Validity> {
+        if self.from > self.until {
+            return Err(Problem::new(
+                Kind::Limit,
+                "validity",
+                format!("{} is before {}", self.until, self.from),
+            ));
+        }
+        Ok(Validity::new(time(self.from, 0, 0, 0)?, time(self.until, 23, 59, 59)?))
+    }
+}
+
 impl CardAuthority {
     /// A new authority for this secret key.
     ///
@@ -115,8 +147,11 @@ fn signing_key(secret: &[u8; 32]) -> Outcome<SigningKey> {
     SigningKey::from_slice(secret).map_err(|error| Problem::new(Kind::Malformed, "card authority's key", error))
 }
 
-/// A name of one common name, in the hexadecimal form of RFC 4514 section 2.4: no character of it can be taken for syntax.
-fn common_name(text: &str) -> Outcome<Name> {
+/// A name of one common name, for subject and issuer, in the hexadecimal form of RFC 4514 section 2.4: no character of it can be taken for syntax.
+///
+/// # Errors
+/// It has no or more than 64 characters (RFC 5280, ub-common-name).
+pub fn common_name(text: &str) -> Outcome<Name> {
     if !(1..=64).contains(&text.chars().count()) {
         return Err(Problem::new(Kind::Limit, "name", "has to have 1 to 64 characters"));
     }
@@ -124,10 +159,14 @@ fn common_name(text: &str) -> Outcome<Name> {
     Name::from_str(&format!("CN=#{}", hex::encode(value))).map_err(odd)
 }
 
-struct Profile {
-    issuer: Name,
-    subject: Name,
-    usage: Usage,
+/// What stands in every certificate of this house, whatever key it is for and whatever key signs it.
+pub struct Profile {
+    /// Who signs.
+    pub issuer: Name,
+    /// Whose it is.
+    pub subject: Name,
+    /// What for.
+    pub usage: Usage,
 }
 
 impl BuilderProfile for Profile {
@@ -174,20 +213,13 @@ fn certify<R: CryptoRng + ?Sized>(
     valid: Days,
     rng: &mut R,
 ) -> Outcome<Vec<u8>> {
-    if valid.from > valid.until {
-        return Err(Problem::new(
-            Kind::Limit,
-            "validity",
-            format!("{} is before {}", valid.until, valid.from),
-        ));
-    }
     let profile = Profile {
         issuer: issuer.clone(),
         subject: subject.clone(),
         usage,
     };
-    let validity = Validity::new(time(valid.from, 0, 0, 0)?, time(valid.until, 23, 59, 59)?);
-    let builder = CertificateBuilder::new(profile, SerialNumber::generate(rng), validity, info).map_err(odd)?;
+    let builder =
+        CertificateBuilder::new(profile, SerialNumber::generate(rng), valid.validity()?, info).map_err(odd)?;
     let certificate = builder
         .build::<_, DerSignature>(key)
         .map_err(odd)?
