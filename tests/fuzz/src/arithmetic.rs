@@ -175,32 +175,32 @@ fn curve(values: &mut Values<'_>) {
     }
 }
 
-/// The tables of G and of another base, with a window of each width.
+/// Tables of one base, with a window of each width.
 struct Tables {
     base: Point,
-    four: Table<64, 8>,
-    five: Table<52, 16>,
-    six: Table<43, 32>,
-    seven: Table<37, 64>,
-    eight: Table<32, 128>,
+    four: Box<Table<64, 8>>,
+    five: Box<Table<52, 16>>,
+    six: Box<Table<43, 32>>,
+    seven: Box<Table<37, 64>>,
+    eight: Box<Table<32, 128>>,
 }
 
 impl Tables {
-    fn new(base: Point) -> Box<Self> {
-        Box::new(Self {
+    fn new(base: Point) -> Self {
+        Self {
             base,
-            four: Table::new(&base),
-            five: Table::new(&base),
-            six: Table::new(&base),
-            seven: Table::new(&base),
-            eight: Table::new(&base),
-        })
+            four: Box::new(Table::new(&base)),
+            five: Box::new(Table::new(&base)),
+            six: Box::new(Table::new(&base)),
+            seven: Box::new(Table::new(&base)),
+            eight: Box::new(Table::new(&base)),
+        }
     }
 }
 
 /// Multiplication by table.
 fn table(values: &mut Values<'_>) {
-    static TABLES: OnceLock<[Box<Tables>; 2]> = OnceLock::new();
+    static TABLES: OnceLock<[Tables; 2]> = OnceLock::new();
     let all = TABLES.get_or_init(|| {
         let other = election::group::hash_to_curve(b"fuzz", b"").expect("a tag");
         [Point::GENERATOR, other].map(Tables::new)
