@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use election::hash::{Digest, hash};
 use election::ledger::{Transaction, kiosk_id};
 use election::manifest::{CheckedManifest, Manifest, Policy};
@@ -371,21 +371,24 @@ impl District<'_> {
                     None => Err(staff::Problem::new(staff::Kind::Files, &name, "the medium is missing")),
                 });
             if closing.unsent.unwrap_or(0) > 0 {
-                // A medium that failed while polls closed lacks the end: the other one is carried.
-                let whole = [&original, &duplicate]
-                    .into_iter()
-                    .flatten()
-                    .find(|content| content.closing.is_some());
-                let content = whole
-                    .map_or_else(|| original.as_ref().or(duplicate.as_ref()), Ok)
-                    .map_err(Clone::clone)?;
+                // Either medium is carried. One that failed while polls closed lacks the end: anchoring says so, and staff carry the other one too.
+                let read: Vec<&Content> = [&original, &duplicate].into_iter().flatten().collect();
+                ensure!(!read.is_empty(), "{name}: no medium can be read");
                 // Of every kiosk that stood there: one that had no network while it lived is not on the chain yet.
                 let mut first: Vec<Vec<u8>> = Vec::new();
                 for machine in &shift.former {
                     first.extend(machine.items.get(Item::Registration));
                 }
                 first.push(registration);
-                self.office.anchor_with(content, &first, &mut chain.borrow_mut())?;
+                for content in read {
+                    if self
+                        .office
+                        .anchor_with(content, &first, &mut chain.borrow_mut())?
+                        .closed
+                    {
+                        break;
+                    }
+                }
             }
             boxes.push(join(original, duplicate, &name)?);
             // A medium that was dead is read again after all.

@@ -30,12 +30,20 @@ pub struct Overseer {
     vote: RefCell<[Option<Place>; 2]>,
     done: Cell<bool>,
     closed: Cell<bool>,
+    /// Where the event that closes was written to the duplicate last, and whether it was seen to stand there.
+    event: Cell<Option<(u64, usize)>>,
+    closed_on_duplicate: Cell<bool>,
+    /// Media that have a reason to fail.
+    ill: Cell<[bool; 2]>,
     votes: Cell<[u32; 2]>,
     at_vote: RefCell<Option<AtVote>>,
     /// Staff's cards are in: those may be named.
     staff: Cell<bool>,
     needles: RefCell<Needles>,
 }
+
+/// The event that closes polls.
+const CLOSED: Written = Written::Event(6);
 
 #[derive(Clone)]
 struct Place {
@@ -55,6 +63,9 @@ impl Overseer {
             vote: RefCell::new([None, None]),
             done: Cell::new(false),
             closed: Cell::new(false),
+            event: Cell::default(),
+            closed_on_duplicate: Cell::default(),
+            ill: Cell::default(),
             votes: Cell::new([0; 2]),
             at_vote: RefCell::new(None),
             staff: Cell::new(true),
@@ -65,6 +76,13 @@ impl Overseer {
     /// What is to happen as votes are written.
     pub fn at_vote(&self, act: AtVote) {
         *self.at_vote.borrow_mut() = Some(act);
+    }
+
+    /// A medium has a reason to fail from now on.
+    pub fn falls_ill(&self, role: Role) {
+        let mut ill = self.ill.get();
+        ill[role as usize] = true;
+        self.ill.set(ill);
     }
 
     /// Where the newest vote lies on a medium.
@@ -89,7 +107,10 @@ impl Overseer {
         self.check(Law::OriginalThenDuplicate, other.is_all_reported_durable(), || {
             format!("{what:?} is written to the {role} while the other medium has not reported what it holds as synced")
         });
-        if role == Role::Duplicate && what != Written::Label {
+        // What is left of a closing may stand on the duplicate alone, if the original fails then (MEDIA.md, "Closed on one medium").
+        let closing = matches!(what, Written::Closing | Written::Transaction | Written::Proof);
+        let alone = closing && self.closed_on_duplicate.get() && self.ill.get()[Role::Original as usize];
+        if role == Role::Duplicate && what != Written::Label && !alone {
             self.check(Law::OriginalThenDuplicate, stands(&other, offset, data), || {
                 format!("{what:?} is written to the duplicate and is not on the original")
             });
@@ -164,11 +185,21 @@ fn meaning(data: &[u8]) -> usize {
 impl Watch for Overseer {
     fn write(&self, slots: &[Slot; 2], role: Role, offset: u64, data: &[u8]) {
         self.book.step();
+        if let (Role::Duplicate, Some(medium)) = (role, slots[role as usize].medium()) {
+            let before = self
+                .event
+                .take()
+                .is_some_and(|(offset, length)| medium.borrow().is_reported_durable(offset, length));
+            self.closed_on_duplicate.set(self.closed_on_duplicate.get() || before);
+        }
         let sector = slots[role as usize]
             .medium()
             .map_or(512, |medium| medium.borrow().sector());
         let what = Written::of(offset, sector, data);
         self.ordered(slots[role.other() as usize].medium().as_ref(), role, offset, data, what);
+        if what == CLOSED && role == Role::Duplicate {
+            self.event.set(Some((offset, data.len())));
+        }
         if what == Written::Vote {
             self.vote.borrow_mut()[role as usize] = Some(Place {
                 offset,

@@ -227,6 +227,7 @@ impl Weather {
         let mut ill = self.ill.get();
         ill[role as usize] = true;
         self.ill.set(ill);
+        self.overseer.falls_ill(role);
         let now = self.executor.time().now();
         let mut medium = medium.borrow_mut();
         let mut ailments = medium.ailments();

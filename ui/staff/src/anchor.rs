@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use election::hash::Digest;
 use election::ledger::frame::{MAX_REPLY, MAX_REQUEST, Reply, Request, read_reply, write_request};
-use election::ledger::{Followed, Genesis, ProofError, Raw, Transaction, transaction_hash};
+use election::ledger::{Followed, Genesis, ProofError, Raw, Refusal, Transaction, transaction_hash};
 use serde::Serialize;
 
 use crate::medium::Content;
@@ -120,7 +120,8 @@ pub struct AnchorReport {
 }
 
 /// Submits what a medium holds, in its order. `first` are transactions kept elsewhere (the registration in the kiosk's memory),
-/// submitted before. Each transaction is on the chain, with a proof that holds, before the next one is sent.
+/// submitted before. Each transaction is on the chain, with a proof that holds, before the next one is sent. What a kiosk that was replaced had not
+/// sent before its spare came to the chain is left out: the chain takes nothing of it any more, and its votes leave in the spare's batches.
 ///
 /// # Errors
 /// A transaction is broken, the chain refuses one, or gives no proof.
@@ -150,7 +151,7 @@ pub fn anchor(
         anchored: Vec::new(),
     };
     let mut followed = Followed::new(&roster);
-    let mut all: Vec<&[u8]> = Vec::new();
+    let mut all: Vec<(&[u8], Transaction<'_>)> = Vec::new();
     let mut seen = std::collections::HashSet::new();
     for bytes in first.iter().chain(&content.transactions) {
         let transaction = Transaction::read(bytes)
@@ -158,7 +159,26 @@ pub fn anchor(
         if !seen.insert(transaction_hash(bytes)) {
             continue;
         }
-        match &transaction {
+        all.push((bytes, transaction));
+    }
+    let counter = Counter::new("anchoring", all.len(), progress);
+    for (number, (bytes, transaction)) in all.iter().enumerate() {
+        let former = match transaction {
+            Transaction::Batch(batch) => batch.header.kiosk != kiosk,
+            Transaction::Takeover { body, .. } => body.new != kiosk,
+            _ => false,
+        };
+        let height = submit(bytes, former, &mut followed, gateway).map_err(|mut problem| {
+            problem.at = format!("{at}, transaction {number}: {}", problem.at)
+                .trim_end_matches(": ")
+                .to_owned();
+            problem
+        })?;
+        let Some(height) = height else {
+            counter.step();
+            continue;
+        };
+        match transaction {
             Transaction::Batch(batch) => {
                 report.batches += 1;
                 report.entries += u64::from(batch.header.count);
@@ -166,16 +186,6 @@ pub fn anchor(
             }
             _ => report.staff_transactions += 1,
         }
-        all.push(bytes);
-    }
-    let counter = Counter::new("anchoring", all.len(), progress);
-    for (number, bytes) in all.iter().enumerate() {
-        let height = submit(bytes, &mut followed, gateway).map_err(|mut problem| {
-            problem.at = format!("{at}, transaction {number}: {}", problem.at)
-                .trim_end_matches(": ")
-                .to_owned();
-            problem
-        })?;
         report.anchored.push(Anchored {
             transaction: transaction_hash(bytes),
             height,
@@ -204,8 +214,8 @@ fn follow(followed: &mut Followed<'_>, gateway: &mut dyn Gateway) -> Outcome<boo
     Ok(again)
 }
 
-/// Puts one transaction on the chain and gives the height of its block.
-fn submit(bytes: &[u8], followed: &mut Followed<'_>, gateway: &mut dyn Gateway) -> Outcome<u64> {
+/// Puts one transaction on the chain and gives the height of its block; `None` if it is a `former` kiosk's and comes too late.
+fn submit(bytes: &[u8], former: bool, followed: &mut Followed<'_>, gateway: &mut dyn Gateway) -> Outcome<Option<u64>> {
     let wrong = |what: String| Problem::new(Kind::Refused, "", what);
     let id = transaction_hash(bytes);
     let mut buffer = vec![0; bytes.len() + 16];
@@ -214,6 +224,9 @@ fn submit(bytes: &[u8], followed: &mut Followed<'_>, gateway: &mut dyn Gateway) 
     let reply = gateway.exchange(request)?;
     match read_reply(&reply).map_err(|error| wrong(format!("the gateway answers nonsense ({error})")))? {
         Reply::Accepted(_) => {}
+        Reply::Refused(Refusal::TakenOver | Refusal::SpareInUse | Refusal::UnknownPredecessor) if former => {
+            return Ok(None);
+        }
         Reply::Refused(refusal) => {
             return Err(wrong(format!("the chain refuses it: {refusal}"))
                 .advice("keep the medium; what was accepted before stays on the chain, run anchor again after the cause is mended"));
@@ -234,7 +247,7 @@ fn submit(bytes: &[u8], followed: &mut Followed<'_>, gateway: &mut dyn Gateway) 
         match read_reply(&reply).map_err(|error| wrong(format!("the gateway answers nonsense ({error})")))? {
             Reply::Proof(proof) => {
                 match proof.verify(followed.chain(), followed.validators(), bytes) {
-                    Ok(()) => return Ok(proof.header.height),
+                    Ok(()) => return Ok(Some(proof.header.height)),
                     // By other validators than those known: they may have changed.
                     Err(ProofError::Validators) if follow(followed, gateway)? => {}
                     Err(error) => return Err(wrong(format!("the commit proof does not hold: {error}"))),

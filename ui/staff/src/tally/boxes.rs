@@ -201,13 +201,20 @@ pub(super) fn turned_up(
     ledger: &LedgerView,
     cast: &[(Item<'_>, Judged)],
 ) -> Outcome<u32> {
+    // A spare that failed before it came to the chain has copied ballots and no row there; a code needs the station alone.
+    let label = &content.label;
+    let known = |row: &&Digest| ledger.kiosks.get(*row).is_some_and(|row| row.station == label.station);
+    let kiosk = match ledger.kiosks.contains_key(&label.kiosk) {
+        true => label.kiosk,
+        false => ledger.kiosks.keys().find(known).copied().unwrap_or(label.kiosk),
+    };
     let items: Vec<Item<'_>> = content
         .records
         .iter()
         .filter(|record| record.kind == EntryKind::Cast && crypto.view(&record.ballot).is_ok())
         .map(|record| Item {
-            kiosk: content.label.kiosk,
-            epoch: content.label.epoch,
+            kiosk,
+            epoch: label.epoch,
             tag: record.tag,
             ballot: &record.ballot,
         })
