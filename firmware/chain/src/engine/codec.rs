@@ -207,12 +207,15 @@ impl Codec<PolkaCertificate<Consortium>> for Postcard {
     }
 }
 
+/// precommit, block, validator, signature.
+type RoundVote = (bool, Block, Key, Sig);
+
 #[derive(Serialize, Deserialize)]
 enum LivenessWire {
     Vote(VoteWire),
     Polka(PolkaWire),
     /// height, round, whether of precommits, signatures (precommit, block, validator, signature).
-    Round((u64, Rounded, bool, Vec<(bool, Block, Key, Sig)>)),
+    Round((u64, Rounded, bool, Vec<RoundVote>)),
 }
 
 impl Codec<LivenessMsg<Consortium>> for Postcard {

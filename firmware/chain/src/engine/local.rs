@@ -147,26 +147,42 @@ pub fn start(program: &Path, folder: &Path) -> std::io::Result<Child> {
         .spawn()
 }
 
-/// Runs all until standard input closes or a signal comes; says in one JSON line where they are.
+/// Runs all until standard input closes or a signal comes; says in one JSON line where they are. A line `kill 2` on standard input ends
+/// the third one at once (kill -9), `start 2` starts it again.
 ///
 /// # Errors
 /// A program that does not start.
 pub fn run(program: &Path, places: &[Place]) -> std::io::Result<()> {
     let mut children = places
         .iter()
-        .map(|place| start(program, &place.folder))
+        .map(|place| start(program, &place.folder).map(Some))
         .collect::<std::io::Result<Vec<_>>>()?;
     println!("{}", serde_json::to_string(places)?);
     let mut line = String::new();
     let mut input = BufReader::new(std::io::stdin());
-    // Whatever is written is ignored; the end is what counts. Ctrl-C reaches the children of a terminal as well.
+    // Whatever else is written is ignored. Ctrl-C reaches the children of a terminal as well.
     while input.read_line(&mut line)? > 0 {
+        if let Some((what, index)) = line.trim().split_once(' ')
+            && let Ok(index) = index.parse::<usize>()
+            && let (Some(child), Some(place)) = (children.get_mut(index), places.get(index))
+        {
+            match what {
+                "kill" => {
+                    if let Some(mut child) = child.take() {
+                        child.kill()?;
+                        child.wait()?;
+                    }
+                }
+                "start" if child.is_none() => *child = Some(start(program, &place.folder)?),
+                _ => {}
+            }
+        }
         line.clear();
     }
-    for child in &mut children {
+    for child in children.iter_mut().flatten() {
         drop(child.stdin.take());
     }
-    for child in &mut children {
+    for child in children.iter_mut().flatten() {
         child.wait()?;
     }
     Ok(())

@@ -32,6 +32,9 @@ const MESSAGE: u64 = 18 << 20;
 /// Time the engine has to stop. What is lost after it was never promised.
 const PATIENCE: Duration = Duration::from_secs(3);
 
+/// Time a node has to end in order after its standard input has closed.
+const LAST: Duration = Duration::from_secs(30);
+
 /// What the engine asks of a configuration.
 #[derive(Clone)]
 struct Engine {
@@ -189,7 +192,7 @@ pub async fn run_with(folder: &Folder, stdin: bool, bend: fn(&[u8]) -> Option<Ve
     for service in services {
         service.abort();
     }
-    let stopped = handle.actor.stop_and_wait(None, Some(PATIENCE.into())).await;
+    let stopped = handle.actor.stop_and_wait(None, Some(PATIENCE)).await;
     if let Err(error) = stopped {
         tracing::warn!(%error, "the engine does not stop in time");
     }
@@ -234,6 +237,9 @@ async fn end_of_input(asked: bool) {
         let _ = std::thread::Builder::new().stack_size(64 << 10).spawn(move || {
             let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
             let _ = closed.send(());
+            // Whoever closed it waits, or is gone: a node that does not end in order ends all the same. What it promised is durable.
+            std::thread::sleep(LAST);
+            std::process::exit(5);
         });
         let _ = end.await;
     } else {
