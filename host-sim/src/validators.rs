@@ -4,10 +4,12 @@
 //! kiosk gets, and at the end `chain.bin` after an audit over all validators.
 
 use std::fmt;
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
@@ -62,6 +64,22 @@ impl Ledger {
         }
     }
 
+    /// The validators that are processes: the height of each, none for one that does not answer. Empty if there are none.
+    #[must_use]
+    pub fn heights(&self) -> Vec<Option<u64>> {
+        match self {
+            Self::Embedded(_) => Vec::new(),
+            Self::Processes(validators) => validators.heights(),
+        }
+    }
+
+    /// Kills a validator, or starts it again.
+    pub fn toggle(&mut self, index: usize) {
+        if let Self::Processes(validators) = self {
+            validators.toggle(index);
+        }
+    }
+
     /// `chain.bin`. Validators that are processes end with it, and are audited: all must have one chain.
     ///
     /// # Errors
@@ -83,6 +101,7 @@ pub struct Validators {
     /// While it is open they run.
     input: Option<ChildStdin>,
     gateways: Gateways,
+    watch: Watch,
     exported: Option<Vec<u8>>,
 }
 
@@ -163,7 +182,9 @@ impl Validators {
         }
         let gateways =
             Gateways::new(genesis, &addresses, PATIENCE).map_err(|error| anyhow::anyhow!("the genesis: {error}"))?;
+        let watch = Watch::over(addresses.clone())?;
         let validators = Self {
+            watch,
             program,
             folder,
             folders,
@@ -183,6 +204,29 @@ impl Validators {
             }
         }
         Ok(validators)
+    }
+
+    /// The height that each says it has; none for one that does not answer. Read in passing: another thread asks.
+    #[must_use]
+    pub fn heights(&self) -> Vec<Option<u64>> {
+        self.watch
+            .heights
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// Kills one (kill -9) that answers, or starts one that does not.
+    pub fn toggle(&mut self, index: usize) {
+        let what = match self.heights().get(index) {
+            Some(Some(_)) => "kill",
+            Some(None) => "start",
+            None => return,
+        };
+        if let Some(input) = &mut self.input {
+            // If the program has ended nothing can be killed or started, and every validator is shown as stopped.
+            let _ = writeln!(input, "{what} {index}").and_then(|()| input.flush());
+        }
     }
 
     fn answer<'r>(&mut self, request: &[u8], reply: &'r mut [u8; MAX_REPLY]) -> &'r [u8] {
@@ -239,6 +283,37 @@ impl Drop for Validators {
     fn drop(&mut self) {
         drop(self.input.take());
         let _ = self.child.wait();
+    }
+}
+
+/// A thread that asks each validator for its height, so that nobody who draws a window waits for one that is dead.
+struct Watch {
+    heights: Arc<Mutex<Vec<Option<u64>>>>,
+    stop: Arc<AtomicBool>,
+}
+
+impl Watch {
+    fn over(addresses: Vec<SocketAddr>) -> Result<Self> {
+        let heights = Arc::new(Mutex::new(vec![None; addresses.len()]));
+        let stop = Arc::new(AtomicBool::new(false));
+        let watch = Self {
+            heights: heights.clone(),
+            stop: stop.clone(),
+        };
+        std::thread::Builder::new().name("validators".into()).spawn(move || {
+            while !stop.load(Ordering::Relaxed) {
+                let new: Vec<_> = addresses.iter().map(|address| tip(*address)).collect();
+                *heights.lock().unwrap_or_else(PoisonError::into_inner) = new;
+                std::thread::sleep(Duration::from_millis(300));
+            }
+        })?;
+        Ok(watch)
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
     }
 }
 

@@ -291,6 +291,18 @@ impl Playing {
                 });
             }
             Click::Count => self.count(),
+            Click::Validator(index) => {
+                let station = self.station.borrow();
+                let alive = matches!(station.chain.borrow().heights().get(index), Some(Some(_)));
+                station.chain.borrow_mut().toggle(index);
+                drop(station);
+                let number = index + 1;
+                self.say(if alive {
+                    format!("validator {number} is killed")
+                } else {
+                    format!("validator {number} is started")
+                });
+            }
         }
         self.refresh();
     }
@@ -351,6 +363,7 @@ impl Playing {
         {
             *chain = (height, blocks::latest(&station.chain, dock::BLOCKS));
         }
+        let validators = station.chain.borrow().heights();
         let stage = desk.stage(self.closed.get());
         let counted = match &stage {
             dock::Stage::Counted(holds, _) => Some(*holds),
@@ -366,6 +379,7 @@ impl Playing {
             plugged: station.world.chain.is_some().then(|| machine.network.is_plugged()),
             lamp: if powered { lamp(self.lamp.get()).0 } else { "no power" },
             blocks: &chain.1,
+            validators: &validators,
             batch: BATCH,
             events: self.events.borrow().lines().cloned().collect(),
             stage,

@@ -32,6 +32,8 @@ pub enum Click {
     Network,
     /// Count and verify.
     Count,
+    /// A validator: killed, or started again.
+    Validator(usize),
 }
 
 impl Click {
@@ -41,6 +43,8 @@ impl Click {
             Self::Power => 1,
             Self::Network => 2,
             Self::Count => 3,
+            #[allow(clippy::cast_possible_truncation, clippy::cast_possible_wrap)] // 16 validators at most.
+            Self::Validator(index) => -1 - index as i32,
             #[allow(clippy::cast_possible_truncation, clippy::cast_possible_wrap)] // A deck has a handful of cards.
             Self::Card(card) => 16 + card as i32,
         }
@@ -54,6 +58,7 @@ impl Click {
             1 => Self::Power,
             2 => Self::Network,
             3 => Self::Count,
+            _ if id < 0 => Self::Validator(usize::try_from(-1 - id).ok()?),
             _ => Self::Card(usize::try_from(id - 16).ok()?),
         })
     }
@@ -66,6 +71,7 @@ impl Click {
             Self::Power => "power".into(),
             Self::Network => "network".into(),
             Self::Count => "count".into(),
+            Self::Validator(index) => format!("validator {}", index + 1),
             Self::Card(card) => deck.get(card).map_or_else(String::new, |held| match held.kind {
                 Kind::Staff => format!("staff {}", card + 1),
                 Kind::Voter | Kind::Odd => held.name.to_lowercase(),
@@ -86,6 +92,8 @@ pub struct Picture<'p> {
     pub plugged: Option<bool>,
     pub lamp: &'static str,
     pub blocks: &'p [String],
+    /// The height of each validator that is a process; none for one that does not answer.
+    pub validators: &'p [Option<u64>],
     pub batch: u16,
     pub events: Vec<(String, String)>,
     pub stage: Stage<'p>,
@@ -308,12 +316,42 @@ impl Rows {
 
     fn chain(&mut self, picture: &Picture<'_>) {
         let note = format!("{} leave when {} wait", picture.batch, 2 * picture.batch);
+        if !picture.validators.is_empty() {
+            self.validators(picture.validators);
+            return;
+        }
         self.heading("CHAIN", &note);
         for index in 0..BLOCKS {
             let none = if index == 0 { "no block yet" } else { "" };
             let (text, tone) = picture.blocks.get(index).map_or((none, 1), |block| (block.as_str(), 0));
             self.line(12, tone, text);
         }
+    }
+
+    /// The validators in place of their blocks: with two of four killed batches wait, and leave when one is back.
+    fn validators(&mut self, validators: &[Option<u64>]) {
+        self.heading("CHAIN", "click: kill a validator; again: start it");
+        let columns = 4;
+        let width = (WIDTH - (columns - 1) * GAP) / columns;
+        for ((index, height), place) in validators.iter().enumerate().zip(0..) {
+            let (column, row) = (place % columns, place / columns);
+            let number = index + 1;
+            self.boxes.push(DockBox {
+                kind: 1,
+                title: match height {
+                    Some(height) => format!("V{number}: block {height}"),
+                    None => format!("V{number}: stopped"),
+                }
+                .into(),
+                enabled: true,
+                active: height.is_none(),
+                ..Self::place(
+                    Click::Validator(index),
+                    (self.left + column * (width + GAP), self.y + row * 38, width, 32),
+                )
+            });
+        }
+        self.y += 38 * i32::try_from(validators.len().div_ceil(4)).unwrap_or(0);
     }
 
     fn events(&mut self, picture: &Picture<'_>) {

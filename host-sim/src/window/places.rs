@@ -26,7 +26,7 @@ impl Places {
         }
     }
 
-    /// Writes the file if something has changed: `{"screen", "powered", "places": {name: {"x", "y", "hold"}}, "pins": {card: PIN}}`, pixels
+    /// Writes the file if something has changed: `{"screen", "powered", "places": {name: {"x", "y", "hold"}}, "pins": {card: PIN}, "validators": [what stands on each]}`, pixels
     /// of the window. The PINs are those that stand under the cards.
     pub fn update(
         &mut self,
@@ -38,9 +38,13 @@ impl Places {
         counted: Option<bool>,
     ) {
         let mut places = serde_json::Map::new();
+        let mut validators = Vec::new();
         for one in boxes.iter().filter(|one| one.enabled) {
             if let Some(click) = Click::of(one.id) {
                 let (x, y) = (one.x + one.width / 2.0, one.y + one.height / 2.0);
+                if let Click::Validator(_) = click {
+                    validators.push(one.title.to_string());
+                }
                 places.insert(click.name(deck), json!({"x": x.round(), "y": y.round(), "hold": false}));
             }
         }
@@ -68,6 +72,7 @@ impl Places {
             "screen": if powered { panel.name() } else { "dark" },
             "page": [page.index, page.count],
             "powered": powered,
+            "validators": validators,
             "places": places,
         });
         if now != self.written {

@@ -73,7 +73,10 @@ impl Station {
         let people = deck::people(&papers, scenario.voters);
         let town = Town::new(manifest, &people, 1, scenario.cards, seed, || {})?;
         let roll = town.roll(manifest, &people)?.section();
-        let (office, chain) = Office::new(manifest, &town, scenario.validators, seed)?;
+        let (office, mut chain) = Office::new(manifest, &town, scenario.validators, seed)?;
+        if scenario.processes {
+            chain = office.validators(scenario.validators)?;
+        }
         let chain: SharedChain = Rc::new(RefCell::new(chain));
         let world = World {
             executor: Executor::new(Timeline::new()),
