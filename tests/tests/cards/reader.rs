@@ -260,7 +260,7 @@ fn f8_two_cards_in_a_row_over_the_real_stack_leave_nothing_of_the_first_to_the_s
     let mut reader = Reader::open(None).unwrap();
     let (municipality, ministry) = (municipality(), ministry());
     let card = |number: usize| -> (AnyChip, &[u8], &[u8]) {
-        if number % 2 == 0 {
+        if number.is_multiple_of(2) {
             let chip = piv(70 + number as u64);
             (Box::new(chip), b"123456", municipality.certificate())
         } else {
