@@ -2,7 +2,8 @@
 """Shows that the laws of the soak can fail: breaks the ballot box on purpose, in a copy of the sources, and lets the soak find it.
 
 A mutant is a piece of text that must stand exactly once in a file, what comes in its place, and the law that must break within
-SEEDS seeds. The sources themselves are never touched. Builds go to cargo's target folder, without the window.
+SEEDS seeds. The sources themselves are never touched. Builds go to cargo's target folder, without the window and with the profile of the
+tests, so that what they lean on is built already.
 """
 
 import json
@@ -12,6 +13,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 
 SEEDS = 5
 BOX = "firmware/kiosk/src/ballot_box/"
@@ -46,8 +48,12 @@ MUTANTS = [
 
 
 def main() -> int:
+    if len(sys.argv) > 1:
+        print(__doc__, "\nUsage: tests/mutants/run.py    exit code 0 if every mutant is found, 1 if not")
+        return 0 if sys.argv[1] in ("-h", "--help") else 2
     root = pathlib.Path(__file__).resolve().parents[2]
     target = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", root / "target"))
+    # Two runs at once break different copies.
     with tempfile.TemporaryDirectory(prefix="ippyo-mutants.") as scratch:
         copy = pathlib.Path(scratch) / "sources"
         skip = shutil.ignore_patterns("target", ".git", "__pycache__")
@@ -57,6 +63,7 @@ def main() -> int:
             return 1
         failed = 0
         for name, file, text, replacement, law in MUTANTS:
+            began = time.monotonic()
             path = copy / file
             source = path.read_text()
             if source.count(text) != 1:
@@ -74,12 +81,12 @@ def main() -> int:
                 print(f"{name}: {law} is not broken within {SEEDS} seeds")
                 failed += 1
             else:
-                print(f"{name}: seed {found} breaks {', '.join(sorted(broken))}")
+                print(f"{name}: seed {found} breaks {', '.join(sorted(broken))} ({time.monotonic() - began:.0f} s)", flush=True)
         return min(failed, 1)
 
 
 def soak(copy: pathlib.Path, target: pathlib.Path, seed: int) -> set[str]:
-    environment = dict(os.environ, CARGO_TARGET_DIR=str(target / "mutants"), CARGO_INCREMENTAL="1")
+    environment = dict(os.environ, CARGO_TARGET_DIR=str(target))
     cargo = ["cargo", "run", "--locked", "-q", "-p", "host-sim", "--no-default-features", "--", "soak", "--seed", str(seed), *SOAK]
     done = subprocess.run(cargo, cwd=copy, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     if done.returncode not in (0, 1) or not done.stdout:
