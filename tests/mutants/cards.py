@@ -18,7 +18,6 @@ RELAY = "cards::tests::a1_a_relay_to_a_second_genuine_card_is_caught_whatever_it
 RECORDED = "cards::jpki_tests::a1_a_relay_to_a_second_genuine_card_and_a_recorded_signature_are_caught"
 KIOSKS = "cards::tag_tests::a1_two_kiosks_of_two_stations_and_a_package_issued_anew_get_one_tag_for_one_card"
 WITHOUT_E = "cards::tag_tests::p27_neither_the_roll_nor_the_card_with_its_pin_gives_a_tag_without_e"
-IN_A_ROW = "cards::tag_tests::f8_two_cards_in_a_row_leave_nothing_of_the_first_to_the_second"
 LAST_TRY = "cards::mistakes_tests::v11_with_one_try_left_nothing_is_tried_and_a_pin_of_another_length_costs_none"
 NAMED = "cards::mistakes_tests::f8_cards_of_another_kind_and_broken_ones_are_named_within_a_bound"
 
@@ -106,7 +105,7 @@ MUTANTS = [
         "    let _ = inserted.forget().await;\n",
         "    let _ = &mut inserted;\n",
         "host-sim",
-        [NAMED, IN_A_ROW],
+        [NAMED],
     ),
     (
         "the last try is tried without a warning",

@@ -139,6 +139,7 @@ pub type Told<'t> = &'t (dyn Fn(u64, u32) + Sync);
 /// # Errors
 /// If a thread dies, which is a defect of the simulator.
 pub fn run(options: &Options, told: Told<'_>) -> Result<Report> {
+    report::commit();
     options.check()?;
     let districts = options.districts();
     let (next, done, visits) = (AtomicU32::new(0), AtomicU32::new(0), AtomicU64::new(0));

@@ -20,6 +20,8 @@ pub struct Order {
     with_next: (f64, f64),
     /// Votes by part of the region.
     parts: [u64; PARTS],
+    /// How many are expected there: a region that is no multiple of the parts has parts of two sizes.
+    expected: [f64; PARTS],
 }
 
 /// What the sums say.
@@ -39,6 +41,12 @@ pub struct Verdict {
 const SIGMA: f64 = 6.0;
 /// The same for chi square with 15 degrees of freedom.
 const CHI_SQUARE: f64 = 75.0;
+
+/// The part of a region of so many slots in which a slot lies.
+fn part(slot: u32, of: u32) -> usize {
+    let part = usize::try_from(u64::from(slot) * PARTS as u64 / u64::from(of.max(1))).unwrap_or(0);
+    part.min(PARTS - 1)
+}
 
 impl Order {
     /// Adds a station: slots of its votes in the order in which they came, and how many slots there are.
@@ -69,8 +77,10 @@ impl Order {
         self.with_next.1 += 1.0 / n;
         self.votes += count as u64;
         for slot in slots {
-            let part = usize::try_from(u64::from(*slot) * PARTS as u64 / u64::from(of)).unwrap_or(0);
-            self.parts[part.min(PARTS - 1)] += 1;
+            self.parts[part(*slot, of)] += 1;
+        }
+        for slot in 0..of {
+            self.expected[part(slot, of)] += n / f64::from(of);
         }
     }
 
@@ -84,19 +94,21 @@ impl Order {
         for (mine, theirs) in self.parts.iter_mut().zip(other.parts) {
             *mine += theirs;
         }
+        for (mine, theirs) in self.expected.iter_mut().zip(other.expected) {
+            *mine += theirs;
+        }
     }
 
     /// What they say.
     #[must_use]
     pub fn verdict(&self) -> Verdict {
         let sigma = |(sum, variance): (f64, f64)| if variance > 0.0 { sum / variance.sqrt() } else { 0.0 };
-        let expected = self.votes as f64 / PARTS as f64;
-        let chi = |votes: &u64| (*votes as f64 - expected).powi(2) / expected.max(1.0);
+        let chi = |(votes, expected): (&u64, &f64)| (*votes as f64 - expected).powi(2) / expected.max(1.0);
         Verdict {
             votes: self.votes,
             arrival_sigma: sigma(self.with_arrival),
             neighbours_sigma: sigma(self.with_next),
-            placement_chi_square: self.parts.iter().map(chi).sum(),
+            placement_chi_square: self.parts.iter().zip(&self.expected).map(chi).sum(),
         }
     }
 }

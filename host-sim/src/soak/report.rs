@@ -90,7 +90,7 @@ impl Report {
         let number = |name: &str| numbers.get(name).copied().unwrap_or(0);
         Self {
             seed: options.seed.clone(),
-            commit: commit(),
+            commit: commit().to_owned(),
             election: options.election.clone(),
             stations: options.stations,
             hours: options.hours,
@@ -156,14 +156,18 @@ impl Report {
     }
 }
 
-/// The commit of the sources, where there is a repository: a seed reproduces a run only together with it.
-fn commit() -> String {
-    let asked = std::process::Command::new("git")
-        .args(["-C", env!("CARGO_MANIFEST_DIR"), "describe", "--always", "--dirty"])
-        .stderr(std::process::Stdio::null())
-        .output();
-    match asked {
-        Ok(answer) if answer.status.success() => String::from_utf8_lossy(&answer.stdout).trim().to_owned(),
-        _ => "unknown".to_owned(),
-    }
+/// The commit of the sources when the soak begins, where there is a repository: a seed reproduces a run only together with it. (Asked once:
+/// somebody may commit while a long soak runs. Asked at the start and not at the build, because a build by cargo follows no commits.)
+pub fn commit() -> &'static str {
+    static COMMIT: std::sync::OnceLock<String> = std::sync::OnceLock::new();
+    COMMIT.get_or_init(|| {
+        let asked = std::process::Command::new("git")
+            .args(["-C", env!("CARGO_MANIFEST_DIR"), "describe", "--always", "--dirty"])
+            .stderr(std::process::Stdio::null())
+            .output();
+        match asked {
+            Ok(answer) if answer.status.success() => String::from_utf8_lossy(&answer.stdout).trim().to_owned(),
+            _ => "unknown".to_owned(),
+        }
+    })
 }

@@ -40,7 +40,9 @@ fn told(transaction: &Transaction<'_>) -> String {
         Transaction::Register { body, .. } => format!("station {} registered", body.station),
         Transaction::Revoke { .. } => "a kiosk revoked".to_owned(),
         Transaction::Takeover { .. } => "a spare takes over".to_owned(),
-        Transaction::Validators { body, .. } => format!("{} validators from block {}", body.validators.count(), body.from),
+        Transaction::Validators { body, .. } => {
+            format!("{} validators from block {}", body.validators.count(), body.from)
+        }
         Transaction::Batch(batch) => {
             let count = batch.header.count;
             let ballots = if count == 1 { "ballot" } else { "ballots" };

@@ -16,10 +16,9 @@ use staff::ceremony::InMemory;
 use staff::{Kind, Outcome, ceremony, decrypt, keyfile, progress, tally, verify};
 use support::{KAGA, Town};
 
-/// n people in n folders, k of whom count.
+/// n people in n folders.
 struct People {
     root: tempfile::TempDir,
-    k: u8,
     n: u8,
     rng: ChaCha20Rng,
 }
@@ -42,7 +41,6 @@ impl People {
         let root = tempfile::tempdir().unwrap();
         let mut people = Self {
             root,
-            k,
             n,
             rng: ChaCha20Rng::from_seed([10 * k + n; 32]),
         };

@@ -66,12 +66,19 @@ impl fmt::Display for SetRefusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Chain => f.write_str("the change of validators is of another chain"),
-            Self::Number { expected } => write!(f, "the change of validators has not the number {expected}, which comes next"),
+            Self::Number { expected } => write!(
+                f,
+                "the change of validators has not the number {expected}, which comes next"
+            ),
             Self::Previous => f.write_str("the change of validators does not follow the set that decides now"),
-            Self::Keys => f.write_str("the new set is empty, too large, the same as before, or has a bad key or one twice"),
+            Self::Keys => {
+                f.write_str("the new set is empty, too large, the same as before, or has a bad key or one twice")
+            }
             Self::Height => f.write_str("the change of validators stands from a height that is over, or too far ahead"),
             Self::Pending => f.write_str("another change of validators does not stand yet"),
-            Self::Signatures => f.write_str("more than two thirds of the validators before must sign the change, each once"),
+            Self::Signatures => {
+                f.write_str("more than two thirds of the validators before must sign the change, each once")
+            }
         }
     }
 }
