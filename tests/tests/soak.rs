@@ -68,6 +68,47 @@ fn f2_f5_f10_laws_hold_under_cuts_and_a_seed_gives_the_same_run_on_one_thread_an
     assert_ne!(one.written, soak("another", &faults, 2).written);
 }
 
+/// A slice of the run of 10,000,000 positions (tests/soak.md): the county ballot of 25 contests, each of its 86 places of every ballot
+/// compared with what the voter chose.
+#[test]
+fn v8_a_slice_of_the_county_ballot_has_no_wrong_position() {
+    let report = run(
+        &Options {
+            seed: "county-slice".to_owned(),
+            election: "physical_ballot_def_3".to_owned(),
+            stations: 4,
+            voters: 12,
+            faults: ["power", "cut", "clock", "network", "postcard"].map(str::to_owned).to_vec(),
+            cuts: 400,
+            ..Options::default()
+        },
+        &|_, _| {},
+    )
+    .unwrap();
+    assert!(report.holds(), "{:#?}", report.violations);
+    assert_eq!(report.positions, 86 * report.votes);
+    assert!(report.votes >= 48 && report.laws["totals_are_the_voters"] > 100);
+}
+
+/// Polls are open for 13 hours, and five times as many come as the soak expects of a kiosk (six an hour).
+#[test]
+fn f7_a_whole_day_at_five_times_the_rate() {
+    let report = run(
+        &Options {
+            seed: "rush".to_owned(),
+            stations: 1,
+            district: 1,
+            voters: 390,
+            faults: ["cut", "network", "postcard"].map(str::to_owned).to_vec(),
+            ..Options::default()
+        },
+        &|_, _| {},
+    )
+    .unwrap();
+    assert!(report.holds(), "{:#?}", report.violations);
+    assert_eq!(report.numbers["counted"], 390);
+}
+
 #[test]
 fn kani_2003_storage_fails_for_83_minutes_at_29_stations_and_no_vote_is_lost() {
     let faints = |station| {
