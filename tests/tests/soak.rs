@@ -78,7 +78,9 @@ fn v8_a_slice_of_the_county_ballot_has_no_wrong_position() {
             election: "physical_ballot_def_3".to_owned(),
             stations: 4,
             voters: 12,
-            faults: ["power", "cut", "clock", "network", "postcard"].map(str::to_owned).to_vec(),
+            faults: ["power", "cut", "clock", "network", "postcard"]
+                .map(str::to_owned)
+                .to_vec(),
             cuts: 400,
             ..Options::default()
         },
