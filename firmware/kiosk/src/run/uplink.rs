@@ -31,7 +31,7 @@ pub(crate) struct Line<'l> {
 impl Line<'_> {
     /// A proof by validators that are not known: follows the next change of the set, proven by those that are. If there is none, back to the
     /// genesis: the proof may be by an earlier set than a lying gateway has led to. The pause after that bounds what a liar can ask for.
-    async fn follow<U: Uplink>(&mut self, uplink: &mut U) -> bool {
+    pub(crate) async fn follow<U: Uplink>(&mut self, uplink: &mut U) -> bool {
         let mut ask = [0; 16];
         let next = self.followed.number().saturating_add(1);
         if let Ok(ask) = write_request(&Request::Change(next), &mut ask)

@@ -42,7 +42,7 @@ pub fn secret() -> ElectionSecret {
     ElectionSecret::from_bytes([24; 32])
 }
 
-fn list<T: serde::Serialize>(items: &[T]) -> Vec<u8> {
+pub fn list<T: serde::Serialize>(items: &[T]) -> Vec<u8> {
     let mut out = vec![0; 1 << 16];
     let mut writer = SeqWriter::new(&mut out);
     for item in items {
@@ -52,7 +52,7 @@ fn list<T: serde::Serialize>(items: &[T]) -> Vec<u8> {
     bytes.as_bytes().to_vec()
 }
 
-fn encoded<T: serde::Serialize>(value: &T) -> Vec<u8> {
+pub fn encoded<T: serde::Serialize>(value: &T) -> Vec<u8> {
     let mut out = vec![0; 1 << 16];
     wire::encode(value, &mut out).unwrap().to_vec()
 }

@@ -4,6 +4,7 @@
 mod cards;
 mod day;
 mod desk;
+mod follow;
 mod handover;
 mod log;
 mod platform;
