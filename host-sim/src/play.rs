@@ -83,6 +83,9 @@ pub(crate) fn play(scenario: &Scenario, out: &Path, progress: Progress<'_>) -> R
     if scenario.processes {
         chain = office.validators(scenario.validators)?;
     }
+    if let Some(height) = scenario.leaves {
+        chain.last_leaves(height)?;
+    }
     let chain: SharedChain = Rc::new(std::cell::RefCell::new(chain));
 
     let time = Timeline::new();

@@ -35,6 +35,7 @@ pub struct Scenario {
     pub(crate) batch: u16,
     pub(crate) validators: u8,
     pub(crate) processes: bool,
+    pub(crate) leaves: Option<u64>,
     pub(crate) seed: String,
     pub(crate) totals: Option<Totals>,
     pub(crate) habits: Habits,
@@ -142,6 +143,7 @@ impl Scenario {
             batch: 8,
             validators: 1,
             processes: false,
+            leaves: None,
             seed: "ippyo".to_owned(),
             totals: None,
             habits: Habits::usual(),
@@ -210,6 +212,14 @@ impl Scenario {
     #[must_use]
     pub const fn validators(mut self, validators: u8) -> Self {
         self.validators = validators;
+        self
+    }
+
+    /// The last of the validators inside the simulator leaves: from this height of the chain on the others decide without it, and kiosks, desk
+    /// and verifiers have to follow.
+    #[must_use]
+    pub const fn last_validator_leaves(mut self, height: u64) -> Self {
+        self.leaves = Some(height);
         self
     }
 

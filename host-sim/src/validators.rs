@@ -80,6 +80,26 @@ impl Ledger {
         }
     }
 
+    /// The last validator leaves: from that height on the others decide without it. Only inside the simulator: processes have keys of their own,
+    /// and a command for it (`chain-node change`).
+    ///
+    /// # Errors
+    /// [`LedgerError`]: the change is refused, or the validators are processes.
+    pub fn last_leaves(&mut self, from: u64) -> Result<(), LedgerError> {
+        let Self::Embedded(chain) = self else {
+            return Err(LedgerError(
+                "validators that are processes change by `chain-node change`".into(),
+            ));
+        };
+        let now = chain.ledger().sets().newest();
+        let mut keys: Vec<_> = (0..=u8::MAX).map_while(|index| now.key(index)).collect();
+        keys.pop();
+        chain
+            .change_validators(&keys, from)
+            .map(|_| ())
+            .map_err(|error| LedgerError(error.to_string()))
+    }
+
     /// `chain.bin`. Validators that are processes end with it, and are audited: all must have one chain.
     ///
     /// # Errors

@@ -139,6 +139,39 @@ fn a21_a_statutory_election_has_no_uplink_and_its_batches_are_anchored_from_the_
     assert!(played.report.batches >= 2 && played.report.chain_height > 0);
 }
 
+/// Who signed the blocks of a record: the hash of the set by height, from 1.
+fn sets(record: &std::path::Path) -> Vec<election::hash::Digest> {
+    let chain = std::fs::read(record.join("chain.bin")).unwrap();
+    election::wire::Seq::<election::ledger::Decided<'_>>::from_bytes(&chain)
+        .iter()
+        .map(|decided| {
+            election::ledger::Block::read(decided.unwrap().block.0)
+                .unwrap()
+                .header
+                .validators
+        })
+        .collect()
+}
+
+/// Kiosks (consultation) and desk (statutory) follow a change of the validators while batches go out, and both verifiers a record across it.
+#[test]
+fn f10_validators_change_in_the_middle_of_an_election_and_everybody_follows() {
+    for mode in [Mode::Consultation, Mode::Statutory] {
+        let changing = scenario("tsukuba-2015-referendum", 24)
+            .kiosks(2)
+            .batch(2)
+            .mode(mode)
+            .validators(4);
+        let played = play(&changing.outages(Vec::new()).last_validator_leaves(4));
+        let sets = sets(&played.record);
+        assert!(played.report.batches >= 2 && sets.len() > 5, "{}", sets.len());
+        // The change stands at height 1; some batches were decided before it counts, the others after.
+        assert!(sets[..3].iter().all(|set| *set == sets[0]));
+        assert!(sets[3..].iter().all(|set| *set == sets[3]));
+        assert_ne!(sets[0], sets[3]);
+    }
+}
+
 #[test]
 fn a1_a_second_vote_is_refused_here_and_found_elsewhere_also_after_a_reissue() {
     let habits = Habits {

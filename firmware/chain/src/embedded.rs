@@ -6,8 +6,10 @@
 use std::fmt;
 
 use election::hash::Digest;
-use election::ledger::{Block, BlockHeader, Decided, GenesisError, Raw, Refusal, Transaction, transaction_hash};
-use election::sign::Signer;
+use election::ledger::{
+    Block, BlockHeader, Decided, GenesisError, Raw, Refusal, SetChange, Transaction, Validators, transaction_hash,
+};
+use election::sign::{PublicKey, Signer};
 use election::wire::{self, Seq, WireError};
 
 use crate::evidence::Evidence;
@@ -221,6 +223,38 @@ impl<S: Storage> Chain<S> {
             }
         }
         results
+    }
+
+    /// Changes the validators: from that height on these decide, in this order. Signed by all keys at hand that decide now.
+    ///
+    /// # Errors
+    /// See [`SubmitError`]; [`Refusal::Validators`] says what is wrong with the change.
+    pub fn change_validators(&mut self, validators: &[PublicKey], from: u64) -> Result<Receipt, SubmitError> {
+        let sets = self.ledger.sets();
+        let old = sets.newest();
+        let keys = validators.concat();
+        let body = SetChange {
+            chain: *self.ledger.id(),
+            number: sets.changes().saturating_add(1),
+            from,
+            previous: old.hash(),
+            validators: Validators::from_bytes(&keys),
+        };
+        let mut signatures = Vec::new();
+        for key in &mut self.validators {
+            if let Some(key) = key.seated(old) {
+                signatures.push(key.sign_change(&body).map_err(SubmitError::Validator)?);
+            }
+        }
+        signatures.sort_by_key(|one| one.validator);
+        let mut items = Vec::new();
+        for one in &signatures {
+            append(&mut items, one).map_err(SubmitError::Wire)?;
+        }
+        let signatures = Seq::from_bytes(&items);
+        let mut transaction = Vec::new();
+        append(&mut transaction, &Transaction::Validators { body, signatures }).map_err(SubmitError::Wire)?;
+        self.submit(&transaction)
     }
 
     /// Makes one block of the first transactions and pushes a result for each that it settled.

@@ -5,7 +5,7 @@
 use std::fmt;
 
 use election::hash::{Digest, sha256};
-use election::ledger::{BlockHeader, Certificate, CertificateError, CommitSignature, Validators, precommit};
+use election::ledger::{BlockHeader, Certificate, CertificateError, CommitSignature, SetChange, Validators, precommit};
 use election::sign::{PublicKey, SignError, Signer};
 use election::wire::{Bytes, Seq};
 
@@ -81,6 +81,11 @@ impl Validator {
     #[must_use]
     pub fn public_key(&self) -> PublicKey {
         self.signer.public_key()
+    }
+
+    /// Signs a change of the validators, as one of those who decide now.
+    pub(crate) fn sign_change(&self, body: &SetChange<'_>) -> Result<CommitSignature, ValidatorError> {
+        body.sign(self.index, &self.signer).map_err(ValidatorError::Key)
     }
 
     /// Signs a block that was found good; never two of one height and round, and never back in height or round.
