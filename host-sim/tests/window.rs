@@ -34,6 +34,10 @@ struct Player {
 
 impl Player {
     fn new(folder: &Path) -> Self {
+        Self::with(folder, &[])
+    }
+
+    fn with(folder: &Path, arguments: &[&str]) -> Self {
         // The server chooses a free number and says which.
         let mut screen = Command::new("Xvfb")
             .args(["-displayfd", "1", "-screen", "0", "1600x1000x24", "-nolisten", "tcp"])
@@ -49,6 +53,7 @@ impl Player {
         let display = format!(":{}", number.trim());
         let places = folder.join("places.json");
         let window = Command::new(env!("CARGO_BIN_EXE_host-sim"))
+            .args(arguments)
             .args(["--size", "1024x600", "--json", "--out"])
             .arg(folder.join("record"))
             .arg("--places")
@@ -274,4 +279,41 @@ fn a_whole_day_is_played_by_clicks_and_its_record_verifies() {
     player.until("the verdict", |now| now["counted"] == true);
     assert_eq!(player.now()["holds"], true);
     let _ = player.window.0.kill();
+}
+
+/// The consortium's chain in the dock: each validator is a process, and a click kills it or starts it again.
+#[test]
+#[ignore = "needs the validators' program, which `tests/run chain` builds: it runs this"]
+fn validators_are_killed_and_started_again_by_clicks() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let player = Player::with(folder.path(), &["--chain", "4"]);
+    let alive = |now: &Value, index: usize| {
+        now["validators"][index]
+            .as_str()
+            .is_some_and(|text| text.contains("block"))
+    };
+    // The engine may have to be built first.
+    let start = Instant::now();
+    while player.now()["places"].is_null() {
+        assert!(start.elapsed() < 15 * PATIENCE, "no window");
+        sleep(Duration::from_millis(200));
+    }
+    player.until("four validators", |now| (0..4).all(|index| alive(now, index)));
+    for killed in [1, 3] {
+        player.click(&format!("validator {}", killed + 1));
+        player.until("it is shown as stopped", |now| !alive(now, killed) && alive(now, 0));
+    }
+    for killed in [3, 1] {
+        player.click(&format!("validator {}", killed + 1));
+        player.until("it is back", |now| alive(now, killed));
+    }
+    // A whole height, not the one it was killed at: it goes on with the others.
+    player.until("one height", |now| {
+        let list = now["validators"].as_array().cloned().unwrap_or_default();
+        let heights: Vec<&str> = list
+            .iter()
+            .filter_map(|text| text.as_str()?.split_once("block ").map(|two| two.1))
+            .collect();
+        heights.len() == 4 && heights.iter().all(|height| *height == heights[0] && *height != "0")
+    });
 }

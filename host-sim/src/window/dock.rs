@@ -331,7 +331,9 @@ impl Rows {
     /// The validators in place of their blocks: with two of four killed batches wait, and leave when one is back.
     fn validators(&mut self, validators: &[Option<u64>]) {
         self.heading("CHAIN", "click: kill a validator; again: start it");
-        let columns = 4;
+        // Four beside one another have room for two digits of a height only.
+        let across = if validators.len() > 8 { 4 } else { 2 };
+        let columns = i32::try_from(across).unwrap_or(1);
         let width = (WIDTH - (columns - 1) * GAP) / columns;
         for ((index, height), place) in validators.iter().enumerate().zip(0..) {
             let (column, row) = (place % columns, place / columns);
@@ -351,7 +353,7 @@ impl Rows {
                 )
             });
         }
-        self.y += 38 * i32::try_from(validators.len().div_ceil(4)).unwrap_or(0);
+        self.y += 38 * i32::try_from(validators.len().div_ceil(across)).unwrap_or(0);
     }
 
     fn events(&mut self, picture: &Picture<'_>) {
