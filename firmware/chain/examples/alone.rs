@@ -13,10 +13,16 @@ use chain::Chain;
 use chain::gateway::limits::Limits;
 use chain::gateway::server::Server;
 use chain::storage::FileStorage;
+use election::ledger::Genesis;
 use election::sign::Signer;
 
+/// Names the file in what went wrong with it.
+fn read(path: &str) -> Result<Vec<u8>, String> {
+    std::fs::read(path).map_err(|error| format!("{path}: {error}"))
+}
+
 fn key(path: &str) -> Result<Signer, Box<dyn std::error::Error>> {
-    let text = std::fs::read_to_string(path)?;
+    let text = String::from_utf8(read(path)?).unwrap_or_default();
     let text = text.trim();
     let mut key = [0; 32];
     if text.len() != 64 || !text.is_ascii() {
@@ -33,13 +39,20 @@ fn run(arguments: &[String]) -> Result<(), Box<dyn std::error::Error>> {
         return Err("usage: alone FOLDER ADDRESS GENESIS KEY...".into());
     };
     let keys = keys.iter().map(|path| key(path)).collect::<Result<Vec<_>, _>>()?;
+    let bytes = read(genesis)?;
+    let named = Genesis::read(&bytes).map_err(|error| format!("{genesis}: {error}"))?;
+    if !named.validators.decides(keys.len()) {
+        return Err(format!(
+            "{} keys of {} validators decide nothing: give more than two thirds",
+            keys.len(),
+            named.validators.count()
+        )
+        .into());
+    }
+    let listener = TcpListener::bind(address).map_err(|error| format!("{address}: {error} (ADDRESS is IP:PORT)"))?;
     let storage = FileStorage::open(Path::new(folder))?;
-    let chain = Chain::open(&std::fs::read(genesis)?, keys, storage)?;
-    let server = Server::start(
-        TcpListener::bind(address)?,
-        Arc::new(Mutex::new(chain)),
-        Limits::default(),
-    )?;
+    let chain = Chain::open(&bytes, keys, storage)?;
+    let server = Server::start(listener, Arc::new(Mutex::new(chain)), Limits::default())?;
     println!("gateway {}", server.address());
     loop {
         std::thread::sleep(Duration::from_secs(3_600));
