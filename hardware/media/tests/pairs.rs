@@ -4,6 +4,7 @@ mod common;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use common::*;
 use kiosk::ballot_box::{MediaFault, Role};
@@ -14,9 +15,21 @@ fn size() -> u64 {
     layout(SECTOR).size()
 }
 
+/// Opens a medium that nobody else holds. A child that another test is starting holds copies of all our files, locks included, from its fork to
+/// its exec: then it is busy for a moment.
+fn opened(open: impl Fn() -> Result<FileMedium, MediumError>) -> FileMedium {
+    let patience = Instant::now();
+    loop {
+        match open() {
+            Err(MediumError::Busy) if patience.elapsed() < Duration::from_secs(20) => std::thread::yield_now(),
+            opened => return opened.unwrap(),
+        }
+    }
+}
+
 /// A day, the program ends, another one, a third; everything through the operating system.
 fn days(paths: &[PathBuf; 2]) {
-    let open = |at: usize| FileMedium::open(&paths[at]).unwrap();
+    let open = |at: usize| opened(|| FileMedium::open(&paths[at]));
     let mut voters = Voters::default();
     let counts = day(open(0), open(1), SECTOR, &mut voters, &mut Lcg(1)).unwrap();
     assert_eq!((counts.admitted, counts.recorded), (VOTERS.into(), VOTERS.into()));
@@ -24,7 +37,7 @@ fn days(paths: &[PathBuf; 2]) {
     assert_eq!(again, counts, "a restart changes nothing");
     for path in paths {
         judge(
-            FileMedium::open_read_only(path).unwrap(),
+            opened(|| FileMedium::open_read_only(path)),
             &voters,
             &path.display().to_string(),
         );
@@ -93,7 +106,7 @@ fn f6_f10_a_day_on_two_block_devices() {
     };
     let paths = [one.0.clone(), two.0.clone()];
     for (path, role) in paths.iter().zip([Role::Original, Role::Duplicate]) {
-        let mut medium = FileMedium::open(path).unwrap();
+        let mut medium = opened(|| FileMedium::open(path));
         let geometry = run(medium.geometry()).unwrap().unwrap();
         assert_eq!(geometry.size, size(), "a tail that is no whole sector is not used");
         formatted(&mut medium, role, SECTOR).unwrap();
