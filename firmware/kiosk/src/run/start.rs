@@ -314,7 +314,7 @@ async fn unmounted<M: Medium, S: Store>(
 }
 
 /// The medium that a closed kiosk goes without: it fails as a device or its label cannot be read, and the other one says that polls are closed.
-/// Nobody can vote any more, and a spare could not close again what two staff cards have closed: this kiosk completes it with one medium.
+/// Nobody can vote any more, so this kiosk completes it with one medium; a spare, which would need two staff cards once more, is for a kiosk that died.
 async fn closed_without<M: Medium>(
     fault: MediaFault,
     (original, duplicate): (&mut M, &mut M),
