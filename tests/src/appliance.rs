@@ -9,7 +9,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
-use kiosk::screen::{Screen, Touch};
+use kiosk::screen::{Health, Phase, Room, Screen, StaffScreen, Touch};
 use panel::layout::{Area, Style};
 use panel::render::Headless;
 use panel::scene::Act;
@@ -210,6 +210,24 @@ impl Appliance {
         self.wait(screen, &wanted, |now| {
             rects.iter().all(|rect| now.same_in(&wanted, *rect))
         })
+    }
+
+    /// Waits for the staff menu of a phase. The clock and what the day has brought stand on it: only its buttons are compared.
+    ///
+    /// # Errors
+    /// As [`Appliance::see`].
+    pub fn see_menu(&mut self, phase: Phase) -> Result<Duration> {
+        let health = Health {
+            counts: None,
+            free: 0,
+            free_spoiled: 0,
+            room: Room::Enough,
+            unsent: 0,
+            online: None,
+            height: 0,
+            seconds: 0,
+        };
+        self.see_buttons(&Screen::Staff(StaffScreen::Menu { phase, health }))
     }
 
     /// Where the things to touch are.

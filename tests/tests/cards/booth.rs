@@ -291,23 +291,7 @@ pub fn open(booth: &mut Booth<'_>, station: &mut Station, folder: &Path) {
             60,
         )
         .unwrap();
-    let health = kiosk::screen::Health {
-        counts: None,
-        free: 0,
-        free_spoiled: 0,
-        room: kiosk::screen::Room::Enough,
-        unsent: 0,
-        online: None,
-        height: 0,
-        seconds: 0,
-    };
-    booth
-        .machine
-        .see_buttons(&Screen::Staff(StaffScreen::Menu {
-            phase: kiosk::screen::Phase::NotOpened,
-            health,
-        }))
-        .unwrap();
+    booth.machine.see_menu(kiosk::screen::Phase::NotOpened).unwrap();
     booth.machine.send(Touch::Staff(StaffTouch::Open)).unwrap();
     let epochs = booth.package.manifest.epochs;
     let choose = Screen::Staff(StaffScreen::ChooseEpoch { epochs, wrong: false });

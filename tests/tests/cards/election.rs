@@ -15,7 +15,7 @@ use kiosk::ballot_box::{Counts, MediaFault, Role};
 use kiosk::form::Form;
 use kiosk::ports::MediumError;
 use kiosk::screen::{
-    ClosedScreen, ContestScreen, Fault, Health, OpeningScreen, Phase, PinOf, Review, Screen, StaffAction, StaffScreen,
+    ClosedScreen, ContestScreen, Fault, OpeningScreen, Phase, PinOf, Review, Screen, StaffAction, StaffScreen,
     StaffTouch, Touch, ZeroReport,
 };
 use kiosk::session::Selected;
@@ -88,23 +88,6 @@ impl<'p> Day<'p> {
             station: self.package.station.name,
         };
         self.machine.see(&screen).unwrap();
-    }
-
-    fn menu(&mut self, phase: Phase) {
-        // The clock stands on it: only its buttons are compared.
-        let health = Health {
-            counts: None,
-            free: 0,
-            free_spoiled: 0,
-            room: kiosk::screen::Room::Enough,
-            unsent: 0,
-            online: None,
-            height: 0,
-            seconds: 0,
-        };
-        self.machine
-            .see_buttons(&Screen::Staff(StaffScreen::Menu { phase, health }))
-            .unwrap();
     }
 
     fn contest(&self, form: &Form<'p>, selected: Selected) -> ContestScreen<'p> {
@@ -289,7 +272,7 @@ fn a4_a9_a11_f5_an_election_on_the_appliance_with_both_kinds_of_cards() {
     println!("provisioned after {:.0?}", begun.elapsed());
 
     // Opening.
-    day.menu(Phase::NotOpened);
+    day.machine.see_menu(Phase::NotOpened).unwrap();
     assert!(!secret.exists(), "the sealed secret is kept in one place only");
     day.machine.send(Touch::Staff(StaffTouch::Open)).unwrap();
     let epochs = day.package.manifest.epochs;
@@ -336,7 +319,7 @@ fn a4_a9_a11_f5_an_election_on_the_appliance_with_both_kinds_of_cards() {
     // Closing.
     day.idle();
     day.machine.tap(Act::Hold(Touch::Staff(StaffTouch::Menu))).unwrap();
-    day.menu(Phase::Open);
+    day.machine.see_menu(Phase::Open).unwrap();
     day.machine.send(Touch::Staff(StaffTouch::Close)).unwrap();
     day.sign(StaffAction::Close, &mut station.staff, 1..=1);
     let counts = Counts {
