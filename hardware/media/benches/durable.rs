@@ -6,11 +6,13 @@
 //! processor time; peer `bare writes` is the same bytes written and synced to two bare files, in turns with the votes, and the ratio how
 //! many times longer than those. No figure is asserted. VVSG's limit is stated in the last column of standard error: 300 ms at p99.
 
+#[path = "../tests/common/mod.rs"]
+#[allow(dead_code)] // Its day of polls is the tests'.
+mod common;
+
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::FileExt as _;
 use std::path::Path;
-use std::pin::pin;
-use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
 use election::batch::{self, Kind};
@@ -19,12 +21,13 @@ use election::ledger::StaffSignature;
 use election::wire::Bytes;
 use kiosk::audit::Event;
 use kiosk::ballot_box::{
-    BallotBox, Expected, Label, Layout, Leaf, Leaves, Memory, RECORD_HEADER, Role, Row, buffer_len, entries_len, format,
+    BallotBox, Expected, Label, Layout, Memory, RECORD_HEADER, Role, Row, buffer_len, entries_len, format,
 };
-use kiosk::random::Uniform;
 use kiosk::screen::Touch;
 use kiosk::session::{Admission, Input, PinDigits, Shape, State, Tag};
 use media::{FileMedium, SECTOR};
+
+use common::{Any, Lcg, run};
 
 /// Votes of which the hundredth slowest is p99.
 const VOTES: u16 = 1_000;
@@ -32,36 +35,9 @@ const K: usize = 8;
 /// Milliseconds.
 const LIMIT: f64 = 300.0;
 
-/// Any bytes are a ballot: what they mean is not measured.
-struct Any;
-impl Leaves for Any {
-    fn leaf(&self, kind: Kind, ballot: &[u8], tag: &[u8; 32]) -> Option<Leaf> {
-        Some(Leaf {
-            code: hash("code", &[ballot]),
-            leaf: hash("leaf", &[&[kind.into()], ballot, tag]),
-        })
-    }
-}
-
-struct Lcg(u64);
-impl Uniform for Lcg {
-    fn below(&mut self, bound: u32) -> Option<u32> {
-        self.0 = self
-            .0
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
-        u32::try_from((self.0 >> 33) % u64::from(bound.max(1)))
-            .ok()
-            .filter(|_| bound > 0)
-    }
-}
-
 /// Files answer at once: a future over them never waits.
 fn now<F: Future>(future: F) -> F::Output {
-    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
-        Poll::Ready(output) => output,
-        Poll::Pending => panic!("a file does not keep anybody waiting"),
-    }
+    run(future).expect("a file does not keep anybody waiting")
 }
 
 fn main() {
@@ -169,7 +145,8 @@ fn votes(folder: &Path, name: &str, ballot: usize) {
                 .state;
         }
         bytes[RECORD_HEADER..RECORD_HEADER + ballot].fill(voter.to_be_bytes()[1]);
-        bytes[RECORD_HEADER..RECORD_HEADER + 2].copy_from_slice(&voter.to_be_bytes());
+        bytes[RECORD_HEADER] = b'B';
+        bytes[RECORD_HEADER + 1..RECORD_HEADER + 3].copy_from_slice(&voter.to_be_bytes());
         let begun = Instant::now();
         let outcome = state.step(Input::Touch(Touch::Cast));
         // Here the next screen is "done": `Then` comes only with both media's proof.
