@@ -1,7 +1,8 @@
 //! What four validators on this machine do: time from a batch to its verified proof, hashes a second, an idle node's share, catching up.
 //!
 //! `cargo bench -p chain --features engine --profile node --bench chain`. One JSON line a figure; ratios are taken against bare work in the
-//! same run. `IPPYO_BLOCKS` changes the number of blocks to catch up with.
+//! same run. `IPPYO_BLOCKS` changes the number of blocks to catch up with;
+//! after `--` the names of parts run those alone: `throughput`, `idle`, `catch_up`.
 
 #[path = "../../election/tests/ledger/fixture.rs"]
 mod fixture;
@@ -14,6 +15,8 @@ mod kiosks;
 #[path = "../tests/nodes/net.rs"]
 #[allow(dead_code)]
 mod net;
+#[path = "../tests/nodes/past.rs"]
+mod past;
 #[path = "../tests/nodes/proxy.rs"]
 #[allow(dead_code)]
 mod proxy;
@@ -21,13 +24,8 @@ mod proxy;
 use std::io::Write as _;
 use std::time::{Duration, Instant};
 
-use chain::Ledger;
-use chain::engine::store::Store;
-use chain::validator::{OwnedCertificate, Validator};
-use election::ledger::{Decided, Raw};
 use serde_json::json;
 
-use fixture::encode;
 use kiosks::Kiosks;
 use net::{Net, Plan};
 
@@ -147,32 +145,7 @@ fn idle() {
 /// A node with nothing joins three that have many blocks.
 fn catch_up(blocks: u64) {
     let mut net = Net::new(&Plan::default());
-    let mut ledger = Ledger::new(&net.world.genesis).unwrap();
-    let store = Store::open(&net.folder(0).join("chain.redb"), ledger.id()).unwrap();
-    let mut validators: Vec<Validator> = net.world.validators[..3]
-        .iter()
-        .map(|key| Validator::new(key.clone(), net.world.genesis().validators).unwrap())
-        .collect();
-    let begun = Instant::now();
-    for height in 1..=blocks {
-        let proposal = ledger.propose([]).unwrap();
-        let votes = validators
-            .iter_mut()
-            .map(|validator| validator.precommit(&proposal.header, 0).unwrap())
-            .collect();
-        let certificate = OwnedCertificate::assemble(&proposal.header, 0, votes).unwrap();
-        let decided = encode(&Decided {
-            block: Raw(&proposal.block),
-            certificate: certificate.view(),
-        });
-        ledger.apply(&proposal.block, &certificate.view()).unwrap();
-        store.decide(height, &decided).unwrap();
-    }
-    let bare = begun.elapsed().as_secs_f64();
-    drop(store);
-    for node in [1, 2] {
-        std::fs::copy(net.folder(0).join("chain.redb"), net.folder(node).join("chain.redb")).unwrap();
-    }
+    let bare = past::write(&net, blocks).as_secs_f64();
     for node in 0..3 {
         net.start_one(node);
     }
@@ -204,8 +177,18 @@ fn catch_up(blocks: u64) {
 }
 
 fn main() {
-    throughput_and_latency();
-    idle();
+    // A name among the arguments runs that part alone.
+    let only: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
+    let wanted = |name: &str| only.is_empty() || only.iter().any(|word| word == name);
+    if wanted("throughput") {
+        throughput_and_latency();
+    }
+    if wanted("idle") {
+        idle();
+    }
+    if !wanted("catch_up") {
+        return;
+    }
     let blocks = std::env::var("IPPYO_BLOCKS").ok().and_then(|text| text.parse().ok());
     catch_up(blocks.unwrap_or(10_000));
 }

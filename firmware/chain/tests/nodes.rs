@@ -19,6 +19,8 @@ mod kiosks;
 mod net;
 #[path = "nodes/operating.rs"]
 mod operating;
+#[path = "nodes/past.rs"]
+mod past;
 #[path = "nodes/proxy.rs"]
 mod proxy;
 #[path = "nodes/public.rs"]

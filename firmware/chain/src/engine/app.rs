@@ -56,6 +56,9 @@ pub struct App {
     pace: Pace,
     /// The engine waits to be told to start the next height.
     held: Option<(Reply<Next<Consortium>>, Instant)>,
+    /// The height of the newest block that came from a node that was further. While such blocks are decided this node is behind: the others
+    /// wait for nothing, so it waits for nothing either.
+    fetched: u64,
     /// Blocks of later heights by (height, round, proposer).
     parked: BTreeMap<(u64, u32, Address), BlockPart>,
     stream: u64,
@@ -72,6 +75,7 @@ impl App {
             pen,
             pace,
             held: None,
+            fetched: 0,
             parked: BTreeMap::new(),
             stream: 0,
             bend,
@@ -242,7 +246,8 @@ impl App {
                 }
                 self.held = Some((reply, Instant::now()));
                 let next = self.tip().saturating_add(1);
-                if self.parked.keys().any(|(height, _, _)| *height == next) {
+                let behind = self.fetched == self.tip();
+                if behind || self.parked.keys().any(|(height, _, _)| *height == next) {
                     self.start();
                 } else {
                     self.start_if_wanted();
@@ -473,7 +478,7 @@ impl App {
     /// A block from a node that is further; the engine has checked its certificate. No clock is asked: the same block is judged alike
     /// whenever it comes.
     fn synced(
-        &self,
+        &mut self,
         height: Height,
         round: Round,
         proposer: Address,
@@ -493,6 +498,7 @@ impl App {
         };
         let at = round.as_u32().unwrap_or(0);
         self.node.store().keep(height.0, at, &undecided, bytes)?;
+        self.fetched = height.0;
         self.node.counters.synced.fetch_add(1, Ordering::Relaxed);
         Ok(SyncedValueOutcome::Verdict(Self::value(height.0, at, &undecided)))
     }

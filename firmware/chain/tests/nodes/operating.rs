@@ -8,6 +8,7 @@ use chain::gateway::client::Gateways;
 use crate::fixture::{batch, key, world};
 use crate::kiosks::{Kiosks, send_surely};
 use crate::net::{NODE, Net, Plan};
+use crate::past;
 
 pub fn node(arguments: &[&str]) -> (Option<i32>, serde_json::Value, String) {
     let out = Command::new(NODE).args(arguments).arg("--json").output().unwrap();
@@ -137,4 +138,27 @@ fn o05_an_idle_chain_makes_few_blocks() {
     let from = net.tip(0).unwrap();
     std::thread::sleep(Duration::from_secs(5));
     assert!(net.tip(0).unwrap() <= from + 1);
+}
+
+#[test]
+fn o06_a_node_with_nothing_catches_up_though_nobody_waits_for_a_block() {
+    // An empty block comes every 30 s and votes are said again every 2 s: a node that took one block at such an occasion would need half an
+    // hour for these, and the others' patience ends after 300 s. It is killed on its way, too.
+    let mut net = Net::new(&Plan::default());
+    past::write(&net, 1_000);
+    for index in 0..3 {
+        net.start_one(index);
+    }
+    for index in 0..3 {
+        net.await_gateway(index);
+    }
+    net.start_one(3);
+    net.await_height(&[3], 100);
+    net.kill(3);
+    net.start_one(3);
+    net.await_height(&[3], 1_000);
+    let kiosks = Kiosks::start(&net.world, &net.gateways()[3..], 1, 4, Duration::from_millis(50));
+    kiosks.await_more(2);
+    kiosks.finish();
+    assert!(net.audit().one_chain);
 }
