@@ -1,4 +1,5 @@
-//! Ballot-box media: a preformatted file on a removable drive or a block device (feature `files`, on by default), and raw NOR flash.
+//! Ballot-box media: a preformatted file on a removable drive or a block device (feature `files`, on by default), and raw NOR flash, with a
+//! driver for serial parts on an SPI bus.
 //!
 //! This room moves bytes. It must never know what they mean: the format is the kiosk's (`firmware/kiosk/MEDIA.md`), and
 //! nothing here looks at them. Without `files` it needs neither an operating system nor a heap.
@@ -7,7 +8,9 @@
 #[cfg(feature = "files")]
 mod file;
 mod nor;
+mod spi_nor;
 
 #[cfg(feature = "files")]
 pub use file::{CreateError, Device, FileMedium, SECTOR};
 pub use nor::NorMedium;
+pub use spi_nor::{SpiNor, SpiNorError};

@@ -95,7 +95,13 @@ impl<F: NorFlash> NorMedium<F> {
 }
 
 impl<F: NorFlash> Medium for NorMedium<F> {
+    /// Asks the part: one that does not even read is not there.
     async fn geometry(&mut self) -> Result<Geometry, MediumError> {
+        let mut bytes = [0; CHUNK];
+        self.flash
+            .read(self.from, &mut bytes)
+            .await
+            .map_err(|_| MediumError::Missing)?;
         Ok(Geometry {
             size: self.size.into(),
             sector: u32::try_from(Self::SECTOR).map_err(|_| MediumError::Bounds)?,
