@@ -1,0 +1,62 @@
+//! A panic or a fault of the processor: the safe screen, a word to the host, a restart. The media are whole at every moment, so there is
+//! nothing to save; what stood on the screen, a choice perhaps, goes.
+
+use core::fmt::Write as _;
+use core::panic::PanicInfo;
+
+use cortex_m_rt::{ExceptionFrame, exception};
+use mcu::safe::Safe;
+use mcu::screen::Display;
+use mcu::stand::{End, Said, serial, word};
+use panel::Panel;
+
+use crate::map;
+
+static mut SAFE: Safe = Safe::empty();
+
+/// Draws the screen of a panic once and keeps it.
+pub fn prepare(display: &Display, panel: &Panel) {
+    panel.show(&crate::SAFE);
+    display.draw(map::pixels());
+    // Before any task runs.
+    let kept = unsafe { (*&raw mut SAFE).keep(map::pixels()) };
+    if !kept {
+        defmt::warn!("the safe screen is too busy to be kept");
+    }
+}
+
+/// The message, as far as there is room for it.
+struct Message(usize);
+
+impl core::fmt::Write for Message {
+    fn write_str(&mut self, text: &str) -> core::fmt::Result {
+        for byte in text.bytes() {
+            if self.0 < word::MESSAGE_MOST {
+                unsafe { map::byte(mcu::stand::CONTROL + word::MESSAGE + self.0).write_volatile(byte) };
+                self.0 += 1;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn end(write: impl FnOnce(&mut Message) -> core::fmt::Result) -> ! {
+    cortex_m::interrupt::disable();
+    unsafe { (*&raw const SAFE).show(map::pixels()) };
+    let mut message = Message(0);
+    let _ = write(&mut message);
+    map::set(word::MESSAGE_LEN, message.0 as u32);
+    map::set(word::RESTARTS, map::get(word::RESTARTS).wrapping_add(1));
+    crate::serial::send(serial::HOST, &[Said::End as u8, End::Panic as u8]);
+    cortex_m::peripheral::SCB::sys_reset()
+}
+
+#[panic_handler]
+fn panic(info: &PanicInfo<'_>) -> ! {
+    end(|message| write!(message, "{info}"))
+}
+
+#[exception]
+unsafe fn HardFault(frame: &ExceptionFrame) -> ! {
+    end(|message| write!(message, "fault of the processor at {:#010x}", frame.pc()))
+}

@@ -1,0 +1,159 @@
+//! The panel on a display whose pixels are memory: Slint's software renderer draws what has changed, fingers come in, and the task sleeps
+//! until a screen, a finger or a timer of the panel's own wakes it.
+
+use alloc::boxed::Box;
+use alloc::rc::Rc;
+use core::cell::RefCell;
+use core::time::Duration;
+
+use election::pictures::Pictures;
+use embassy_futures::select::{Either3, select3};
+use embassy_sync::blocking_mutex::raw::CriticalSectionRawMutex;
+use embassy_sync::signal::Signal;
+use embassy_time::{Instant, Timer};
+use kiosk::screen::{Screen, Touch};
+use panel::slint::platform::software_renderer::{MinimalSoftwareWindow, RepaintBufferType, Rgb565Pixel};
+use panel::slint::platform::{Platform, PlatformError, PointerEventButton, WindowAdapter, WindowEvent};
+use panel::slint::{ComponentHandle as _, LogicalPosition, PhysicalSize};
+use panel::{Config, ConfigError, Panel, ui::PanelWindow};
+
+use crate::finger::{Finger, Phase};
+
+/// A screen was shown.
+static SHOWN: Signal<CriticalSectionRawMutex, ()> = Signal::new();
+
+/// A glass that is touched.
+#[allow(async_fn_in_trait)] // One executor, one core: no caller needs the futures to be Send.
+pub trait Glass {
+    /// The next event. Dropping the future loses none.
+    async fn next(&mut self) -> Finger;
+}
+
+/// The kiosk's port to the panel. `seen` is told of every screen: for a board inside an emulator; others give one that does nothing.
+pub struct BoardPanel<W> {
+    panel: Panel,
+    seen: W,
+}
+
+impl<W: FnMut(&Screen<'_>)> BoardPanel<W> {
+    /// The port.
+    pub const fn new(panel: Panel, seen: W) -> Self {
+        Self { panel, seen }
+    }
+}
+
+impl<W: FnMut(&Screen<'_>)> kiosk::ports::Panel for BoardPanel<W> {
+    fn show(&mut self, screen: &Screen<'_>) {
+        (self.seen)(screen);
+        self.panel.show(screen);
+        SHOWN.signal(());
+    }
+
+    fn pictures(&mut self, pictures: &Pictures<'_>) {
+        self.panel.pictures(pictures);
+        SHOWN.signal(());
+    }
+
+    async fn next(&mut self) -> Touch {
+        self.panel.next().await
+    }
+}
+
+struct Memory {
+    window: Rc<MinimalSoftwareWindow>,
+    taken: RefCell<bool>,
+}
+
+impl Platform for Memory {
+    fn create_window_adapter(&self) -> Result<Rc<dyn WindowAdapter>, PlatformError> {
+        // One display, one window.
+        if self.taken.replace(true) {
+            return Err(PlatformError::NoPlatform);
+        }
+        Ok(self.window.clone())
+    }
+
+    fn duration_since_start(&self) -> Duration {
+        Duration::from_micros(Instant::now().as_micros())
+    }
+}
+
+/// The display: what draws on it.
+pub struct Display {
+    window: Rc<MinimalSoftwareWindow>,
+    component: PanelWindow,
+    width: usize,
+}
+
+/// The display and the panel on it, once.
+///
+/// # Errors
+/// [`ConfigError`].
+pub fn open(config: Config) -> Result<(Display, Panel), ConfigError> {
+    let window = MinimalSoftwareWindow::new(RepaintBufferType::ReusedBuffer);
+    let platform = Memory {
+        window: window.clone(),
+        taken: RefCell::new(false),
+    };
+    panel::slint::platform::set_platform(Box::new(platform)).map_err(|_| ConfigError::NoWindow)?;
+    let (component, panel) = Panel::window(config, || Instant::now().as_millis())?;
+    component.show().map_err(|_| ConfigError::NoWindow)?;
+    window.set_size(PhysicalSize::new(config.width, config.height));
+    let width = usize::try_from(config.width).map_err(|_| ConfigError::TooLarge)?;
+    let display = Display {
+        window,
+        component,
+        width,
+    };
+    Ok((display, panel))
+}
+
+impl Display {
+    /// Draws what has changed; whether anything had.
+    pub fn draw(&self, pixels: &mut [Rgb565Pixel]) -> bool {
+        panel::slint::platform::update_timers_and_animations();
+        self.window.draw_if_needed(|renderer| {
+            renderer.render(pixels, self.width);
+        })
+    }
+
+    fn touch(&self, finger: Finger) {
+        let position = LogicalPosition::new(f32::from(finger.x), f32::from(finger.y));
+        let button = PointerEventButton::Left;
+        match finger.phase {
+            Phase::Down => self.dispatch(WindowEvent::PointerPressed { position, button }),
+            Phase::Move => self.dispatch(WindowEvent::PointerMoved { position }),
+            Phase::Up => {
+                self.dispatch(WindowEvent::PointerReleased { position, button });
+                self.dispatch(WindowEvent::PointerExited);
+            }
+        }
+    }
+
+    fn dispatch(&self, event: WindowEvent) {
+        // The component lives as long as this value: there is always somebody to take it.
+        let _ = self.component.window().dispatch_event_with_result(event);
+    }
+
+    /// Draws for ever. `drawn` is told after each picture.
+    pub async fn run(&self, pixels: &mut [Rgb565Pixel], glass: &mut impl Glass, mut drawn: impl FnMut()) -> ! {
+        loop {
+            if self.draw(pixels) {
+                drawn();
+            }
+            let timer = async {
+                match panel::slint::platform::duration_until_next_timer_update() {
+                    Some(wait) => {
+                        let micros = u64::try_from(wait.as_micros()).unwrap_or(u64::MAX);
+                        Timer::after_micros(micros.max(1)).await;
+                    }
+                    None => core::future::pending().await,
+                }
+            };
+            match select3(glass.next(), SHOWN.wait(), timer).await {
+                Either3::First(finger) => self.touch(finger),
+                Either3::Second(()) | Either3::Third(()) => {}
+            }
+        }
+    }
+}
