@@ -43,6 +43,8 @@ pub struct Office<'m> {
     authority: Signer,
     secret: ElectionSecret,
     seed: Seed,
+    #[cfg(feature = "window")]
+    pictures: bool,
 }
 
 /// Hash of the software that simulated kiosks show: there is no image to be hashed, so it says what it is.
@@ -76,6 +78,8 @@ impl<'m> Office<'m> {
             authority: Signer::generate(&mut seed.rng("authority", 0)),
             secret: ElectionSecret::generate(&mut seed.rng("election secret", 0)),
             seed,
+            #[cfg(feature = "window")]
+            pictures: false,
         };
         Ok((office, Ledger::Embedded(Box::new(chain))))
     }
@@ -90,6 +94,14 @@ impl<'m> Office<'m> {
         Ok(Ledger::Processes(Box::new(Validators::start(&self.genesis, &keys)?)))
     }
 
+    /// Packages have the names of the election as signed pictures, as a town hall's have: where a person looks at the panel.
+    #[cfg(feature = "window")]
+    #[must_use]
+    pub fn with_pictures(mut self) -> Self {
+        self.pictures = true;
+        self
+    }
+
     /// The authority's public key.
     #[must_use]
     pub fn authority(&self) -> PublicKey {
@@ -102,6 +114,15 @@ impl<'m> Office<'m> {
     /// As [`package::build`].
     pub fn package(&self, station: u16, serial: u32, roll: &[u8], certificates: &[Vec<u8>]) -> Result<Vec<u8>> {
         let commitment = self.secret.commitment(&self.election);
+        let name = self.station_name(station);
+        #[cfg(feature = "window")]
+        let drawn = self
+            .pictures
+            .then(|| staff::screens::draw(self.manifest, &name, &staff::screens::Fonts::bundled()))
+            .transpose()?
+            .map(|drawn| drawn.section);
+        #[cfg(not(feature = "window"))]
+        let drawn: Option<Vec<u8>> = None;
         Ok(package::build(
             &package::Input {
                 manifest: self.manifest.bytes(),
@@ -109,10 +130,11 @@ impl<'m> Office<'m> {
                 genesis: &self.genesis,
                 secret: &commitment,
                 station,
-                name: &self.station_name(station),
+                name: &name,
                 roll,
                 authorities: certificates,
                 serial,
+                pictures: drawn.as_deref(),
             },
             &self.authority,
         )?)

@@ -120,6 +120,10 @@ impl RealPanel for Fitted {
         self.0.show(screen);
     }
 
+    fn pictures(&self, pictures: &election::pictures::Pictures<'_>) {
+        self.0.pictures(pictures);
+    }
+
     fn next(&self) -> Pin<Box<dyn Future<Output = Touch> + '_>> {
         Box::pin(self.0.next())
     }

@@ -5,11 +5,13 @@ import hashlib
 import hmac
 import json
 import os
+import random
 import tempfile
 import unittest
 
 import ballots
 import ledger as ledgers
+import maker
 import p256
 import package as packages
 import seal
@@ -174,6 +176,31 @@ class Vectors(unittest.TestCase):
         for rows in ([(b"\1" * 32, 1), (b"\1" * 32, 0)], [(b"\2" * 32, 1), (b"\1" * 32, 0)], [(b"\1" * 32, 2)]):
             with self.assertRaises(Refused):
                 packages.check_roll("roll", b"".join(entry + style.to_bytes(2, "big") for entry, style in rows), 2)
+
+    def test_package_with_pictures(self):
+        """A section of pictures (kind 8) is bound by its hash; what is in it no count depends on."""
+        v = load("formats")
+        raw = bytes.fromhex(v["package"])
+        size = int.from_bytes(raw[:4], "big")
+        old = packages.PackageHeader(wire.Reader(raw[4 : 4 + size]))
+        content, rng = b"how characters look", random.Random(8)
+        key = maker.Key(rng)
+
+        def package(kinds, length=len(content)):
+            own = [(s.kind, s.length, s.hash) for s in old.sections]
+            own += [(kind, length, hashlib.sha256(content).digest()) for kind in kinds]
+            listed = b"".join(bytes([kind]) + maker.varint(long) + digest for kind, long, digest in own)
+            header = maker.varint(1) + maker.varint(old.serial) + old.election + key.public + maker.varint(old.station)
+            header += maker.varint(len(listed)) + listed
+            digest = H("ippyo/1/sign/package", key.public, H("ippyo/1/package", header))
+            signature = maker.ecdsa(rng, key.d, digest)
+            return len(header).to_bytes(4, "big") + header + signature + raw[68 + size :] + content * len(kinds)
+
+        good = package([8])
+        self.assertEqual(packages.check_package(good, authority=key.public, station=3).header.serial, old.serial)
+        for bad in (good[:-1] + b"!", good[:-1], package([8, 8]), package([9])):
+            with self.assertRaises(Refused):
+                packages.check_package(bad)
 
     def test_delta(self):
         v = load("formats")

@@ -196,8 +196,9 @@ fn advances() -> String {
         .and_then(|glyph| face.glyph_bounding_box(glyph))
         .map_or(0, |bounds| bounds.y_max - bounds.y_min);
     format!(
-        "/// Units of the em.\npub const UNITS: u32 = {};\n/// Height of a capital letter, in units.\npub const CAPITAL: u32 = {};\n/// Runs of characters of one advance: first, count, advance in units.\nstatic RUNS: [(u32, u16, u16); {}] = {runs:?};\n",
+        "/// Units of the em.\npub const UNITS: u32 = {};\n/// From the baseline to the top of the em, in units.\npub const ASCENT: u32 = {};\n/// Height of a capital letter, in units.\npub const CAPITAL: u32 = {};\n/// Runs of characters of one advance: first, count, advance in units.\nstatic RUNS: [(u32, u16, u16); {}] = {runs:?};\n",
         face.units_per_em(),
+        face.ascender(),
         capital,
         runs.len()
     )

@@ -34,6 +34,7 @@ pub mod manifest;
 pub mod merkle;
 pub mod opening;
 pub mod package;
+pub mod pictures;
 pub mod record;
 pub mod roll;
 pub mod seal;

@@ -20,13 +20,14 @@ use crate::hash::{Digest, hash, sha256};
 use crate::keys::Keys;
 use crate::ledger::{Genesis, Raw};
 use crate::manifest::{CheckedManifest, Manifest, Rule, Texts, election_hash};
+use crate::pictures::Pictures;
 use crate::roll::Roll;
 use crate::sign::{self, PublicKey};
 use crate::wire::{self, Bytes, Seq, WireError};
 
 /// Version of the format.
 pub const VERSION: u16 = 1;
-/// Most bytes of a header. Seven sections of 38 bytes and the fields before them are below 400.
+/// Most bytes of a header. Eight sections of 38 bytes and the fields before them are below 400.
 pub const MAX_HEADER: usize = 512;
 /// Bytes of the longest package: offsets stay far below 2^32.
 pub const MAX_PACKAGE: usize = 64 << 20;
@@ -54,11 +55,13 @@ pub enum Kind {
     Genesis = 6,
     /// Commitment of the election secret E.
     Secret = 7,
+    /// How the characters of names look; the one section that may be missing.
+    Pictures = 8,
 }
 
 impl Kind {
     /// Every kind, in the order of the file.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Manifest,
         Self::Keys,
         Self::Station,
@@ -66,6 +69,7 @@ impl Kind {
         Self::Authorities,
         Self::Genesis,
         Self::Secret,
+        Self::Pictures,
     ];
 
     /// The number in the format.
@@ -79,7 +83,14 @@ impl Kind {
             Self::Authorities => 5,
             Self::Genesis => 6,
             Self::Secret => 7,
+            Self::Pictures => 8,
         }
+    }
+
+    /// Whether a package must have it.
+    #[must_use]
+    pub const fn required(self) -> bool {
+        !matches!(self, Self::Pictures)
     }
 }
 
@@ -93,6 +104,7 @@ impl fmt::Display for Kind {
             Self::Authorities => "card authorities",
             Self::Genesis => "genesis",
             Self::Secret => "secret's commitment",
+            Self::Pictures => "pictures of characters",
         })
     }
 }
@@ -178,7 +190,7 @@ impl<'a> SignedHeader<'a> {
         for section in header.sections.iter() {
             let section = section.map_err(PackageError::Header)?;
             let expected = kinds.next().ok_or(PackageError::SectionKind(section.kind))?;
-            if section.kind > expected.number() {
+            if section.kind > expected.number() && expected.required() {
                 return Err(PackageError::Missing(*expected));
             }
             if section.kind != expected.number() {
@@ -190,7 +202,7 @@ impl<'a> SignedHeader<'a> {
                 .filter(|length| *length <= MAX_PACKAGE)
                 .ok_or(PackageError::Length)?;
         }
-        if let Some(kind) = kinds.next() {
+        if let Some(kind) = kinds.find(|kind| kind.required()) {
             return Err(PackageError::Missing(*kind));
         }
         Ok(Self {
@@ -223,6 +235,8 @@ pub struct Package<'a> {
     pub genesis: Genesis<'a>,
     /// Commitment of the election secret.
     pub secret: &'a Digest,
+    /// How the characters of names look, if the desk has drawn them.
+    pub pictures: Option<Pictures<'a>>,
 }
 
 impl<'a> Package<'a> {
@@ -259,6 +273,11 @@ impl<'a> Package<'a> {
         let secret = section(Kind::Secret)?
             .try_into()
             .map_err(|_| PackageError::SectionWire(Kind::Secret, WireError::Malformed))?;
+        let pictures = match section(Kind::Pictures) {
+            Ok(content) => Some(Pictures::read(content).map_err(PackageError::Pictures)?),
+            Err(PackageError::Missing(_)) => None,
+            Err(error) => return Err(error),
+        };
 
         let election = election_hash(manifest.bytes(), &keys.joint.0);
         if signed.header.election != election {
@@ -282,6 +301,7 @@ impl<'a> Package<'a> {
             authorities,
             genesis,
             secret,
+            pictures,
         })
     }
 

@@ -9,6 +9,8 @@
 
 use core::fmt;
 
+use election::pictures::Pictures;
+
 use crate::screen::{Screen, Touch};
 
 /// One kiosk's hardware as types.
@@ -105,6 +107,12 @@ impl core::error::Error for EntropyError {}
 pub trait Panel {
     /// Draws a screen; it stays until the next call. Must not block for longer than a frame.
     fn show(&mut self, screen: &Screen<'_>);
+
+    /// How the characters of the election's names look, told once when the package is accepted and it has pictures. A panel that draws
+    /// from them shows the same pixels as every other; one that has its own way of showing names does without.
+    fn pictures(&mut self, pictures: &Pictures<'_>) {
+        let _ = pictures;
+    }
 
     /// The next touch. Dropping the future loses no touch. Touches that the screen shown does not offer are
     /// ignored above, so a panel need not filter them. A queue behind it holds at most 16 touches, drops the newest, and is emptied by `show`

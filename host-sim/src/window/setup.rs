@@ -74,6 +74,7 @@ impl Station {
         let town = Town::new(manifest, &people, 1, scenario.cards, seed, || {})?;
         let roll = town.roll(manifest, &people)?.section();
         let (office, mut chain) = Office::new(manifest, &town, scenario.validators, seed)?;
+        let office = office.with_pictures();
         if scenario.processes {
             chain = office.validators(scenario.validators)?;
         }

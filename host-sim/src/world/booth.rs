@@ -7,6 +7,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 
 use anyhow::{Result, bail};
+use election::pictures::Pictures;
 use embassy_futures::select::{Either, select};
 use kiosk::ports::{Lamp, Panel, Signals, Sound};
 use kiosk::screen::{Screen, Touch};
@@ -47,6 +48,8 @@ pub type Trace = Rc<dyn Fn(&str)>;
 pub trait Glass {
     /// Draws a screen.
     fn show(&self, screen: &Screen<'_>);
+    /// How the names of the election look.
+    fn pictures(&self, pictures: &Pictures<'_>);
     /// The next touch. Dropping the future loses none.
     fn next(&self) -> Pin<Box<dyn Future<Output = Touch> + '_>>;
 }
@@ -322,6 +325,13 @@ impl Panel for BoothPort {
             watch.shown(&self.slots, &view);
         }
         self.booth.put(view);
+    }
+
+    fn pictures(&mut self, pictures: &Pictures<'_>) {
+        let glass = self.booth.inner.glass.borrow().clone();
+        if let Some(glass) = glass {
+            glass.pictures(pictures);
+        }
     }
 
     async fn next(&mut self) -> Touch {

@@ -36,6 +36,8 @@ pub struct Line {
     pub text: String,
     /// What a screen reader says: the whole paragraph on its first line, nothing on the others and on captions of boxes.
     pub says: String,
+    /// How it looks, where the package has pictures of its characters: drawn instead of `text`.
+    pub picture: Option<alloc::rc::Rc<crate::pictures::Mask>>,
 }
 
 /// Where a line stands in its room.
@@ -299,6 +301,7 @@ pub(crate) fn stack(
             on_primary,
             text: text.clone(),
             says: if index == 0 { says.into() } else { String::new() },
+            picture: None,
         });
         y += height;
     }

@@ -36,6 +36,7 @@ pub mod font;
 pub mod layout;
 pub mod metrics;
 pub mod panel;
+pub mod pictures;
 pub mod practice;
 pub mod qr;
 #[cfg(feature = "std")]

@@ -16,6 +16,30 @@ pub struct Config {
     pub diagonal_mm: u32,
 }
 
+/// The panels that stations have, and that everything must fit: 7 inches, twice 10.1, and 15.6.
+pub const REFERENCE: [Config; 4] = [
+    Config {
+        width: 800,
+        height: 480,
+        diagonal_mm: 178,
+    },
+    Config {
+        width: 1024,
+        height: 600,
+        diagonal_mm: 257,
+    },
+    Config {
+        width: 1280,
+        height: 800,
+        diagonal_mm: 257,
+    },
+    Config {
+        width: 1920,
+        height: 1080,
+        diagonal_mm: 396,
+    },
+];
+
 /// The panel cannot be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ConfigError {

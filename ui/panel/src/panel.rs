@@ -9,17 +9,19 @@ use core::future::poll_fn;
 use core::task::{Poll, Waker};
 use core::time::Duration;
 
+use election::pictures::Pictures;
 use heapless::Deque;
 use kiosk::screen::{Screen, Touch};
 
 use crate::compose::{self, Settings, kind};
 use crate::layout::{self, Page};
 use crate::metrics::{Config, ConfigError, Metrics};
+use crate::pictures::Set;
 use crate::practice::Practice;
 use crate::scene::{Act, Button, Scene, Shape};
 use crate::surface::Surface;
 use crate::touch::{Filter, QUEUE};
-use crate::words::Say;
+use crate::words::{LANGUAGES, Say};
 
 /// Settings made at the idle screen, and a practice, are forgotten after so long: whoever made them has walked away.
 const FORGET: Duration = Duration::from_secs(90);
@@ -51,6 +53,8 @@ struct State {
     shown: Page,
     filter: Filter,
     queue: Deque<Touch, QUEUE>,
+    /// How the names of the election look.
+    pictures: Set,
     waker: Option<Waker>,
 }
 
@@ -86,6 +90,7 @@ impl Panel {
                 shown: Page::default(),
                 filter: Filter::default(),
                 queue: Deque::new(),
+                pictures: Set::default(),
                 waker: None,
             }),
             forget: slint::Timer::default(),
@@ -128,6 +133,12 @@ impl Panel {
             }
             state.scene = scene;
         }
+        self.inner.draw();
+    }
+
+    /// From now on the election's names are drawn from these pictures. Some that do not decode are none: the font shows what it can.
+    pub fn pictures(&self, pictures: &Pictures<'_>) {
+        self.inner.state.borrow_mut().pictures = Set::new(pictures).unwrap_or_default();
         self.inner.draw();
     }
 
@@ -216,6 +227,10 @@ impl kiosk::ports::Panel for Panel {
         Self::show(self, screen);
     }
 
+    fn pictures(&mut self, pictures: &Pictures<'_>) {
+        Self::pictures(self, pictures);
+    }
+
     async fn next(&mut self) -> Touch {
         Self::next(self).await
     }
@@ -234,11 +249,15 @@ impl Inner {
         if let (Some(over), Some(practice)) = (&mut over, &practice) {
             over.banner.clone_from(&practice.banner);
         }
-        let page = match (&over, &practice) {
-            (Some(scene), _) => layout::page(scene, state.settings, &self.metrics, state.over_page),
-            (None, Some(scene)) => layout::page(scene, state.settings, &self.metrics, state.page),
-            (None, None) => layout::page(&state.scene, state.settings, &self.metrics, state.page),
+        let (scene, number) = match (&over, &practice) {
+            (Some(scene), _) => (scene, state.over_page),
+            (None, Some(scene)) => (scene, state.page),
+            (None, None) => (&state.scene, state.page),
         };
+        let mut page = layout::page(scene, state.settings, &self.metrics, number);
+        if let Some(language) = LANGUAGES.get(state.settings.language) {
+            state.pictures.dress(&mut page, &scene.definition(language));
+        }
         if over.is_some() {
             state.over_page = page.index;
         } else {

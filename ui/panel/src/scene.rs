@@ -1,12 +1,13 @@
 //! A screen as the panel keeps it: owned, in no language, without pixels. What is to be said, what can be touched and what a
 //! touch means; where things stand is [`crate::layout`]'s.
 
+use alloc::string::String;
 use alloc::vec::Vec;
 
 use kiosk::screen::Touch;
 
 use crate::qr::Code;
-use crate::words::Say;
+use crate::words::{Language, Say};
 
 /// What touching something does. Only [`Act::Send`] leaves the panel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -197,6 +198,32 @@ impl Scene {
             part,
         });
         self
+    }
+
+    /// What the election's definition says on this screen in a language, as it is drawn: without marks for pauses.
+    #[must_use]
+    pub fn definition(&self, language: &Language) -> Vec<String> {
+        let mut out = Vec::new();
+        let mut add = |say: &Say| {
+            if matches!(say, Say::Texts(_)) {
+                out.extend(say.reading(language));
+                out.push(say.text(language).replace('\u{200b}', ""));
+            }
+        };
+        let own = [Some(&self.title), self.above.as_ref(), self.status.as_ref()];
+        own.into_iter().flatten().for_each(&mut add);
+        for block in &self.body {
+            match block {
+                Block::Text(say) | Block::Alarm(say) | Block::Heading(say) | Block::Small(say) => add(say),
+                Block::Option { name, sub, .. } => [Some(name), sub.as_ref()].into_iter().flatten().for_each(&mut add),
+                Block::Row {
+                    label, values, note, ..
+                } => label.iter().chain(values).chain(note).for_each(&mut add),
+                Block::Pair(label, value) => [label, value].into_iter().for_each(&mut add),
+                Block::Qr(_, lines) | Block::Groups(lines) | Block::Words(lines) => lines.iter().for_each(&mut add),
+            }
+        }
+        out
     }
 
     /// With a button that gives a touch.

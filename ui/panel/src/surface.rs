@@ -6,8 +6,9 @@ use alloc::vec::Vec;
 
 use slint::{Model as _, VecModel};
 
-use crate::layout::{Align, Page, Style};
+use crate::layout::{Align, Line, Page, Style};
 use crate::metrics::Metrics;
+use crate::pictures::Mask;
 
 pub use alloc::rc::Rc;
 
@@ -39,6 +40,18 @@ pub fn sync<T: Clone + PartialEq + 'static>(model: &VecModel<T>, rows: Vec<T>) {
 #[allow(clippy::cast_precision_loss)]
 pub const fn float(pixels: i32) -> f32 {
     pixels as f32
+}
+
+/// Where in its line a picture begins, in whole pixels.
+#[must_use]
+pub fn place(line: &Line, mask: &Mask) -> i32 {
+    let drawn = mask.width - 2 * mask.margin;
+    let at = match line.align {
+        Align::Left => 0,
+        Align::Centre => (line.width - drawn) / 2,
+        Align::Right => line.width - drawn,
+    };
+    at - mask.margin
 }
 
 /// The number of an alignment in kit.slint.
@@ -81,6 +94,7 @@ macro_rules! surface {
             boxes: $crate::surface::Rc<$crate::slint::VecModel<$($ui)::+::PanelBox>>,
             pictures: $crate::surface::Rc<$crate::slint::VecModel<$($ui)::+::PanelPicture>>,
             codes: core::cell::RefCell<Vec<($crate::qr::Code, $crate::slint::Image)>>,
+            masks: core::cell::RefCell<Vec<($crate::surface::Rc<$crate::pictures::Mask>, $crate::slint::Image)>>,
         }
 
         impl $name {
@@ -95,6 +109,7 @@ macro_rules! surface {
                     boxes: Default::default(),
                     pictures: Default::default(),
                     codes: Default::default(),
+                    masks: Default::default(),
                 };
                 let data = surface.component.global::<$($ui)::+::PanelData<'_>>();
                 data.set_texts(surface.texts.clone().into());
@@ -104,10 +119,34 @@ macro_rules! surface {
                 surface
             }
 
-            fn lines(lines: &[$crate::layout::Line]) -> Vec<$($ui)::+::PanelLine> {
+            /// Pictures of names are made once while they stand on the screen.
+            fn masks(&self, page: &$crate::layout::Page) {
+                let mut masks = self.masks.borrow_mut();
+                let lines = page.texts.iter().chain(&page.captions);
+                let fresh = lines
+                    .filter_map(|line| line.picture.clone())
+                    .map(|mask| {
+                        let known = masks.iter().find(|(own, _)| $crate::surface::Rc::ptr_eq(own, &mask));
+                        let image = known.map(|(_, image)| image.clone());
+                        let image = image.unwrap_or_else(|| mask.image());
+                        (mask, image)
+                    })
+                    .collect();
+                *masks = fresh;
+            }
+
+            fn lines(&self, lines: &[$crate::layout::Line]) -> Vec<$($ui)::+::PanelLine> {
+                let masks = self.masks.borrow();
                 lines
                     .iter()
-                    .map(|line| $($ui)::+::PanelLine {
+                    .map(|line| (line, line.picture.as_ref()))
+                    .map(|(line, mask)| $($ui)::+::PanelLine {
+                        pictured: mask.is_some(),
+                        picture: mask
+                            .and_then(|mask| masks.iter().find(|(own, _)| $crate::surface::Rc::ptr_eq(own, mask)))
+                            .map_or_else(Default::default, |(_, image)| image.clone()),
+                        picture_x: mask.map_or(0.0, |mask| $crate::surface::float($crate::surface::place(line, mask))),
+                        picture_width: mask.map_or(0.0, |mask| $crate::surface::float(mask.width)),
                         x: $crate::surface::float(line.x),
                         y: $crate::surface::float(line.y),
                         width: $crate::surface::float(line.width),
@@ -130,8 +169,9 @@ macro_rules! surface {
                 let data = self.component.global::<$($ui)::+::PanelData<'_>>();
                 data.set_stroke(float(metrics.stroke));
                 data.set_slip(float(metrics.slip));
-                $crate::surface::sync(&self.texts, Self::lines(&page.texts));
-                $crate::surface::sync(&self.captions, Self::lines(&page.captions));
+                self.masks(page);
+                $crate::surface::sync(&self.texts, self.lines(&page.texts));
+                $crate::surface::sync(&self.captions, self.lines(&page.captions));
                 let boxes = (0_i32..)
                     .zip(&page.areas)
                     .map(|(id, area)| $($ui)::+::PanelBox {

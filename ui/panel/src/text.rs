@@ -29,11 +29,55 @@ pub fn missing(text: &str) -> Option<char> {
 /// Width of a text in pixels, rounded up.
 #[must_use]
 pub fn width(text: &str, em: i32) -> i32 {
-    let units: u64 = text
-        .chars()
-        .map(|character| u64::from(advance(character).unwrap_or(UNITS)))
-        .sum();
+    let units: u64 = text.chars().map(|character| u64::from(cell(character))).sum();
     pixels(units, em)
+}
+
+/// How wide a character stands, in units, also one that the font lacks and that is drawn from a picture of the package: an
+/// ideograph in a square, a mark on what is before it, anything else in three fifths of a square.
+#[must_use]
+pub fn cell(character: char) -> u32 {
+    advance(character).unwrap_or_else(|| {
+        if is_mark(character) {
+            0
+        } else if is_wide(character) {
+            UNITS
+        } else {
+            UNITS * 3 / 5
+        }
+    })
+}
+
+/// Whether a character is drawn on the one before it, or chooses its form.
+#[must_use]
+pub fn is_mark(character: char) -> bool {
+    matches!(character, '\u{300}'..='\u{36f}' | '\u{3099}' | '\u{309a}' | '\u{20d0}'..='\u{20ff}' | '\u{fe00}'..='\u{fe0f}' | '\u{e0100}'..='\u{e01ef}')
+}
+
+/// Whether nothing is drawn for a character.
+#[must_use]
+pub fn is_blank(character: char) -> bool {
+    character.is_whitespace() || character == '\u{200b}'
+}
+
+/// The pieces of a text that are drawn as one: a character with the marks behind it.
+pub fn clusters(text: &str) -> impl Iterator<Item = &str> {
+    let mut rest = text;
+    core::iter::from_fn(move || {
+        let first = rest.chars().next()?;
+        let behind = rest.get(first.len_utf8()..).unwrap_or_default();
+        let next = behind.find(|character| !is_mark(character)).unwrap_or(behind.len());
+        let (cluster, after) = rest.split_at_checked(first.len_utf8() + next)?;
+        rest = after;
+        Some(cluster)
+    })
+}
+
+/// The pixel next to so many units.
+#[must_use]
+pub fn nearest(units: u32, em: i32) -> i32 {
+    let half = i64::from(UNITS / 2);
+    i32::try_from((i64::from(units) * i64::from(em) + half) / i64::from(UNITS)).unwrap_or(i32::MAX)
 }
 
 fn pixels(units: u64, em: i32) -> i32 {
@@ -54,7 +98,7 @@ fn is_wide(character: char) -> bool {
 fn no_start(character: char) -> bool {
     "、。，．・：；？！)]}）］｝〕〉》」』】〟ーぁぃぅぇぉっゃゅょゎァィゥェォッャュョヮヵヶ々ゝゞヽヾ゛゜%％,.:;!?'\""
         .contains(character)
-        || matches!(character, '\u{fe00}'..='\u{fe0f}' | '\u{e0100}'..='\u{e01ef}')
+        || is_mark(character)
 }
 
 /// Never at the end of a line.
@@ -169,7 +213,7 @@ fn line_end(characters: &[char], em: i32, max: i32, marked: bool) -> (usize, u8)
                 _ => {}
             }
         }
-        units += u64::from(advance(*character).unwrap_or(UNITS));
+        units += u64::from(cell(*character));
         // Trailing spaces may hang over the edge: they are not drawn.
         if *character != ' ' && pixels(units, em) > max {
             // A pause not too far back beats a break inside a word.
@@ -227,6 +271,14 @@ mod tests {
     #[test]
     fn u3_latin_words_stay_whole_while_they_fit() {
         assert_eq!(lines("City Council Member", 20, 160), ["City Council", "Member"]);
+    }
+
+    #[test]
+    fn u3_a_character_and_its_marks_are_one_cluster() {
+        let found: Vec<&str> = clusters("\u{8fbb}\u{e0100}a\u{302}\u{303}\u{20bb7}").collect();
+        assert_eq!(found, ["\u{8fbb}\u{e0100}", "a\u{302}\u{303}", "\u{20bb7}"]);
+        // A mark without anything before it stands alone.
+        assert_eq!(clusters("\u{301}b").collect::<Vec<_>>(), ["\u{301}", "b"]);
     }
 
     #[test]

@@ -36,6 +36,8 @@ pub mod report;
 pub mod results;
 pub mod roll;
 pub mod schema;
+#[cfg(feature = "screens")]
+pub mod screens;
 mod style;
 pub mod tally;
 mod texts;

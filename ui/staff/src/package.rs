@@ -38,6 +38,8 @@ pub struct Input<'a> {
     pub authorities: &'a [Vec<u8>],
     /// Rises with every reissue for the station.
     pub serial: u32,
+    /// The section of pictures, as `screens::draw` gives it.
+    pub pictures: Option<&'a [u8]>,
 }
 
 /// What a package says.
@@ -76,6 +78,12 @@ pub struct Shown {
     pub validators: usize,
     /// Card authorities.
     pub card_authorities: usize,
+    /// Characters that have a signed picture; 0 where panels use their own font alone.
+    pub pictures: usize,
+    /// Bytes of these pictures.
+    pub pictures_length: u32,
+    /// SHA-256 of the fonts that they were drawn from.
+    pub fonts: Vec<String>,
     /// Bytes.
     pub length: usize,
 }
@@ -109,6 +117,7 @@ pub fn build(input: &Input<'_>, authority: &Signer) -> Outcome<Vec<u8>> {
             input.genesis,
             input.secret,
         ],
+        pictures: input.pictures,
     };
     let mut bytes = Vec::new();
     write(&parts, authority, |piece| -> Result<(), PackageError> {
@@ -116,7 +125,10 @@ pub fn build(input: &Input<'_>, authority: &Signer) -> Outcome<Vec<u8>> {
         Ok(())
     })
     .map_err(refuse)?;
-    Package::open(&bytes, &authority.public_key()).map_err(refuse)?;
+    let package = Package::open(&bytes, &authority.public_key()).map_err(refuse)?;
+    #[cfg(feature = "screens")]
+    crate::screens::check(&package.manifest, input.name, package.pictures.as_ref())?;
+    let _ = package;
     Ok(bytes)
 }
 
@@ -148,6 +160,20 @@ pub fn show(bytes: &[u8], authority: &PublicKey) -> Outcome<Shown> {
             .collect(),
         validators: package.genesis.validators.count(),
         card_authorities: package.authorities.count(),
+        pictures: package.pictures.map_or(0, |pictures| pictures.pictures.count()),
+        pictures_length: package
+            .header
+            .sections
+            .iter()
+            .map_while(Result::ok)
+            .find(|section| section.kind == election::package::Kind::Pictures.number())
+            .map_or(0, |section| section.length),
+        fonts: package
+            .pictures
+            .iter()
+            .flat_map(|pictures| pictures.fonts.iter().map_while(Result::ok))
+            .map(hex::encode)
+            .collect(),
         length: bytes.len(),
     })
 }

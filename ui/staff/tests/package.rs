@@ -88,6 +88,7 @@ fn build(desk: &Desk, serial: u32) -> staff::Outcome<Vec<u8>> {
             roll: &desk.roll,
             authorities: &[vec![0x30, 0]],
             serial,
+            pictures: None,
         },
         &desk.authority,
     )

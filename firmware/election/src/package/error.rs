@@ -6,6 +6,7 @@ use super::{Kind, MAX_AUTHORITIES, MAX_CERTIFICATE, VERSION};
 use crate::keys::KeysError;
 use crate::ledger::GenesisError;
 use crate::manifest::ManifestError;
+use crate::pictures::PictureError;
 use crate::roll::RollError;
 use crate::sign::SignError;
 use crate::wire::WireError;
@@ -49,6 +50,8 @@ pub enum PackageError {
     Genesis(GenesisError),
     /// The genesis is of another election.
     GenesisElection,
+    /// The pictures of characters break a rule.
+    Pictures(PictureError),
     /// The package is for another station than this kiosk's.
     OtherStation {
         /// The kiosk's.
@@ -93,6 +96,7 @@ impl fmt::Display for PackageError {
             ),
             Self::Genesis(error) => error.fmt(f),
             Self::GenesisElection => f.write_str("staff and validators in the package are of another election"),
+            Self::Pictures(error) => write!(f, "the pictures of characters: {error}"),
             Self::OtherStation { ours, theirs } => {
                 write!(
                     f,

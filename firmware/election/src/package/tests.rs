@@ -41,6 +41,7 @@ struct Plain {
     election: Digest,
     station: u16,
     sections: [Vec<u8>; 7],
+    pictures: Option<Vec<u8>>,
 }
 
 fn good() -> Plain {
@@ -69,6 +70,7 @@ fn good() -> Plain {
             genesis_of(election),
             std::vec![6; 32],
         ],
+        pictures: None,
     }
 }
 
@@ -80,6 +82,7 @@ impl Plain {
             election: self.election,
             station: self.station,
             sections: self.sections.each_ref().map(Vec::as_slice),
+            pictures: self.pictures.as_deref(),
         };
         write::<PackageError>(&parts, &signer(1), |bytes| {
             file.extend_from_slice(bytes);
@@ -222,7 +225,9 @@ fn missing_unknown_repeated_and_misplaced_sections_are_refused() {
     assert_eq!(open_with(&[1, 3, 4, 5, 6, 7]), PackageError::Missing(Kind::Keys));
     assert_eq!(open_with(&[1, 1, 2, 3, 4, 5, 6, 7]), PackageError::SectionKind(1));
     assert_eq!(open_with(&[2, 1, 3, 4, 5, 6, 7]), PackageError::Missing(Kind::Manifest));
-    assert_eq!(open_with(&[1, 2, 3, 4, 5, 6, 7, 8]), PackageError::SectionKind(8));
+    assert_eq!(open_with(&[1, 2, 3, 4, 5, 6, 7, 9]), PackageError::SectionKind(9));
+    assert_eq!(open_with(&[1, 2, 3, 4, 5, 6, 7, 8, 8]), PackageError::SectionKind(8));
+    assert_eq!(open_with(&[1, 2, 3, 4, 5, 6, 8]), PackageError::Missing(Kind::Secret));
     assert_eq!(open_with(&[0, 1, 2, 3, 4, 5, 6, 7]), PackageError::SectionKind(0));
     assert_eq!(open_with(&[]), PackageError::Missing(Kind::Manifest));
     // Lengths beyond every bound.
@@ -243,9 +248,54 @@ fn missing_unknown_repeated_and_misplaced_sections_are_refused() {
     assert_eq!(open(&changed).unwrap_err(), PackageError::SectionHash(Kind::Secret));
 }
 
+/// A section of two small pictures.
+fn pictures() -> Vec<u8> {
+    let picture = |cluster| crate::pictures::Picture {
+        cluster,
+        font: 0,
+        x: 12,
+        y: 20,
+        width: 2,
+        height: 2,
+        packed: &[0xf0, 0x02],
+    };
+    let (fonts, pictures) = (
+        seq_of([[3_u8; 32]]),
+        seq_of([picture("\u{8fbb}"), picture("\u{8fbb}\u{e0100}")]),
+    );
+    bytes_of(&Pictures {
+        version: 1,
+        fonts: Seq::from_bytes(&fonts),
+        pictures: Seq::from_bytes(&pictures),
+    })
+}
+
+#[test]
+fn pictures_are_signed_with_the_package_and_may_be_missing() {
+    assert!(open(&good().encode()).unwrap().pictures.is_none());
+    let mut plain = good();
+    plain.pictures = Some(pictures());
+    let file = plain.encode();
+    assert_eq!(open(&file).unwrap().pictures.unwrap().pictures.count(), 2);
+    // Another picture under the same name: what was signed is refused.
+    let mut changed = file.clone();
+    let last = changed.len() - 1;
+    changed[last] ^= 0x10;
+    assert_eq!(open(&changed).unwrap_err(), PackageError::SectionHash(Kind::Pictures));
+    assert_eq!(stream(&changed, 64), Err(PackageError::SectionHash(Kind::Pictures)));
+    // Taken away as a whole.
+    let without = &file[..file.len() - plain.pictures.as_ref().unwrap().len()];
+    assert_eq!(open(without).unwrap_err(), PackageError::Length);
+    // Signed, but not of the format.
+    plain.pictures.as_mut().unwrap().push(0);
+    assert!(matches!(open(&plain.encode()).unwrap_err(), PackageError::Pictures(_)));
+}
+
 #[test]
 fn every_flipped_bit_and_every_cut_of_a_package_is_refused() {
-    let file = good().encode();
+    let mut plain = good();
+    plain.pictures = Some(pictures());
+    let file = plain.encode();
     for bit in 0..file.len() * 8 {
         let mut changed = file.clone();
         changed[bit / 8] ^= 1 << (bit % 8);

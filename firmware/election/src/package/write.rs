@@ -14,8 +14,10 @@ pub struct Parts<'a> {
     pub election: Digest,
     /// The station's number.
     pub station: u16,
-    /// The sections' bytes, in the order of [`Kind::ALL`].
+    /// The bytes of the sections that every package has, in the order of [`Kind::ALL`].
     pub sections: [&'a [u8]; 7],
+    /// The pictures of characters, if there are any.
+    pub pictures: Option<&'a [u8]>,
 }
 
 /// Signs a package and gives its bytes to `sink`, piece by piece. Open what was written before it is given away:
@@ -31,7 +33,7 @@ pub fn write<E: From<PackageError>>(
     let too_long = |_| PackageError::Length;
     let mut sections = [0; MAX_HEADER];
     let mut list = SeqWriter::new(&mut sections);
-    for (kind, content) in Kind::ALL.iter().zip(parts.sections) {
+    for (kind, content) in Kind::ALL.iter().zip(parts.sections.into_iter().chain(parts.pictures)) {
         list.push(&Section {
             kind: kind.number(),
             length: u32::try_from(content.len()).map_err(too_long)?,
@@ -55,7 +57,7 @@ pub fn write<E: From<PackageError>>(
     sink(&length.to_be_bytes())?;
     sink(header)?;
     sink(&signature)?;
-    for content in parts.sections {
+    for content in parts.sections.into_iter().chain(parts.pictures) {
         sink(content)?;
     }
     Ok(package_hash)

@@ -38,6 +38,9 @@ async fn inner<P: Platform>(ports: &mut Ports<P>, config: &Config<'_>, buffers: 
     let package = identity::accept(rest.store, bytes, config.authority, config.station)
         .await?
         .map_err(Fault::Package)?;
+    if let Some(pictures) = &package.pictures {
+        desk.panel.pictures(pictures);
+    }
     if package.manifest.mode == Mode::Statutory && rest.uplink.is_some() {
         return Err(Fault::UplinkInStatutory.into());
     }

@@ -85,6 +85,10 @@ pub struct PackageBuild {
     /// The authority's secret key
     #[arg(long)]
     authority: PathBuf,
+    /// A font for characters of names that the panel's own font lacks; repeat, the first that has a character draws it
+    #[cfg(feature = "screens")]
+    #[arg(long = "font", value_name = "FILE")]
+    fonts: Vec<PathBuf>,
     /// Package to write
     #[arg(long)]
     out: PathBuf,
@@ -156,6 +160,7 @@ impl PackageBuild {
         )?;
         let genesis = files::read(&self.genesis, LONGEST_GENESIS)?;
         let authority = keyfile::read_signer(&self.authority)?;
+        let pictures = self.pictures(&manifest, &name)?;
         let bytes = package::build(
             &package::Input {
                 manifest: &manifest_bytes,
@@ -167,6 +172,7 @@ impl PackageBuild {
                 roll: &roll,
                 authorities: &authorities,
                 serial: self.serial,
+                pictures: pictures.as_deref(),
             },
             &authority,
         )?;
@@ -176,6 +182,38 @@ impl PackageBuild {
             authority_checked: true,
         };
         print(self.json, &report, describe)
+    }
+
+    /// Everything a voter will read fits the panels, and is drawn for them.
+    #[cfg(feature = "screens")]
+    fn pictures(
+        &self,
+        manifest: &election::manifest::CheckedManifest<'_>,
+        name: &crate::definition::Texts,
+    ) -> Outcome<Option<Vec<u8>>> {
+        use crate::screens;
+        let fonts = screens::Fonts::with_files(&self.fonts)?;
+        screens::fits(manifest).map_err(|problem| problem.in_file(&self.manifest))?;
+        let drawn = screens::draw(manifest, name, &fonts).map_err(|problem| problem.in_file(&self.manifest))?;
+        if !self.json {
+            for (hash, font) in fonts.list() {
+                eprintln!("font {font}, SHA-256 {}", hex::encode(hash));
+            }
+            if !drawn.rare.is_empty() {
+                eprintln!("not in the panel's own font: {}", drawn.rare.join(" "));
+            }
+        }
+        Ok(Some(drawn.section))
+    }
+
+    #[cfg(not(feature = "screens"))]
+    #[allow(clippy::unused_self, clippy::unnecessary_wraps)] // As the one that draws.
+    fn pictures(
+        &self,
+        _: &election::manifest::CheckedManifest<'_>,
+        _: &crate::definition::Texts,
+    ) -> Outcome<Option<Vec<u8>>> {
+        Ok(None)
     }
 }
 
@@ -322,6 +360,14 @@ fn describe(report: &ShownPackage) -> String {
         s.validators,
         s.card_authorities
     );
+    if s.pictures > 0 {
+        out.push_str(&format!(
+            "  {} characters as pictures, {} bytes, drawn from fonts with SHA-256\n    {}\n",
+            s.pictures,
+            s.pictures_length,
+            s.fonts.join("\n    ")
+        ));
+    }
     for (name, roles) in &s.staff {
         let polls = if roles & election::ledger::role::POLLS != 0 {
             " polls"

@@ -543,6 +543,7 @@ fn packages_that_are_older_or_changed_are_refused() {
     let mut machine = machine(Mode::Consultation);
     machine.package = desk::package(Mode::Consultation, 3);
     assert_eq!(machine.run(), Ran::Waiting);
+    assert_eq!(machine.world.pictures.get(), (1, 1), "the panel is told how names look");
     machine.power_cycle();
     machine.package = desk::package(Mode::Consultation, 2);
     let refused = |machine: &Machine| match machine.run() {
@@ -555,6 +556,14 @@ fn packages_that_are_older_or_changed_are_refused() {
     assert_eq!(refused(&machine), PackageError::Older { held: 3, given: 2 });
     machine.package = desk::package(Mode::Statutory, 4);
     assert_eq!(refused(&machine), PackageError::OtherElection);
+    // Another picture under a name: the panel never hears of it.
+    machine.package = desk::package(Mode::Consultation, 5);
+    *machine.package.last_mut().unwrap() ^= 0x10;
+    assert_eq!(
+        refused(&machine),
+        PackageError::SectionHash(election::package::Kind::Pictures)
+    );
+    assert_eq!(machine.world.pictures.get(), (1, 1));
 }
 
 #[test]

@@ -190,6 +190,7 @@ pub fn package(mode: Mode, serial: u32) -> Vec<u8> {
             election,
             station: STATION,
             sections: [&manifest, &keys, &station, &roll, &authorities, &genesis, &commitment],
+            pictures: Some(&pictures()),
         },
         &authority(),
         |bytes| {
@@ -199,6 +200,25 @@ pub fn package(mode: Mode, serial: u32) -> Vec<u8> {
     )
     .unwrap();
     out
+}
+
+/// One picture of one character.
+fn pictures() -> Vec<u8> {
+    use election::pictures::{Picture, Pictures};
+    let picture = list(&[Picture {
+        cluster: "\u{20bb7}",
+        font: 0,
+        x: 12,
+        y: 20,
+        width: 2,
+        height: 1,
+        packed: &[0xf1],
+    }]);
+    encoded(&Pictures {
+        version: 1,
+        fonts: Seq::from_bytes(&[7; 32]),
+        pictures: Seq::from_bytes(&picture),
+    })
 }
 
 /// The secret sealed to the kiosk that made this request.

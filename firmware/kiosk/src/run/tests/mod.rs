@@ -6,6 +6,7 @@ mod day;
 mod desk;
 mod follow;
 mod handover;
+mod lamp;
 mod log;
 mod platform;
 mod randomness;

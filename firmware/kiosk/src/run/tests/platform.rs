@@ -107,6 +107,10 @@ pub struct World {
     pub ledger: RefCell<Vec<Vec<u8>>>,
     pub lies: Cell<u32>,
     pub lamp: Cell<Option<Lamp>>,
+    /// Everything the lamp has said, each change once.
+    pub lamps: RefCell<Vec<Lamp>>,
+    /// How many pictures of characters the panel was told of, and how often.
+    pub pictures: Cell<(usize, u32)>,
     pub genesis: RefCell<Vec<u8>>,
     pub stuck: Cell<bool>,
     /// The platform has no memory for preparing ballots.
@@ -133,6 +137,8 @@ impl World {
             ledger: RefCell::default(),
             lies: Cell::new(0),
             lamp: Cell::new(None),
+            lamps: RefCell::default(),
+            pictures: Cell::new((0, 0)),
             genesis: RefCell::default(),
             stuck: Cell::new(false),
             no_memory: Cell::new(false),
@@ -506,6 +512,10 @@ impl Panel for Port {
     fn show(&mut self, screen: &Screen<'_>) {
         self.0.look(screen);
     }
+    fn pictures(&mut self, pictures: &election::pictures::Pictures<'_>) {
+        let (_, times) = self.0.pictures.get();
+        self.0.pictures.set((pictures.pictures.count(), times + 1));
+    }
     async fn next(&mut self) -> Touch {
         core::future::poll_fn(|_| {
             let looked = self.0.looked.get();
@@ -585,7 +595,9 @@ impl Store for Port {
 
 impl Signals for Port {
     fn lamp(&mut self, lamp: Lamp) {
-        self.0.lamp.set(Some(lamp));
+        if self.0.lamp.replace(Some(lamp)) != Some(lamp) {
+            self.0.lamps.borrow_mut().push(lamp);
+        }
     }
     fn sound(&mut self, _: Sound) {}
 }
