@@ -25,6 +25,7 @@ extern crate std;
 pub mod admission;
 pub mod audit;
 pub mod ballot_box;
+pub mod flash_image;
 pub mod form;
 pub mod health;
 pub mod identity;

@@ -105,29 +105,46 @@ pub struct SpiNor<S, D> {
     long: bool,
 }
 
-impl<S: SpiDevice, D: DelayNs> SpiNor<S, D> {
-    /// Wakes the part, waits for what was under way when the power went, and reads what it says of itself.
-    ///
-    /// # Errors
-    /// [`SpiNorError`].
-    pub async fn open(spi: S, delay: D) -> Result<Self, SpiNorError> {
-        let mut part = Self {
+impl<S, D> SpiNor<S, D> {
+    /// A place for a part that nobody has asked yet: it has no bytes before [`SpiNor::wake`].
+    pub const fn new(spi: S, delay: D) -> Self {
+        Self {
             spi,
             delay,
             identity: [0; 3],
             size: 0,
             long: false,
-        };
-        part.spi.write(&[op::WAKE]).await.map_err(|_| SpiNorError::Bus)?;
-        part.delay.delay_us(100).await;
+        }
+    }
+}
+
+impl<S: SpiDevice, D: DelayNs> SpiNor<S, D> {
+    /// [`SpiNor::new`] and [`SpiNor::wake`].
+    ///
+    /// # Errors
+    /// [`SpiNorError`].
+    pub async fn open(spi: S, delay: D) -> Result<Self, SpiNorError> {
+        let mut part = Self::new(spi, delay);
+        part.wake().await?;
+        Ok(part)
+    }
+
+    /// Wakes the part, waits for what was under way when the program started, and reads what it says of itself: at the start, and whenever
+    /// one was put in.
+    ///
+    /// # Errors
+    /// [`SpiNorError`]; the place has no bytes then.
+    pub async fn wake(&mut self) -> Result<(), SpiNorError> {
+        self.size = 0;
+        self.spi.write(&[op::WAKE]).await.map_err(|_| SpiNorError::Bus)?;
+        self.delay.delay_us(100).await;
         // Only the program may have been reset, not the part; and while it works it says no name.
-        part.idle(ERASE_LOOKS, 1_000).await?;
-        part.identity = part.who().await?;
-        if part.status().await? & PROTECTED != 0 {
+        self.idle(ERASE_LOOKS, 1_000).await?;
+        self.identity = self.who().await?;
+        if self.status().await? & PROTECTED != 0 {
             return Err(SpiNorError::Protected);
         }
-        part.read_tables().await?;
-        Ok(part)
+        self.read_tables().await
     }
 
     /// Maker, type and density code, as the part gives them.

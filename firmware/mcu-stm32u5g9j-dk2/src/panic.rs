@@ -1,0 +1,47 @@
+//! A panic or a fault of the processor: the safe screen, then a restart. The media are whole at every moment, so there is nothing to save; what
+//! stood on the screen, a choice perhaps, goes.
+
+use core::panic::PanicInfo;
+
+use cortex_m_rt::{ExceptionFrame, exception};
+use mcu::safe::Safe;
+use mcu::screen::Display;
+use panel::Panel;
+
+use crate::display;
+
+static mut SAFE: Safe = Safe::empty();
+
+/// Draws the screen of a panic once and keeps it, before the display is on.
+pub fn prepare(surface: &Display, panel: &Panel) {
+    panel.show(&crate::SAFE);
+    surface.draw(display::pixels());
+    // Before any task runs.
+    let place = &raw mut SAFE;
+    if !unsafe { (*place).keep(display::pixels()) } {
+        defmt::warn!("the safe screen is too busy to be kept");
+    }
+}
+
+/// Staff have to see it: some five seconds at 160 MHz, less than the watchdog waits.
+const SHOWN: u32 = 800_000_000;
+
+fn end() -> ! {
+    cortex_m::interrupt::disable();
+    let place = &raw const SAFE;
+    unsafe { (*place).show(display::pixels()) };
+    cortex_m::asm::delay(SHOWN);
+    cortex_m::peripheral::SCB::sys_reset()
+}
+
+#[panic_handler]
+fn panic(info: &PanicInfo<'_>) -> ! {
+    defmt::error!("{}", defmt::Display2Format(info));
+    end()
+}
+
+#[exception]
+unsafe fn HardFault(frame: &ExceptionFrame) -> ! {
+    defmt::error!("fault of the processor at {=u32:#010x}", frame.pc());
+    end()
+}
