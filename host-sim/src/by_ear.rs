@@ -29,6 +29,7 @@ use crate::voters::staff::{Staff, Task};
 use crate::window::setup::Station;
 use crate::window::witness::Witness;
 use crate::world::booth::{Glass as RealPanel, Noticed};
+use crate::world::view::View;
 
 pub use recorder::{Heard, Recorder};
 pub use voter::{Diary, Mind, Voter};
@@ -39,6 +40,7 @@ pub struct ByEar {
     /// A bundled election, or a NIST SP 1500-20 ballot definition in JSON
     #[arg(long, value_name = "NAME|FILE", default_value = "kaga-consultation")]
     pub election: String,
+    /// The panel, and the language that is heard
     #[command(flatten)]
     pub glass: Glass,
     /// How many voters, each with other wishes
@@ -68,6 +70,8 @@ pub struct Told {
     pub voters: Vec<Diary>,
     /// What each wished.
     pub wishes: Vec<Vec<String>>,
+    /// The tracking codes that stood on the screen, for comparison with what was spelled.
+    pub codes: Vec<String>,
     /// Bytes of speech in the package.
     pub speech: usize,
     /// The count, and whether it is what they chose.
@@ -79,6 +83,8 @@ impl Told {
     #[must_use]
     pub fn holds(&self) -> bool {
         self.report.holds()
+            && self.voters.len() == self.codes.len()
+            && self.voters.iter().zip(&self.codes).all(|(diary, code)| diary.code == *code)
             && self
                 .voters
                 .iter()
@@ -191,11 +197,18 @@ impl ByEar {
             station.number,
             0,
         )));
-        let seen = witness.clone();
+        let codes = Rc::new(std::cell::RefCell::new(Vec::new()));
+        let (seen, shown) = (witness.clone(), codes.clone());
         station.machine.booth.fit(
             Rc::new(Fitted(headless.clone())),
             Rc::new(move |noticed| match noticed {
-                Noticed::View(view) => seen.borrow_mut().sees(view),
+                Noticed::View(view) => {
+                    if let View::CastOrChallenge { code, .. } = view {
+                        let text: String = election::ballot::code_text(code).to_string();
+                        shown.borrow_mut().push(text.replace('-', ""));
+                    }
+                    seen.borrow_mut().sees(view);
+                }
                 Noticed::Touch(touch, view) => seen.borrow_mut().touched(touch, view),
                 Noticed::Lamp(_) | Noticed::Sound(_) => {}
             }),
@@ -236,6 +249,7 @@ impl ByEar {
         Ok(Told {
             voters: diaries,
             wishes,
+            codes: codes.take(),
             speech: section.len(),
             report,
         })

@@ -45,6 +45,8 @@ enum Command {
     Soak(crate::soak::Command),
     #[cfg(feature = "window")]
     Screens(crate::screens::Screens),
+    #[cfg(feature = "window")]
+    ByEar(crate::by_ear::ByEar),
 }
 
 /// One election, from key ceremony to verified record.
@@ -119,6 +121,8 @@ pub fn main() -> ExitCode {
         Some(Command::Cards(command)) => command.run().map(|()| true),
         #[cfg(feature = "window")]
         Some(Command::Screens(command)) => command.run().and_then(|text| print(&text)).map(|()| true),
+        #[cfg(feature = "window")]
+        Some(Command::ByEar(command)) => command.run().and_then(|(text, holds)| print(&text).map(|()| holds)),
         Some(Command::Soak(command)) => command.run(),
         None => arguments.play.run(),
     };

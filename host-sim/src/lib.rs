@@ -4,6 +4,8 @@
 //! library of `staff`. Only people and hardware are pretended. The same seed gives the same run and the same record, byte for byte.
 
 pub mod bundled;
+#[cfg(feature = "window")]
+pub mod by_ear;
 pub mod cards;
 pub mod cli;
 mod day;

@@ -45,12 +45,32 @@ pub struct Office<'m> {
     seed: Seed,
     #[cfg(feature = "window")]
     pictures: bool,
+    /// What packages say.
+    clips: Option<Vec<u8>>,
 }
 
 /// Hash of the software that simulated kiosks show: there is no image to be hashed, so it says what it is.
 #[must_use]
 pub fn software() -> Digest {
     hash("ippyo/1/sim/software", &[env!("CARGO_PKG_VERSION").as_bytes()])
+}
+
+/// What a station is called.
+#[must_use]
+pub fn station_name(manifest: &CheckedManifest<'_>, station: u16) -> Texts {
+    manifest
+        .languages
+        .iter()
+        .map_while(Result::ok)
+        .map(|language| {
+            let name = if language.starts_with("ja") {
+                format!("第{station}投票所")
+            } else {
+                format!("Polling station {station}")
+            };
+            (language.to_owned(), name)
+        })
+        .collect()
 }
 
 impl<'m> Office<'m> {
@@ -80,6 +100,7 @@ impl<'m> Office<'m> {
             seed,
             #[cfg(feature = "window")]
             pictures: false,
+            clips: None,
         };
         Ok((office, Ledger::Embedded(Box::new(chain))))
     }
@@ -102,6 +123,14 @@ impl<'m> Office<'m> {
         self
     }
 
+    /// Packages have this speech.
+    #[cfg(feature = "window")]
+    #[must_use]
+    pub fn with_speech(mut self, section: Option<Vec<u8>>) -> Self {
+        self.clips = section;
+        self
+    }
+
     /// The authority's public key.
     #[must_use]
     pub fn authority(&self) -> PublicKey {
@@ -114,7 +143,7 @@ impl<'m> Office<'m> {
     /// As [`package::build`].
     pub fn package(&self, station: u16, serial: u32, roll: &[u8], certificates: &[Vec<u8>]) -> Result<Vec<u8>> {
         let commitment = self.secret.commitment(&self.election);
-        let name = self.station_name(station);
+        let name = station_name(self.manifest, station);
         #[cfg(feature = "window")]
         let drawn = self
             .pictures
@@ -135,25 +164,10 @@ impl<'m> Office<'m> {
                 authorities: certificates,
                 serial,
                 pictures: drawn.as_deref(),
+                clips: self.clips.as_deref(),
             },
             &self.authority,
         )?)
-    }
-
-    fn station_name(&self, station: u16) -> Texts {
-        self.manifest
-            .languages
-            .iter()
-            .map_while(Result::ok)
-            .map(|language| {
-                let name = if language.starts_with("ja") {
-                    format!("第{station}投票所")
-                } else {
-                    format!("Polling station {station}")
-                };
-                (language.to_owned(), name)
-            })
-            .collect()
     }
 
     /// A formatted pair of media for a kiosk and an epoch.

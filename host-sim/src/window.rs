@@ -10,9 +10,9 @@ mod desk;
 mod dock;
 mod events;
 mod places;
-mod setup;
+pub(crate) mod setup;
 mod ui;
-mod witness;
+pub(crate) mod witness;
 
 use std::cell::{Cell, RefCell};
 use std::future::{Future, poll_fn};
@@ -47,6 +47,13 @@ const BATCH: u16 = 2;
 pub struct Window {
     #[command(flatten)]
     glass: Glass,
+    /// With headphones and a keypad (arrow keys, Enter, R, ?, +, -, Page Up, Page Down, B, digits): what is heard goes to this WAV file, and a list of
+    /// clips beside it, ending in .jsonl
+    #[arg(long, value_name = "FILE")]
+    audio: Option<PathBuf>,
+    /// Speech for `--audio` that `staff speak` has rendered; without it, it is rendered first, in a few minutes
+    #[arg(long, value_name = "FILE", requires = "audio")]
+    speech: Option<PathBuf>,
     /// Keeps a file up to date that says where everything stands that can be clicked, for programs that click
     #[arg(long, value_name = "FILE", hide = true)]
     places: Option<PathBuf>,
@@ -83,7 +90,11 @@ pub fn open(arguments: &Window, scenario: Scenario, voters: Option<u32>, out: Op
         staff::files::empty_folder(out)?;
     }
     eprintln!("Setting up the station: cards, key ceremony, package, provisioning.");
-    let station = Station::new(&scenario)?;
+    let speech = match &arguments.audio {
+        Some(_) => Some(crate::by_ear::speech(&scenario, 1, arguments.speech.as_deref(), false)?),
+        None => None,
+    };
+    let station = Station::new(&scenario, speech.as_ref().map(|(section, _)| section.clone()))?;
     let plan = Plan::new(config, station.deck.len());
     let window = match ui::SimulatorWindow::new() {
         Ok(window) => window,
@@ -94,7 +105,15 @@ pub fn open(arguments: &Window, scenario: Scenario, voters: Option<u32>, out: Op
     let surface = ui::PanelSurface::new(window.clone_strong());
     let panel = panel::Panel::new(surface, config, milliseconds).map_err(|error| BadInput(error.to_string()))?;
     panel.set_home(settings);
-    let play = Rc::new(Playing::new(window, panel, plan, scenario, station, arguments, out));
+    let phones = match (&speech, &arguments.audio) {
+        (Some((_, script)), Some(audio)) => {
+            let recorder = crate::by_ear::Recorder::new(script, Some(audio), milliseconds)?;
+            panel.connect_sound(Box::new(recorder.clone()), false);
+            Some(recorder)
+        }
+        _ => None,
+    };
+    let play = Rc::new(Playing::new(window, panel, plan, scenario, station, arguments, (out, phones)));
     play.clone().begin();
     play.run(milliseconds)
 }
@@ -124,6 +143,10 @@ impl RealPanel for Fitted {
         self.0.pictures(pictures);
     }
 
+    fn clips(&self, clips: Option<&election::clips::Clips<'_>>) {
+        self.0.clips(clips);
+    }
+
     fn next(&self) -> Pin<Box<dyn Future<Output = Touch> + '_>> {
         Box::pin(self.0.next())
     }
@@ -142,6 +165,9 @@ struct Playing {
     lamp: Cell<Lamp>,
     closed: Cell<bool>,
     desk: RefCell<desk::Desk>,
+    /// What is heard, if there are headphones.
+    phones: Option<crate::by_ear::Recorder>,
+    plugged: Cell<bool>,
     chain: RefCell<(u64, Vec<String>)>,
     places: RefCell<Option<places::Places>>,
     boxes: Rc<VecModel<ui::DockBox>>,
@@ -156,7 +182,7 @@ impl Playing {
         scenario: Scenario,
         station: Station,
         arguments: &Window,
-        out: Option<&Path>,
+        (out, phones): (Option<&Path>, Option<crate::by_ear::Recorder>),
     ) -> Self {
         Self {
             witness: RefCell::new(witness::Witness::new(station.papers.clone(), station.number, 0)),
@@ -165,6 +191,8 @@ impl Playing {
             lamp: Cell::new(Lamp::Off),
             closed: Cell::new(false),
             desk: RefCell::new(desk::Desk::new(out)),
+            phones,
+            plugged: Cell::new(false),
             chain: RefCell::new((u64::MAX, Vec::new())),
             places: RefCell::new(arguments.places.as_deref().map(places::Places::new)),
             boxes: Rc::default(),
@@ -194,6 +222,13 @@ impl Playing {
         data.on_clicked(move |id| {
             if let (Some(playing), Some(click)) = (playing.upgrade(), Click::of(id)) {
                 playing.clicked(click);
+            }
+        });
+        let playing = Rc::downgrade(&self);
+        data.on_key(move |text| {
+            let Some(playing) = playing.upgrade() else { return };
+            if let (Some(key), true) = (dock::key_of(&text), playing.phones.is_some()) {
+                playing.clicked(Click::Key(key));
             }
         });
         let machine = self.station.borrow().machine.clone();
@@ -239,6 +274,9 @@ impl Playing {
         self.window
             .run()
             .map_err(|error| anyhow::anyhow!("the window: {error}"))?;
+        if let Some(phones) = &self.phones {
+            phones.finish()?;
+        }
         Ok(match self.desk.borrow_mut().take_report() {
             Some(report) => Closed::Counted(Box::new(report)),
             None => Closed::Uncounted,
@@ -295,6 +333,11 @@ impl Playing {
                 });
             }
             Click::Count => self.count(),
+            Click::Headphones => {
+                self.plugged.set(!self.plugged.get());
+                self.panel.headphones(self.plugged.get());
+            }
+            Click::Key(key) => self.panel.key(key),
             Click::Validator(index) => {
                 let station = self.station.borrow();
                 let alive = matches!(station.chain.borrow().heights().get(index), Some(Some(_)));
@@ -385,6 +428,7 @@ impl Playing {
             blocks: &chain.1,
             validators: &validators,
             batch: BATCH,
+            phones: self.phones.is_some().then(|| self.plugged.get()),
             events: self.events.borrow().lines().cloned().collect(),
             stage,
         });

@@ -12,10 +12,10 @@ use crate::hash::hash;
 /// First bytes of the section.
 pub const MAGIC: [u8; 4] = *b"IPA1";
 /// Samples a second, one channel.
-pub const RATE: u32 = 16_000;
+pub const RATE: u32 = 12_000;
 /// Most clips.
 pub const MAX_CLIPS: usize = 1 << 15;
-/// Longest section in bytes: about an hour of speech.
+/// Longest section in bytes: an hour and a half of speech.
 pub const MAX_SECTION: usize = 32 << 20;
 /// Longest clip in bytes: a minute and a half.
 pub const MAX_CLIP: usize = 90 * RATE as usize / 2;

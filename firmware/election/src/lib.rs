@@ -22,6 +22,7 @@ extern crate std;
 pub mod ballot;
 pub mod batch;
 pub mod ceremony;
+pub mod clips;
 pub mod closing;
 pub mod curve;
 pub mod dlog;

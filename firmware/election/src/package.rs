@@ -16,6 +16,7 @@ use core::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::clips::Clips;
 use crate::hash::{Digest, hash, sha256};
 use crate::keys::Keys;
 use crate::ledger::{Genesis, Raw};
@@ -27,7 +28,7 @@ use crate::wire::{self, Bytes, Seq, WireError};
 
 /// Version of the format.
 pub const VERSION: u16 = 1;
-/// Most bytes of a header. Eight sections of 38 bytes and the fields before them are below 400.
+/// Most bytes of a header. Nine sections of 38 bytes and the fields before them are below 450.
 pub const MAX_HEADER: usize = 512;
 /// Bytes of the longest package: offsets stay far below 2^32.
 pub const MAX_PACKAGE: usize = 64 << 20;
@@ -55,13 +56,15 @@ pub enum Kind {
     Genesis = 6,
     /// Commitment of the election secret E.
     Secret = 7,
-    /// How the characters of names look; the one section that may be missing.
+    /// How the characters of names look; may be missing.
     Pictures = 8,
+    /// What the election's screens say; may be missing.
+    Clips = 9,
 }
 
 impl Kind {
     /// Every kind, in the order of the file.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Manifest,
         Self::Keys,
         Self::Station,
@@ -70,6 +73,7 @@ impl Kind {
         Self::Genesis,
         Self::Secret,
         Self::Pictures,
+        Self::Clips,
     ];
 
     /// The number in the format.
@@ -84,13 +88,14 @@ impl Kind {
             Self::Genesis => 6,
             Self::Secret => 7,
             Self::Pictures => 8,
+            Self::Clips => 9,
         }
     }
 
     /// Whether a package must have it.
     #[must_use]
     pub const fn required(self) -> bool {
-        !matches!(self, Self::Pictures)
+        !matches!(self, Self::Pictures | Self::Clips)
     }
 }
 
@@ -105,6 +110,7 @@ impl fmt::Display for Kind {
             Self::Genesis => "genesis",
             Self::Secret => "secret's commitment",
             Self::Pictures => "pictures of characters",
+            Self::Clips => "speech",
         })
     }
 }
@@ -189,9 +195,12 @@ impl<'a> SignedHeader<'a> {
         let mut kinds = Kind::ALL.iter();
         for section in header.sections.iter() {
             let section = section.map_err(PackageError::Header)?;
-            let expected = kinds.next().ok_or(PackageError::SectionKind(section.kind))?;
-            if section.kind > expected.number() && expected.required() {
-                return Err(PackageError::Missing(*expected));
+            let mut expected = kinds.next().ok_or(PackageError::SectionKind(section.kind))?;
+            while section.kind > expected.number() {
+                if expected.required() {
+                    return Err(PackageError::Missing(*expected));
+                }
+                expected = kinds.next().ok_or(PackageError::SectionKind(section.kind))?;
             }
             if section.kind != expected.number() {
                 return Err(PackageError::SectionKind(section.kind));
@@ -237,6 +246,8 @@ pub struct Package<'a> {
     pub secret: &'a Digest,
     /// How the characters of names look, if the desk has drawn them.
     pub pictures: Option<Pictures<'a>>,
+    /// What its screens say, if the desk has rendered it.
+    pub clips: Option<Clips<'a>>,
 }
 
 impl<'a> Package<'a> {
@@ -251,9 +262,10 @@ impl<'a> Package<'a> {
             return Err(PackageError::Length);
         }
         let mut rest = bytes.get(signed.sections_at..).ok_or(PackageError::Length)?;
+        let mut sections = signed.header.sections.iter().map_while(Result::ok).peekable();
         let mut section = |kind: Kind| {
-            let section = signed.header.sections.get(usize::from(kind.number() - 1));
-            let section = section.ok().flatten().ok_or(PackageError::Missing(kind))?;
+            let section = sections.next_if(|section| section.kind == kind.number());
+            let section = section.ok_or(PackageError::Missing(kind))?;
             let length = usize::try_from(section.length).map_err(|_| PackageError::Length)?;
             let (content, after) = rest.split_at_checked(length).ok_or(PackageError::Length)?;
             rest = after;
@@ -275,6 +287,12 @@ impl<'a> Package<'a> {
             .map_err(|_| PackageError::SectionWire(Kind::Secret, WireError::Malformed))?;
         let pictures = match section(Kind::Pictures) {
             Ok(content) => Some(Pictures::read(content).map_err(PackageError::Pictures)?),
+            Err(PackageError::Missing(_)) => None,
+            Err(error) => return Err(error),
+        };
+
+        let clips = match section(Kind::Clips) {
+            Ok(content) => Some(Clips::read(content).map_err(PackageError::Clips)?),
             Err(PackageError::Missing(_)) => None,
             Err(error) => return Err(error),
         };
@@ -302,6 +320,7 @@ impl<'a> Package<'a> {
             genesis,
             secret,
             pictures,
+            clips,
         })
     }
 

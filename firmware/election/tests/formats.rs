@@ -161,6 +161,7 @@ fn formats() -> Values {
         station: 3,
         sections: [&e.manifest, &keys, &station, &entry, &certificates, &genesis, &[9; 32]],
         pictures: None,
+        clips: None,
     };
     let package_hash = package::write::<PackageError>(&parts, &signer(AUTHORITY), |bytes| {
         file.extend_from_slice(bytes);

@@ -9,6 +9,7 @@
 
 use core::fmt;
 
+use election::clips::Clips;
 use election::pictures::Pictures;
 
 use crate::screen::{Screen, Touch};
@@ -112,6 +113,12 @@ pub trait Panel {
     /// from them shows the same pixels as every other; one that has its own way of showing names does without.
     fn pictures(&mut self, pictures: &Pictures<'_>) {
         let _ = pictures;
+    }
+
+    /// What of the election can be heard, told once when the package is accepted: `None` if it has no clips. A panel without
+    /// sound does without.
+    fn clips(&mut self, clips: Option<&Clips<'_>>) {
+        let _ = clips;
     }
 
     /// The next touch. Dropping the future loses no touch. Touches that the screen shown does not offer are

@@ -440,6 +440,9 @@ pub enum Touch {
     Confirm,
     /// Call staff.
     CallStaff,
+    /// Somebody is there, and does nothing that the kiosk need know: listens, turns pages. Changes nothing but that waiting for a touch
+    /// begins anew (A20).
+    Here,
     /// Staff's.
     Staff(StaffTouch),
 }

@@ -35,6 +35,8 @@ pub struct Config {
     pub gateways: Vec<String>,
     /// Lamp and buzzer.
     pub signals: Option<Signals>,
+    /// Headphones and keypad.
+    pub audio: Option<Audio>,
     /// A hardware watchdog.
     pub watchdog: Option<PathBuf>,
     /// A second source of randomness.
@@ -57,6 +59,7 @@ struct File {
     reader: Reader,
     uplink: Option<Uplink>,
     signals: Option<Signals>,
+    audio: Option<Audio>,
     #[serde(default)]
     watchdog: Device,
     #[serde(default)]
@@ -115,6 +118,25 @@ pub struct Signals {
     pub fault: Option<u32>,
     /// Line of the buzzer.
     pub buzzer: Option<u32>,
+}
+
+/// `[audio]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Audio {
+    /// ALSA's name of the device: headphones, never a loudspeaker.
+    #[serde(default = "device")]
+    pub device: String,
+    /// What these headphones give at the loudest step, in dB SPL, measured once with a meter while speech plays: from it follows where a voter begins.
+    pub full_db: u8,
+    /// Part of the keypad's name as the kernel has it.
+    pub keypad: Option<String>,
+    /// Part of the name of the switch in the headphone socket; without it the first key of a visit begins to speak.
+    pub jack: Option<String>,
+}
+
+fn device() -> String {
+    "default".into()
 }
 
 #[derive(Default, Deserialize)]
@@ -254,6 +276,20 @@ impl Config {
                 return value("signals", "name at least one line, and each line once");
             }
         }
+        if let Some(audio) = &file.audio {
+            if !(60..=140).contains(&audio.full_db) {
+                return value(
+                    "audio.full_db",
+                    "is to be from 60 to 140: dB SPL at the loudest step, measured on these headphones",
+                );
+            }
+            if audio.keypad.is_none() && audio.jack.is_none() {
+                return value("audio", "name a keypad, or the socket's switch, or leave [audio] out");
+            }
+            if [&audio.keypad, &audio.jack].into_iter().flatten().any(String::is_empty) {
+                return value("audio", "an empty name would be any device");
+            }
+        }
         Ok(Self {
             station: file.station,
             authority: authority(&file.authority)?,
@@ -265,6 +301,7 @@ impl Config {
             reader: file.reader.name,
             gateways,
             signals: file.signals,
+            audio: file.audio,
             watchdog: file.watchdog.device,
             second: file.randomness.second,
             log: file.log.map(|log| (at(log.file), log.kilobytes << 10)),
@@ -364,6 +401,10 @@ mod tests {
             (format!("{}[uplink]\ngateway = [\"a:1\"]\n", good()), "gateway"),
             (format!("software = \"12\"\n{}", good()), "software"),
             (format!("{}[reader]\nname = \"\"\n", good()), "reader.name"),
+                format!("{}[audio]\nfull_db = 100\nkeypad = \"\"\n", good()),
+            (format!("{}[audio]\nfull_db = 100\n", good()), "audio"),
+                format!("{}[audio]\nfull_db = 20\nkeypad = \"Pad\"\n", good()),
+            (format!("{}[audio]\nkeypad = \"Pad\"\n", good()), "full_db"),
             (
                 format!("{}[log]\nfile = \"l\"\nkilobytes = 1\n", good()),
                 "log.kilobytes",

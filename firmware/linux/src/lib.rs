@@ -27,13 +27,17 @@ pub mod config;
 pub mod entropy;
 pub mod exchange;
 pub mod executor;
-pub mod lent;
+pub #[cfg(feature = "sound")]
+pub mod keypad;
+mod lent;
 pub mod log;
 pub mod machine;
 pub mod medium;
 pub mod program;
 pub mod reader;
 pub mod signals;
+#[cfg(feature = "sound")]
+pub mod sound;
 pub mod store;
 pub mod uplink;
 pub mod watchdog;

@@ -79,6 +79,9 @@ pub fn run(config: Config) -> Result<Standing, StartError> {
     };
     let medium = |name, path: &Path| SlotMedium::new(name, path, log.clone()).map_err(because("media"));
     let (window, panel) = window(&config, clock)?;
+    if let Some(audio) = &config.audio {
+        hear(audio, &panel, &log)?;
+    }
     let parts = Parts {
         clock,
         entropy,
@@ -116,6 +119,23 @@ pub fn run(config: Config) -> Result<Standing, StartError> {
     shown.map_err(because("panel"))?;
     log.say("ended");
     Ok(standing.get())
+}
+
+/// Headphones and keypad. A device that is missing keeps nobody from voting; only a program that cannot have any is told so at once.
+#[cfg(feature = "sound")]
+fn hear(audio: &crate::config::Audio, panel: &Panel, log: &Log) -> Result<(), StartError> {
+    let headphones = crate::sound::Headphones::new(audio, log.clone()).map_err(because("audio"))?;
+    panel.connect_sound(Box::new(headphones), audio.jack.is_none());
+    let (keypad, jack) = (audio.keypad.as_deref(), audio.jack.as_deref());
+    crate::keypad::listen(panel.clone(), keypad, jack, log).map_err(because("audio"))
+}
+
+#[cfg(not(feature = "sound"))]
+fn hear(_: &crate::config::Audio, _: &Panel, _: &Log) -> Result<(), StartError> {
+    Err(StartError {
+        part: "audio",
+        why: "this program was built without the feature `sound`".to_owned(),
+    })
 }
 
 fn window(config: &Config, clock: SystemClock) -> Result<(PanelWindow, Panel), StartError> {

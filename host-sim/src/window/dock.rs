@@ -2,6 +2,7 @@
 //! Slint out; whole pixels, so that a test knows where to click.
 
 use panel::Config;
+use panel::audio::Key;
 use panel::surface::float;
 
 use super::deck::{Held, Kind};
@@ -34,15 +35,70 @@ pub enum Click {
     Count,
     /// A validator: killed, or started again.
     Validator(usize),
+    /// Headphones in, or out.
+    Headphones,
+    /// A key of the voter's keypad.
+    Key(Key),
+}
+
+/// The keypad, as it lies under the panel: what stands on each key.
+const KEYS: [(Key, &str); 10] = [
+    (Key::Previous, "<"),
+    (Key::Select, "OK"),
+    (Key::Next, ">"),
+    (Key::Repeat, "R"),
+    (Key::Help, "?"),
+    (Key::Softer, "-"),
+    (Key::Louder, "+"),
+    (Key::Slower, "<<"),
+    (Key::Faster, ">>"),
+    (Key::Blank, "B"),
+];
+
+/// What a key of the computer's keyboard means.
+#[must_use]
+pub fn key_of(text: &str) -> Option<Key> {
+    use slint::platform::Key as Board;
+    let board = |key: Board| slint::SharedString::from(key);
+    let named = [
+        (Board::RightArrow, Key::Next),
+        (Board::DownArrow, Key::Next),
+        (Board::LeftArrow, Key::Previous),
+        (Board::UpArrow, Key::Previous),
+        (Board::Return, Key::Select),
+        (Board::PageUp, Key::Faster),
+        (Board::PageDown, Key::Slower),
+    ];
+    if let Some((_, key)) = named.into_iter().find(|(key, _)| board(*key) == text) {
+        return Some(key);
+    }
+    Some(match text {
+        "r" | "R" => Key::Repeat,
+        "?" | "h" | "H" => Key::Help,
+        "+" => Key::Louder,
+        "-" => Key::Softer,
+        "b" | "B" => Key::Blank,
+        _ => Key::Digit(text.parse().ok().filter(|digit| *digit < 10)?),
+    })
 }
 
 impl Click {
-    const fn id(self) -> i32 {
+    fn id(self) -> i32 {
         match self {
             Self::Pull => 0,
             Self::Power => 1,
             Self::Network => 2,
             Self::Count => 3,
+            Self::Headphones => 4,
+            // Digits are on the keyboard alone.
+            #[allow(clippy::cast_possible_truncation, clippy::cast_possible_wrap)] // Ten keys.
+            Self::Key(key) => {
+                let place = KEYS.iter().position(|(own, _)| *own == key);
+                5 + match place {
+                    Some(place) => place as i32,
+                    None => KEYS.len() as i32,
+                }
+            }
             #[allow(clippy::cast_possible_truncation, clippy::cast_possible_wrap)] // 16 validators at most.
             Self::Validator(index) => -1 - index as i32,
             #[allow(clippy::cast_possible_truncation, clippy::cast_possible_wrap)] // A deck has a handful of cards.
@@ -58,6 +114,8 @@ impl Click {
             1 => Self::Power,
             2 => Self::Network,
             3 => Self::Count,
+            4 => Self::Headphones,
+            5..16 => Self::Key(KEYS.get(usize::try_from(id - 5).ok()?)?.0),
             _ if id < 0 => Self::Validator(usize::try_from(-1 - id).ok()?),
             _ => Self::Card(usize::try_from(id - 16).ok()?),
         })
@@ -71,6 +129,8 @@ impl Click {
             Self::Power => "power".into(),
             Self::Network => "network".into(),
             Self::Count => "count".into(),
+            Self::Headphones => "headphones".into(),
+            Self::Key(key) => format!("key {key:?}"),
             Self::Validator(index) => format!("validator {}", index + 1),
             Self::Card(card) => deck.get(card).map_or_else(String::new, |held| match held.kind {
                 Kind::Staff => format!("staff {}", card + 1),
@@ -95,6 +155,8 @@ pub struct Picture<'p> {
     /// The height of each validator that is a process; none for one that does not answer.
     pub validators: &'p [Option<u64>],
     pub batch: u16,
+    /// Whether headphones are in; `None` where the simulator makes no sound.
+    pub phones: Option<bool>,
     pub events: Vec<(String, String)>,
     pub stage: Stage<'p>,
 }
@@ -177,6 +239,9 @@ impl Plan {
             active: inserted.is_some(),
             ..Rows::place(Click::Pull, (x + width / 2 - 200, y + height + 34, 400, 46))
         });
+        if let Some(plugged) = picture.phones {
+            rows.keypad(plugged, (x, y + height + 26, width));
+        }
     }
 }
 
@@ -212,6 +277,32 @@ impl Rows {
             right: false,
             text: text.into(),
         });
+    }
+
+    /// Headphones left of the card slot, keys right of it, as large as there is room.
+    fn keypad(&mut self, plugged: bool, (x, y, width): (i32, i32, i32)) {
+        let side = width / 2 - 200 - GAP;
+        self.boxes.push(DockBox {
+            kind: 1,
+            title: if plugged { "headphones are in" } else { "headphones" }.into(),
+            enabled: true,
+            active: plugged,
+            ..Self::place(Click::Headphones, (x, y + 8, side.min(180), 46))
+        });
+        let across = i32::try_from(KEYS.len() / 2).unwrap_or(5);
+        let each = ((side - (across - 1) * 4) / across).min(52);
+        let left = x + width - across * each - (across - 1) * 4;
+        for (place, (key, face)) in (0..).zip(KEYS) {
+            self.boxes.push(DockBox {
+                kind: 1,
+                title: face.into(),
+                enabled: true,
+                ..Self::place(
+                    Click::Key(key),
+                    (left + place % across * (each + 4), y + place / across * 34, each, 30),
+                )
+            });
+        }
     }
 
     fn line(&mut self, size: i32, tone: i32, text: &str) {

@@ -18,6 +18,7 @@ use crate::scenario::Scenario;
 use crate::stations::Stations;
 use crate::town::Town;
 use crate::voters::choices::{self, Paper};
+use crate::voters::staff::Crew;
 use crate::world::executor::Executor;
 use crate::world::machine::{Machine, World};
 use crate::world::network::SharedChain;
@@ -41,6 +42,8 @@ pub struct Station {
     pub deck: Vec<Held>,
     /// The election's name.
     pub name: String,
+    /// Two of staff.
+    pub crew: Rc<Crew>,
     /// Ballot styles.
     pub papers: Vec<Paper>,
     names: Vec<ContestNames>,
@@ -54,7 +57,7 @@ impl Station {
     ///
     /// # Errors
     /// As a headless run.
-    pub fn new(scenario: &Scenario) -> Result<Self> {
+    pub fn new(scenario: &Scenario, speech: Option<Vec<u8>>) -> Result<Self> {
         let imported = import_bytes(
             &scenario.definition,
             &Options {
@@ -74,7 +77,7 @@ impl Station {
         let town = Town::new(manifest, &people, 1, scenario.cards, seed, || {})?;
         let roll = town.roll(manifest, &people)?.section();
         let (office, mut chain) = Office::new(manifest, &town, scenario.validators, seed)?;
-        let office = office.with_pictures();
+        let office = office.with_pictures().with_speech(speech);
         if scenario.processes {
             chain = office.validators(scenario.validators)?;
         }
@@ -122,6 +125,7 @@ impl Station {
         Ok(Self {
             number: post.station,
             machine: post.machine,
+            crew: post.crew,
             deck: deck::deal(&town, &people, manifest.first_day, seed)?,
             name: manifest
                 .text(manifest.name, manifest.fallback())

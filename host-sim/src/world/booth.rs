@@ -7,6 +7,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 
 use anyhow::{Result, bail};
+use election::clips::Clips;
 use election::pictures::Pictures;
 use embassy_futures::select::{Either, select};
 use kiosk::ports::{Lamp, Panel, Signals, Sound};
@@ -50,6 +51,11 @@ pub trait Glass {
     fn show(&self, screen: &Screen<'_>);
     /// How the names of the election look.
     fn pictures(&self, pictures: &Pictures<'_>);
+    /// What of the election can be heard.
+    fn clips(&self, clips: Option<&Clips<'_>>) {
+        let _ = clips;
+    }
+
     /// The next touch. Dropping the future loses none.
     fn next(&self) -> Pin<Box<dyn Future<Output = Touch> + '_>>;
 }
@@ -331,6 +337,13 @@ impl Panel for BoothPort {
         let glass = self.booth.inner.glass.borrow().clone();
         if let Some(glass) = glass {
             glass.pictures(pictures);
+        }
+    }
+
+    fn clips(&mut self, clips: Option<&Clips<'_>>) {
+        let glass = self.booth.inner.glass.borrow().clone();
+        if let Some(glass) = glass {
+            glass.clips(clips);
         }
     }
 

@@ -44,6 +44,11 @@ pub(crate) mod kind {
     pub const OPENING: u16 = 512;
 }
 
+/// Whether a voter stands there whose patience the kiosk measures.
+pub(crate) const fn voting(kind: u16) -> bool {
+    matches!(kind, kind::PIN..=kind::USED_UP | kind::END | kind::STILL_THERE) || kind >= kind::CONTEST
+}
+
 /// The scene of a screen.
 #[must_use]
 pub fn scene(screen: &Screen<'_>) -> Scene {

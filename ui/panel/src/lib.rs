@@ -30,6 +30,7 @@ extern crate alloc;
 #[cfg(feature = "std")]
 extern crate std;
 
+pub mod audio;
 pub mod compose;
 #[cfg(feature = "std")]
 pub mod font;

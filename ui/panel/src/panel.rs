@@ -9,19 +9,21 @@ use core::future::poll_fn;
 use core::task::{Poll, Waker};
 use core::time::Duration;
 
+use election::clips::Clips;
 use election::pictures::Pictures;
 use heapless::Deque;
 use kiosk::screen::{Screen, Touch};
 
+use crate::audio::{self, Ear, Key, Sound, Voice};
 use crate::compose::{self, Settings, kind};
-use crate::layout::{self, Page};
+use crate::layout::{self, Area, Page, Style};
 use crate::metrics::{Config, ConfigError, Metrics};
 use crate::pictures::Set;
 use crate::practice::Practice;
-use crate::scene::{Act, Button, Scene, Shape};
+use crate::scene::{Act, Block, Button, Scene, Shape};
 use crate::surface::Surface;
 use crate::touch::{Filter, QUEUE};
-use crate::words::{LANGUAGES, Say};
+use crate::words::{LANGUAGES, Say, Word};
 
 /// Settings made at the idle screen, and a practice, are forgotten after so long: whoever made them has walked away.
 const FORGET: Duration = Duration::from_secs(90);
@@ -55,7 +57,21 @@ struct State {
     queue: Deque<Touch, QUEUE>,
     /// How the names of the election look.
     pictures: Set,
+    /// Whoever listens and presses keys.
+    ear: Ear,
+    /// The picture follows a key to what it is on; a finger may turn away from it.
+    follow: bool,
     waker: Option<Waker>,
+}
+
+impl State {
+    /// To the kiosk. Full: the newest is dropped, and the voter touches again.
+    fn send(&mut self, touch: Touch) {
+        let _ = self.queue.push_back(touch);
+        if let Some(waker) = self.waker.take() {
+            waker.wake();
+        }
+    }
 }
 
 /// The panel's own pages over a screen.
@@ -91,6 +107,8 @@ impl Panel {
                 filter: Filter::default(),
                 queue: Deque::new(),
                 pictures: Set::default(),
+                ear: Ear::default(),
+                follow: false,
                 waker: None,
             }),
             forget: slint::Timer::default(),
@@ -115,9 +133,14 @@ impl Panel {
 
     /// Shows a screen. Touches queued for a screen of another kind are dropped.
     pub fn show(&self, screen: &Screen<'_>) {
-        let scene = compose::scene(screen);
+        let mut scene = compose::scene(screen);
         {
             let mut state = self.inner.state.borrow_mut();
+            if scene.name == "staff-menu"
+                && let Some(voice) = state.ear.voice()
+            {
+                scene = scene.block(Block::Pair(Word::StaffVoice.into(), voice_word(voice).into()));
+            }
             if scene.kind != state.scene.kind {
                 state.queue.clear();
                 state.over = None;
@@ -126,6 +149,7 @@ impl Panel {
                 state.filter.changed((self.inner.clock)());
                 if scene.kind == kind::IDLE {
                     state.settings = state.home;
+                    state.ear.reset();
                 }
             }
             if scene == state.scene {
@@ -140,6 +164,27 @@ impl Panel {
     pub fn pictures(&self, pictures: &Pictures<'_>) {
         self.inner.state.borrow_mut().pictures = Set::new(pictures).unwrap_or_default();
         self.inner.draw();
+    }
+
+    /// From now on there is somebody who plays clips. `by_keys`: headphones cannot be felt, so the first key of a visit begins to speak.
+    pub fn connect_sound(&self, sound: Box<dyn Sound>, by_keys: bool) {
+        self.inner.state.borrow_mut().ear.connect(sound, by_keys);
+    }
+
+    /// What the package has to be heard, if anything.
+    pub fn clips(&self, clips: Option<&Clips<'_>>) {
+        self.inner.state.borrow_mut().ear.clips(clips);
+    }
+
+    /// Headphones go in or out.
+    pub fn headphones(&self, plugged: bool) {
+        self.inner.state.borrow_mut().ear.headphones(plugged);
+    }
+
+    /// A key of the keypad goes down. It does what a tap on the same thing does, through the same filter. A keypad may do so at any
+    /// time, fingers too.
+    pub fn key(&self, key: Key) {
+        self.inner.key(key);
     }
 
     /// The next touch, as soon as there is one. Dropping the future loses none.
@@ -231,6 +276,10 @@ impl kiosk::ports::Panel for Panel {
         Self::pictures(self, pictures);
     }
 
+    fn clips(&mut self, clips: Option<&Clips<'_>>) {
+        Self::clips(self, clips);
+    }
+
     async fn next(&mut self) -> Touch {
         Self::next(self).await
     }
@@ -258,13 +307,67 @@ impl Inner {
         if let Some(language) = LANGUAGES.get(state.settings.language) {
             state.pictures.dress(&mut page, &scene.definition(language));
         }
+        state.ear.shown(scene, state.settings);
+        if let Some(focus) = state.ear.focus() {
+            let there = |page: &Page| page.areas.iter().position(|area| area.act == Some(focus));
+            if state.follow && there(&page).is_none() {
+                // A screen has a few pages: the one with what the key is on is looked for.
+                let found = (0..page.count)
+                    .map(|number| layout::page(scene, state.settings, &self.metrics, number))
+                    .find(|page| there(page).is_some());
+                if let Some(found) = found {
+                    page = found;
+                    if let Some(language) = LANGUAGES.get(state.settings.language) {
+                        state.pictures.dress(&mut page, &scene.definition(language));
+                    }
+                }
+            }
+            if let Some(area) = there(&page).and_then(|at| page.areas.get(at)) {
+                // Behind all others, so that no finger's place changes.
+                page.areas.push(frame(area, &self.metrics));
+            }
+        }
+        state.follow = false;
         if over.is_some() {
             state.over_page = page.index;
         } else {
             state.page = page.index;
         }
-        self.surface.draw(&page, state.settings.theme, &self.metrics);
+        let theme = if state.ear.blank() {
+            page = dark(&page, &self.metrics);
+            BLACK
+        } else {
+            state.settings.theme
+        };
+        self.surface.draw(&page, theme, &self.metrics);
         state.shown = page;
+    }
+
+    fn key(self: &Rc<Self>, key: Key) {
+        let (reaction, present) = {
+            let mut state = self.state.borrow_mut();
+            if state.practice.is_none() && state.over.is_none() && !audio::listens(&state.scene) {
+                return;
+            }
+            let reaction = state.ear.key(key);
+            state.follow = true;
+            let present = state.practice.is_none() && compose::voting(state.scene.kind) && state.queue.is_empty();
+            (reaction, present)
+        };
+        match reaction.act {
+            Some(act) => {
+                // A key has no place on the panel; a number that no box has tells it from fingers.
+                if self.passes(usize::MAX, act) {
+                    self.act(act);
+                }
+            }
+            // Who listens for long is there all the same (A20): the kiosk's patience begins anew.
+            None if present => self.send(Touch::Here),
+            None => {}
+        }
+        if reaction.draw {
+            self.draw();
+        }
     }
 
     fn act_of(&self, id: i32) -> Option<(usize, Act)> {
@@ -294,18 +397,23 @@ impl Inner {
 
     /// A screen reader's or a keypad's action: no finger, so nothing to forgive; but never on a picture that has just come.
     fn activated(self: &Rc<Self>, id: i32, _: bool) {
-        if let Some((index, act)) = self.act_of(id) {
-            let now = (self.clock)();
-            let counts = {
-                let filter = &mut self.state.borrow_mut().filter;
-                filter.pressed(index, now);
-                let held = if act.held() { crate::touch::HOLD } else { 0 };
-                filter.released(index, true, act, now + held)
-            };
-            if counts {
-                self.act(act);
-            }
+        if let Some((index, act)) = self.act_of(id)
+            && self.passes(index, act)
+        {
+            self.act(act);
         }
+    }
+
+    fn send(&self, touch: Touch) {
+        self.state.borrow_mut().send(touch);
+    }
+
+    fn passes(&self, index: usize, act: Act) -> bool {
+        let now = (self.clock)();
+        let filter = &mut self.state.borrow_mut().filter;
+        filter.pressed(index, now);
+        let held = if act.held() { crate::touch::HOLD } else { 0 };
+        filter.released(index, true, act, now + held)
     }
 
     fn act(self: &Rc<Self>, act: Act) {
@@ -314,11 +422,7 @@ impl Inner {
             let now = (self.clock)();
             match act {
                 Act::Send(touch) | Act::Hold(touch) => {
-                    // Full: the newest is dropped, and the voter touches again.
-                    let _ = state.queue.push_back(touch);
-                    if let Some(waker) = state.waker.take() {
-                        waker.wake();
-                    }
+                    state.send(touch);
                     if state.over.take().is_none() {
                         return;
                     }
@@ -372,6 +476,11 @@ impl Inner {
                 Act::Language(language) => state.settings.language = language,
                 Act::Size(size) => state.settings.size = size,
                 Act::Theme(theme) => state.settings.theme = theme,
+                Act::Wake => {
+                    state.ear.wake();
+                    // Whoever touched the dark panel saw no button.
+                    state.filter.changed(now);
+                }
             }
         }
         self.forget_later();
@@ -397,5 +506,55 @@ impl Inner {
                 inner.draw();
             }
         });
+    }
+}
+
+/// Black ground.
+const BLACK: u8 = 2;
+
+const fn voice_word(voice: Voice) -> Word {
+    match voice {
+        Voice::Ready => Word::StaffVoiceReady,
+        Voice::NoClips => Word::StaffVoiceNoClips,
+        Voice::NoDevice => Word::StaffVoiceNoDevice,
+    }
+}
+
+/// A frame around what a key is on.
+fn frame(area: &Area, metrics: &Metrics) -> Area {
+    let out = metrics.stroke * 3;
+    let (x, y) = ((area.x - out).max(0), (area.y - out).max(0));
+    Area {
+        x,
+        y,
+        width: (area.x + area.width + out).min(metrics.width) - x,
+        height: (area.y + area.height + out).min(metrics.height) - y,
+        style: Style::Alarm,
+        act: None,
+        mark: 0,
+        chosen: false,
+        says: alloc::string::String::new(),
+    }
+}
+
+/// Nothing to be seen; a touch anywhere brings the picture back, and is told in the headphones.
+fn dark(page: &Page, metrics: &Metrics) -> Page {
+    let anywhere = Area {
+        x: 0,
+        y: 0,
+        width: metrics.width,
+        height: metrics.height,
+        style: Style::Invisible,
+        act: Some(Act::Wake),
+        mark: 0,
+        chosen: false,
+        says: alloc::string::String::new(),
+    };
+    Page {
+        areas: alloc::vec![anywhere],
+        index: page.index,
+        count: page.count,
+        size: page.size,
+        ..Page::default()
     }
 }

@@ -38,6 +38,8 @@ pub enum Act {
     Size(crate::metrics::TextSize),
     /// A theme, 0 to 3.
     Theme(u8),
+    /// Switches the picture on again that a key has switched off.
+    Wake,
 }
 
 impl Act {

@@ -16,6 +16,8 @@ mod election_commands;
 mod media_command;
 mod medium_command;
 mod opened_command;
+#[cfg(feature = "screens")]
+mod speak_command;
 mod station_commands;
 
 use std::process::ExitCode;
@@ -60,6 +62,9 @@ enum Command {
     /// The election secret E: it is sealed to kiosks and destroyed after the tally
     #[command(subcommand)]
     Secret(station_commands::Secret),
+    /// Everything that an election's screens say, as clips for packages
+    #[cfg(feature = "screens")]
+    Speak(speak_command::Speak),
     /// The signed election package of a station
     #[command(subcommand)]
     Package(station_commands::PackageCommand),
@@ -96,6 +101,8 @@ pub fn main() -> ExitCode {
         Command::Card(command) => command.run(),
         Command::Genesis(command) => command.run(),
         Command::Secret(command) => command.run(),
+        #[cfg(feature = "screens")]
+        Command::Speak(command) => command.run(),
         Command::Package(command) => command.run(),
         Command::Ceremony(command) => command.run(),
         Command::Provision(command) => command.run(),

@@ -38,6 +38,8 @@ pub mod roll;
 pub mod schema;
 #[cfg(feature = "screens")]
 pub mod screens;
+#[cfg(feature = "screens")]
+pub mod speak;
 mod style;
 pub mod tally;
 mod texts;

@@ -40,6 +40,8 @@ pub struct Input<'a> {
     pub serial: u32,
     /// The section of pictures, as `screens::draw` gives it.
     pub pictures: Option<&'a [u8]>,
+    /// The section of speech, as `speak::render` gives it.
+    pub clips: Option<&'a [u8]>,
 }
 
 /// What a package says.
@@ -84,6 +86,10 @@ pub struct Shown {
     pub pictures_length: u32,
     /// SHA-256 of the fonts that they were drawn from.
     pub fonts: Vec<String>,
+    /// Clips of speech; 0 where kiosks have no voice.
+    pub clips: usize,
+    /// Bytes of them.
+    pub clips_length: usize,
     /// Bytes.
     pub length: usize,
 }
@@ -118,6 +124,7 @@ pub fn build(input: &Input<'_>, authority: &Signer) -> Outcome<Vec<u8>> {
             input.secret,
         ],
         pictures: input.pictures,
+        clips: input.clips,
     };
     let mut bytes = Vec::new();
     write(&parts, authority, |piece| -> Result<(), PackageError> {
@@ -174,6 +181,8 @@ pub fn show(bytes: &[u8], authority: &PublicKey) -> Outcome<Shown> {
             .flat_map(|pictures| pictures.fonts.iter().map_while(Result::ok))
             .map(hex::encode)
             .collect(),
+        clips: package.clips.map_or(0, |clips| clips.count()),
+        clips_length: package.clips.map_or(0, |clips| clips.bytes().len()),
         length: bytes.len(),
     })
 }

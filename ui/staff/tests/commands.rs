@@ -562,6 +562,8 @@ fn a_validator_node_takes_the_genesis_of_a_signed_package() {
                 .section(),
             authorities: &[vec![0x30, 0]],
             serial: 1,
+            pictures: None,
+            clips: None,
         },
         &town.authority,
     )

@@ -89,6 +89,7 @@ fn build(desk: &Desk, serial: u32) -> staff::Outcome<Vec<u8>> {
             authorities: &[vec![0x30, 0]],
             serial,
             pictures: None,
+            clips: None,
         },
         &desk.authority,
     )

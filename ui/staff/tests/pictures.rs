@@ -240,6 +240,7 @@ fn signed(manifest: &CheckedManifest<'_>, pictures: Option<&[u8]>) -> (Outcome<V
             authorities: &[vec![0x30, 0]],
             serial: 1,
             pictures,
+            clips: None,
         },
         &authority,
     );

@@ -3,6 +3,7 @@
 use core::fmt;
 
 use super::{Kind, MAX_AUTHORITIES, MAX_CERTIFICATE, VERSION};
+use crate::clips::ClipsError;
 use crate::keys::KeysError;
 use crate::ledger::GenesisError;
 use crate::manifest::ManifestError;
@@ -52,6 +53,8 @@ pub enum PackageError {
     GenesisElection,
     /// The pictures of characters break a rule.
     Pictures(PictureError),
+    /// The speech breaks a rule.
+    Clips(ClipsError),
     /// The package is for another station than this kiosk's.
     OtherStation {
         /// The kiosk's.
@@ -97,6 +100,7 @@ impl fmt::Display for PackageError {
             Self::Genesis(error) => error.fmt(f),
             Self::GenesisElection => f.write_str("staff and validators in the package are of another election"),
             Self::Pictures(error) => write!(f, "the pictures of characters: {error}"),
+            Self::Clips(error) => write!(f, "the speech: {error}"),
             Self::OtherStation { ours, theirs } => {
                 write!(
                     f,

@@ -42,6 +42,7 @@ struct Plain {
     station: u16,
     sections: [Vec<u8>; 7],
     pictures: Option<Vec<u8>>,
+    clips: Option<Vec<u8>>,
 }
 
 fn good() -> Plain {
@@ -71,6 +72,7 @@ fn good() -> Plain {
             std::vec![6; 32],
         ],
         pictures: None,
+        clips: None,
     }
 }
 
@@ -83,6 +85,7 @@ impl Plain {
             station: self.station,
             sections: self.sections.each_ref().map(Vec::as_slice),
             pictures: self.pictures.as_deref(),
+            clips: self.clips.as_deref(),
         };
         write::<PackageError>(&parts, &signer(1), |bytes| {
             file.extend_from_slice(bytes);
@@ -225,7 +228,7 @@ fn missing_unknown_repeated_and_misplaced_sections_are_refused() {
     assert_eq!(open_with(&[1, 3, 4, 5, 6, 7]), PackageError::Missing(Kind::Keys));
     assert_eq!(open_with(&[1, 1, 2, 3, 4, 5, 6, 7]), PackageError::SectionKind(1));
     assert_eq!(open_with(&[2, 1, 3, 4, 5, 6, 7]), PackageError::Missing(Kind::Manifest));
-    assert_eq!(open_with(&[1, 2, 3, 4, 5, 6, 7, 9]), PackageError::SectionKind(9));
+    assert_eq!(open_with(&[1, 2, 3, 4, 5, 6, 7, 10]), PackageError::SectionKind(10));
     assert_eq!(open_with(&[1, 2, 3, 4, 5, 6, 7, 8, 8]), PackageError::SectionKind(8));
     assert_eq!(open_with(&[1, 2, 3, 4, 5, 6, 8]), PackageError::Missing(Kind::Secret));
     assert_eq!(open_with(&[0, 1, 2, 3, 4, 5, 6, 7]), PackageError::SectionKind(0));
@@ -291,10 +294,49 @@ fn pictures_are_signed_with_the_package_and_may_be_missing() {
     assert!(matches!(open(&plain.encode()).unwrap_err(), PackageError::Pictures(_)));
 }
 
+/// A section of one clip.
+fn clips() -> Vec<u8> {
+    let mut out = Vec::new();
+    let one = (crate::clips::ClipKey::new("ja", "次へ"), &[1_u8, 2, 3][..]);
+    crate::clips::write(core::iter::once(one), |bytes| {
+        out.extend_from_slice(bytes);
+        Ok::<_, crate::clips::ClipsError>(())
+    })
+    .unwrap();
+    out
+}
+
+#[test]
+fn a17_speech_is_signed_with_the_package_and_may_be_missing() {
+    for pictures in [None, Some(pictures())] {
+        let mut plain = good();
+        plain.pictures = pictures;
+        assert!(open(&plain.encode()).unwrap().clips.is_none());
+        plain.clips = Some(clips());
+        let file = plain.encode();
+        let package = open(&file).unwrap();
+        assert_eq!(package.clips.unwrap().count(), 1);
+        assert_eq!(package.pictures.is_some(), plain.pictures.is_some());
+        assert_eq!(stream(&file, 50), Ok(()));
+        // Another sound under the same name.
+        let mut changed = file.clone();
+        *changed.last_mut().unwrap() ^= 0x10;
+        assert_eq!(open(&changed).unwrap_err(), PackageError::SectionHash(Kind::Clips));
+        assert_eq!(stream(&changed, 64), Err(PackageError::SectionHash(Kind::Clips)));
+        // Signed, but not of the format.
+        plain.clips.as_mut().unwrap().push(0);
+        assert_eq!(
+            open(&plain.encode()).unwrap_err(),
+            PackageError::Clips(crate::clips::ClipsError::Bounds)
+        );
+    }
+}
+
 #[test]
 fn every_flipped_bit_and_every_cut_of_a_package_is_refused() {
     let mut plain = good();
     plain.pictures = Some(pictures());
+    plain.clips = Some(clips());
     let file = plain.encode();
     for bit in 0..file.len() * 8 {
         let mut changed = file.clone();

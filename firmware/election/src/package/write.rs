@@ -18,6 +18,8 @@ pub struct Parts<'a> {
     pub sections: [&'a [u8]; 7],
     /// The pictures of characters, if there are any.
     pub pictures: Option<&'a [u8]>,
+    /// The speech, if there is any.
+    pub clips: Option<&'a [u8]>,
 }
 
 /// Signs a package and gives its bytes to `sink`, piece by piece. Open what was written before it is given away:
@@ -33,7 +35,7 @@ pub fn write<E: From<PackageError>>(
     let too_long = |_| PackageError::Length;
     let mut sections = [0; MAX_HEADER];
     let mut list = SeqWriter::new(&mut sections);
-    for (kind, content) in Kind::ALL.iter().zip(parts.sections.into_iter().chain(parts.pictures)) {
+    for (kind, content) in contents(parts) {
         list.push(&Section {
             kind: kind.number(),
             length: u32::try_from(content.len()).map_err(too_long)?,
@@ -57,8 +59,15 @@ pub fn write<E: From<PackageError>>(
     sink(&length.to_be_bytes())?;
     sink(header)?;
     sink(&signature)?;
-    for content in parts.sections.into_iter().chain(parts.pictures) {
+    for (_, content) in contents(parts) {
         sink(content)?;
     }
     Ok(package_hash)
+}
+
+/// The sections that there are, with their kinds, in the order of the file.
+fn contents<'a>(parts: &Parts<'a>) -> impl Iterator<Item = (Kind, &'a [u8])> {
+    let may_miss = [parts.pictures, parts.clips].into_iter();
+    let all = parts.sections.into_iter().map(Some).chain(may_miss);
+    Kind::ALL.into_iter().zip(all).filter_map(|(kind, content)| Some((kind, content?)))
 }

@@ -41,6 +41,7 @@ async fn inner<P: Platform>(ports: &mut Ports<P>, config: &Config<'_>, buffers: 
     if let Some(pictures) = &package.pictures {
         desk.panel.pictures(pictures);
     }
+    desk.panel.clips(package.clips.as_ref());
     if package.manifest.mode == Mode::Statutory && rest.uplink.is_some() {
         return Err(Fault::UplinkInStatutory.into());
     }

@@ -8,13 +8,13 @@ use alloc::vec::Vec;
 
 use election::clips::RATE;
 
-#[allow(clippy::cast_possible_truncation)] // 480.
+#[allow(clippy::cast_possible_truncation)] // 360.
 const WINDOW: usize = (RATE * 30 / 1_000) as usize;
 const HALF: usize = WINDOW / 2;
 /// Furthest that a window is moved, either way.
 const SLACK: usize = HALF / 2;
 /// Every so many samples are compared when looking for the best place: speech has little above 2 kHz that decides it.
-const COARSE: usize = 4;
+const COARSE: usize = 3;
 
 /// A clip at `eighths` eighths of its speed (4 to 16). At 8 it is the clip itself. Time and memory grow with what comes out.
 #[must_use]

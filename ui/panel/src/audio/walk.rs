@@ -19,7 +19,7 @@ use crate::words::{LANGUAGES, Say};
 pub type Scenes<'f> = &'f mut dyn FnMut(&str, &Scene);
 
 /// Tries of a card that are said as whole sentences.
-const TRIES: u8 = 10;
+const TRIES: u8 = 5;
 /// Digits of a PIN.
 const DIGITS: u8 = 12;
 

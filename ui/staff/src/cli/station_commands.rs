@@ -89,6 +89,10 @@ pub struct PackageBuild {
     #[cfg(feature = "screens")]
     #[arg(long = "font", value_name = "FILE")]
     fonts: Vec<PathBuf>,
+    /// What `speak` rendered: kiosks of this package can be heard; without it they have no voice
+    #[cfg(feature = "screens")]
+    #[arg(long, value_name = "FILE")]
+    speech: Option<PathBuf>,
     /// Package to write
     #[arg(long)]
     out: PathBuf,
@@ -161,6 +165,7 @@ impl PackageBuild {
         let genesis = files::read(&self.genesis, LONGEST_GENESIS)?;
         let authority = keyfile::read_signer(&self.authority)?;
         let pictures = self.pictures(&manifest, &name)?;
+        let speech = self.speech(&manifest, &name)?;
         let bytes = package::build(
             &package::Input {
                 manifest: &manifest_bytes,
@@ -173,6 +178,7 @@ impl PackageBuild {
                 authorities: &authorities,
                 serial: self.serial,
                 pictures: pictures.as_deref(),
+                clips: speech.as_deref(),
             },
             &authority,
         )?;
@@ -204,6 +210,32 @@ impl PackageBuild {
             }
         }
         Ok(Some(drawn.section))
+    }
+
+    /// The clips, and that everything a voter can meet here has one.
+    #[cfg(feature = "screens")]
+    fn speech(
+        &self,
+        manifest: &election::manifest::CheckedManifest<'_>,
+        name: &crate::definition::Texts,
+    ) -> Outcome<Option<Vec<u8>>> {
+        use crate::speak;
+        let Some(path) = &self.speech else { return Ok(None) };
+        let bytes = files::read(path, election::clips::MAX_SECTION as u64)?;
+        let clips = election::clips::Clips::read(&bytes)
+            .map_err(|error| Problem::new(Kind::Malformed, "speech", error).in_file(path))?;
+        speak::check(manifest, name, &clips, &speak::languages(&[])?).map_err(|problem| problem.in_file(path))?;
+        Ok(Some(bytes))
+    }
+
+    #[cfg(not(feature = "screens"))]
+    #[allow(clippy::unused_self, clippy::unnecessary_wraps)] // As the one that speaks.
+    fn speech(
+        &self,
+        _: &election::manifest::CheckedManifest<'_>,
+        _: &crate::definition::Texts,
+    ) -> Outcome<Option<Vec<u8>>> {
+        Ok(None)
     }
 
     #[cfg(not(feature = "screens"))]
@@ -320,7 +352,7 @@ impl Anchor {
     }
 }
 
-fn parse_name(text: &str) -> Outcome<Vec<(String, String)>> {
+pub(super) fn parse_name(text: &str) -> Outcome<Vec<(String, String)>> {
     text.split(',')
         .map(|part| match part.split_once('=') {
             Some((language, name)) if !language.is_empty() && !name.is_empty() => {
@@ -368,6 +400,11 @@ fn describe(report: &ShownPackage) -> String {
             s.fonts.join("\n    ")
         ));
     }
+    out.push_str(&if s.clips > 0 {
+        format!("  {} clips of speech, {} bytes\n", s.clips, s.clips_length)
+    } else {
+        "  no speech: kiosks of this package have no voice\n".to_owned()
+    });
     for (name, roles) in &s.staff {
         let polls = if roles & election::ledger::role::POLLS != 0 {
             " polls"

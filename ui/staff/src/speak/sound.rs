@@ -101,7 +101,7 @@ mod tests {
 
     #[test]
     fn v5_clips_are_equally_loud_whoever_speaks_them() {
-        for (rate, loud) in [(48_000, 900.0), (22_050, 20_000.0), (16_000, 3_000.0)] {
+        for (rate, loud) in [(48_000, 900.0), (22_050, 20_000.0), (12_000, 3_000.0)] {
             let mut sound = tone(rate, 300.0, loud);
             // A second of silence on both sides is none of it.
             let silent = vec![3_i16; rate as usize];
@@ -123,11 +123,11 @@ mod tests {
                 .collect();
             let wanted = RATE as usize + BEFORE + BEHIND;
             assert!(heard.len().abs_diff(wanted) < 400, "{rate}: {} of {wanted}", heard.len());
-            let middle = &heard[4_000..12_000];
-            let rms = (middle.iter().map(|sample| sample * sample).sum::<f64>() / 8_000.0).sqrt();
+            let middle = &heard[2_000..8_000];
+            let rms = (middle.iter().map(|sample| sample * sample).sum::<f64>() / 6_000.0).sqrt();
             assert!((rms / LOUDNESS - 1.0).abs() < 0.06, "{rate}: {rms}");
             let crossings = middle.windows(2).filter(|pair| (pair[0] < 0.0) != (pair[1] < 0.0)).count();
-            assert!((297..=303).contains(&crossings), "{rate}: {crossings}");
+            assert!((298..=302).contains(&crossings), "{rate}: {crossings}");
         }
     }
 

@@ -10,7 +10,7 @@ use panel::audio::Piece;
 use super::sound::Sound;
 use crate::problem::{Kind, Outcome, Problem};
 
-/// What has to be installed. The Japanese voice is in Debian's component non-free: it is under CC BY 3.0, made with a training program that is not free.
+/// What has to be installed. The Japanese voice is in Debian's component contrib: it is under CC BY 3.0, made with a training program that is not free.
 pub const PACKAGES: &str = "open-jtalk open-jtalk-mecab-naist-jdic hts-voice-nitech-jp-atr503-m001 espeak-ng";
 /// Words a minute as eSpeak NG counts them: the passage of the tests comes out at 122.6 (V5).
 const ESPEAK_SPEED: &str = "100";

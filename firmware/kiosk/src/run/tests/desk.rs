@@ -191,6 +191,7 @@ pub fn package(mode: Mode, serial: u32) -> Vec<u8> {
             station: STATION,
             sections: [&manifest, &keys, &station, &roll, &authorities, &genesis, &commitment],
             pictures: Some(&pictures()),
+            clips: None,
         },
         &authority(),
         |bytes| {

@@ -1,0 +1,205 @@
+//! A voter's keypad and the switch in the headphone socket, from the kernel's input devices: only those that the configuration names. Every other
+//! keyboard that somebody plugs in does nothing here, and a keypad that is named belongs to the kiosk alone (grabbed).
+//!
+//! Must never know: what a key does. Nothing of it is logged: keys are a PIN and a choice.
+
+use std::cell::RefCell;
+use std::io;
+use std::time::Duration;
+
+use evdev::{Device, EventSummary, KeyCode, SwitchCode};
+use panel::Panel;
+use panel::audio::Key;
+use panel::slint;
+
+use crate::log::Log;
+
+/// How often a device that is gone is looked for.
+const LOOK: Duration = Duration::from_secs(2);
+
+thread_local! {
+    /// The panel, on the thread that has it: keys are brought there.
+    static PANEL: RefCell<Option<Panel>> = const { RefCell::new(None) };
+}
+
+/// What happened at the booth.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Event {
+    Key(Key),
+    Headphones(bool),
+}
+
+/// Begins to listen; on the panel's thread. Threads end with the program.
+///
+/// # Errors
+/// The system gives no thread.
+pub fn listen(panel: Panel, keypad: Option<&str>, jack: Option<&str>, log: &Log) -> io::Result<()> {
+    PANEL.set(Some(panel));
+    for (what, name, read) in [
+        ("keypad", keypad, keys as fn(&mut Device) -> io::Result<()>),
+        ("headphone socket", jack, socket),
+    ] {
+        let Some(name) = name.map(str::to_owned) else { continue };
+        let log = log.clone();
+        std::thread::Builder::new().name(what.into()).spawn(move || {
+            loop {
+                let outcome = find(&name).and_then(|mut device| read(&mut device));
+                if let Err(error) = outcome {
+                    // The same line again is only counted.
+                    log.say(&format!("{what} {name:?}: {error}"));
+                }
+                std::thread::sleep(LOOK);
+            }
+        })?;
+    }
+    Ok(())
+}
+
+fn find(name: &str) -> io::Result<Device> {
+    let found = evdev::enumerate().find(|(_, device)| device.name().is_some_and(|own| own.contains(name)));
+    let (_, device) = found.ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "no input device has this name"))?;
+    Ok(device)
+}
+
+fn keys(device: &mut Device) -> io::Result<()> {
+    device.grab()?;
+    loop {
+        for event in device.fetch_events()? {
+            if let EventSummary::Key(_, code, value) = event.destructure()
+                && let Some(key) = key_of(code, value)
+            {
+                bring(Event::Key(key));
+            }
+        }
+    }
+}
+
+fn socket(device: &mut Device) -> io::Result<()> {
+    let plugged = device.get_switch_state()?.contains(SwitchCode::SW_HEADPHONE_INSERT);
+    bring(Event::Headphones(plugged));
+    loop {
+        for event in device.fetch_events()? {
+            if let EventSummary::Switch(_, SwitchCode::SW_HEADPHONE_INSERT, value) = event.destructure() {
+                bring(Event::Headphones(value != 0));
+            }
+        }
+    }
+}
+
+fn bring(event: Event) {
+    // An error means that the program ends.
+    let _ = slint::invoke_from_event_loop(move || {
+        PANEL.with_borrow(|panel| {
+            if let Some(panel) = panel {
+                match event {
+                    Event::Key(key) => panel.key(key),
+                    Event::Headphones(plugged) => panel.headphones(plugged),
+                }
+            }
+        });
+    });
+}
+
+/// What a key of an ordinary numeric keypad or arrow pad means; one press, whatever the kernel repeats (V7). Devices with other keys are given these
+/// codes by udev's hwdb.
+#[must_use]
+pub fn key_of(code: KeyCode, value: i32) -> Option<Key> {
+    if value != 1 {
+        return None;
+    }
+    Some(match code {
+        KeyCode::KEY_RIGHT | KeyCode::KEY_DOWN | KeyCode::KEY_TAB | KeyCode::KEY_NEXT => Key::Next,
+        KeyCode::KEY_LEFT | KeyCode::KEY_UP | KeyCode::KEY_PREVIOUS => Key::Previous,
+        KeyCode::KEY_ENTER | KeyCode::KEY_KPENTER | KeyCode::KEY_SPACE | KeyCode::KEY_SELECT | KeyCode::KEY_OK => {
+            Key::Select
+        }
+        KeyCode::KEY_BACKSPACE | KeyCode::KEY_KPDOT | KeyCode::KEY_AGAIN => Key::Repeat,
+        KeyCode::KEY_HELP | KeyCode::KEY_F1 => Key::Help,
+        KeyCode::KEY_KPPLUS | KeyCode::KEY_VOLUMEUP => Key::Louder,
+        KeyCode::KEY_KPMINUS | KeyCode::KEY_VOLUMEDOWN => Key::Softer,
+        KeyCode::KEY_KPASTERISK | KeyCode::KEY_FASTFORWARD => Key::Faster,
+        KeyCode::KEY_KPSLASH | KeyCode::KEY_REWIND => Key::Slower,
+        KeyCode::KEY_F2 | KeyCode::KEY_NUMLOCK | KeyCode::KEY_DISPLAYTOGGLE => Key::Blank,
+        _ => Key::Digit(digit(code)?),
+    })
+}
+
+fn digit(code: KeyCode) -> Option<u8> {
+    const TOP: [KeyCode; 10] = [
+        KeyCode::KEY_0,
+        KeyCode::KEY_1,
+        KeyCode::KEY_2,
+        KeyCode::KEY_3,
+        KeyCode::KEY_4,
+        KeyCode::KEY_5,
+        KeyCode::KEY_6,
+        KeyCode::KEY_7,
+        KeyCode::KEY_8,
+        KeyCode::KEY_9,
+    ];
+    const PAD: [KeyCode; 10] = [
+        KeyCode::KEY_KP0,
+        KeyCode::KEY_KP1,
+        KeyCode::KEY_KP2,
+        KeyCode::KEY_KP3,
+        KeyCode::KEY_KP4,
+        KeyCode::KEY_KP5,
+        KeyCode::KEY_KP6,
+        KeyCode::KEY_KP7,
+        KeyCode::KEY_KP8,
+        KeyCode::KEY_KP9,
+    ];
+    let place = [TOP, PAD]
+        .iter()
+        .find_map(|keys| keys.iter().position(|key| *key == code))?;
+    u8::try_from(place).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn v7_a_key_is_pressed_once_however_long_it_is_held() {
+        assert_eq!(key_of(KeyCode::KEY_RIGHT, 1), Some(Key::Next));
+        for value in [0, 2, -1] {
+            assert_eq!(key_of(KeyCode::KEY_RIGHT, value), None);
+            assert_eq!(key_of(KeyCode::KEY_7, value), None);
+        }
+    }
+
+    #[test]
+    fn u8_every_meaning_has_a_key_and_letters_have_none() {
+        let all: Vec<Key> = (0..0x300).filter_map(|code| key_of(KeyCode(code), 1)).collect();
+        let wanted = [
+            Key::Next,
+            Key::Previous,
+            Key::Select,
+            Key::Repeat,
+            Key::Help,
+            Key::Louder,
+            Key::Softer,
+            Key::Faster,
+            Key::Slower,
+            Key::Blank,
+        ];
+        for key in wanted.into_iter().chain((0..10).map(Key::Digit)) {
+            assert!(all.contains(&key), "{key:?}");
+        }
+        for code in [
+            KeyCode::KEY_A,
+            KeyCode::KEY_ESC,
+            KeyCode::KEY_POWER,
+            KeyCode::KEY_F4,
+            KeyCode::KEY_LEFTALT,
+        ] {
+            assert_eq!(key_of(code, 1), None);
+        }
+    }
+
+    /// A device that is not there is an error that names it; whatever else is plugged in is not taken for it.
+    #[test]
+    fn u8_only_a_named_device_is_a_keypad() {
+        assert!(find("no such keypad, surely").is_err());
+    }
+}
