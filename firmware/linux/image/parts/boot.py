@@ -110,8 +110,9 @@ def unified(packages, kernel, initramfs, command, version, out):
 
 
 def undate(file):
-    """Takes the date of building out of the program's header."""
+    """Takes the date of building out of the program's header, and the checksum over it, which nobody looks at."""
     data = bytearray(file.read_bytes())
     (header,) = struct.unpack_from("<I", data, 0x3C)
     struct.pack_into("<I", data, header + 8, int(os.environ["SOURCE_DATE_EPOCH"]))
+    struct.pack_into("<I", data, header + 24 + 64, 0)
     file.write_bytes(data)

@@ -46,6 +46,7 @@ def write(out, digest, packages, config, work):
     with open(state, "wb") as opened:
         opened.truncate(STATE * MIB)
     (work / "empty").mkdir()
+    os.environ["E2FSPROGS_FAKE_TIME"] = os.environ["SOURCE_DATE_EPOCH"]
     run(
         "mke2fs", "-q", "-t", "ext4", "-L", "ippyo-state", "-U", named("state"), "-E", f"root_owner=900:900,hash_seed={named('seed')},lazy_itable_init=0,lazy_journal_init=0",
         "-m", "0", "-O", "^resize_inode", "-d", work / "empty", state,

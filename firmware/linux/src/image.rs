@@ -1,0 +1,59 @@
+//! The image this program runs from: the root hash that the kernel was started with, by which dm-verity checks every block of the root.
+//!
+//! It is the *software hash* of registration and zero report. What it must never know: how an image is made (`firmware/linux/image`).
+
+use election::hash::Digest;
+
+/// The word of the kernel command line.
+const WORD: &str = "ippyo.root=";
+const CMDLINE: &str = "/proc/cmdline";
+
+/// The kernel command line names a root hash that is none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Damaged;
+
+/// The root hash, 32 bytes; `None` on a machine that was not started from an image.
+///
+/// # Errors
+/// [`Damaged`].
+pub fn root_hash() -> Result<Option<Digest>, Damaged> {
+    // Without a command line to read there is no image: the image always has one.
+    parse(&std::fs::read_to_string(CMDLINE).unwrap_or_default())
+}
+
+fn parse(line: &str) -> Result<Option<Digest>, Damaged> {
+    let mut named = line.split_whitespace().filter_map(|word| word.strip_prefix(WORD));
+    match (named.next(), named.next()) {
+        (None, _) => Ok(None),
+        (Some(text), None) => {
+            let bytes = hex::decode(text).map_err(|_| Damaged)?;
+            Digest::try_from(bytes).map(Some).map_err(|_| Damaged)
+        }
+        // Which of two was opened is not to be guessed.
+        (Some(_), Some(_)) => Err(Damaged),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_root_hash_is_taken_from_one_whole_word() {
+        let hash = "0a".repeat(32);
+        assert_eq!(parse(&format!("ro {WORD}{hash} quiet\n")), Ok(Some([10; 32])));
+        assert_eq!(parse(&format!("{WORD}{hash}")), Ok(Some([10; 32])));
+        assert_eq!(parse("ro quiet\n"), Ok(None));
+        assert_eq!(parse(""), Ok(None));
+        assert_eq!(parse(&format!("x{WORD}{hash}")), Ok(None));
+        for wrong in [
+            format!("{WORD}{}", &hash[1..]),
+            format!("{WORD}{hash}00"),
+            format!("{WORD}"),
+            format!("{WORD}{hash} {WORD}{hash}"),
+            format!("{WORD}{}", hash.replace('a', "g")),
+        ] {
+            assert_eq!(parse(&wrong), Err(Damaged), "{wrong}");
+        }
+    }
+}
