@@ -401,9 +401,15 @@ mod tests {
             (format!("{}[uplink]\ngateway = [\"a:1\"]\n", good()), "gateway"),
             (format!("software = \"12\"\n{}", good()), "software"),
             (format!("{}[reader]\nname = \"\"\n", good()), "reader.name"),
-                format!("{}[audio]\nfull_db = 100\nkeypad = \"\"\n", good()),
-            (format!("{}[audio]\nfull_db = 100\n", good()), "audio"),
+            (
                 format!("{}[audio]\nfull_db = 20\nkeypad = \"Pad\"\n", good()),
+                "audio.full_db",
+            ),
+            (format!("{}[audio]\nfull_db = 100\n", good()), "audio"),
+            (
+                format!("{}[audio]\nfull_db = 100\nkeypad = \"\"\n", good()),
+                "empty name",
+            ),
             (format!("{}[audio]\nkeypad = \"Pad\"\n", good()), "full_db"),
             (
                 format!("{}[log]\nfile = \"l\"\nkilobytes = 1\n", good()),

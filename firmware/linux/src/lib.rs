@@ -27,9 +27,9 @@ pub mod config;
 pub mod entropy;
 pub mod exchange;
 pub mod executor;
-pub #[cfg(feature = "sound")]
+#[cfg(feature = "sound")]
 pub mod keypad;
-mod lent;
+pub mod lent;
 pub mod log;
 pub mod machine;
 pub mod medium;
