@@ -13,6 +13,7 @@ mod ceremony_commands;
 mod count_commands;
 mod decrypt_commands;
 mod election_commands;
+mod flash_command;
 mod media_command;
 mod medium_command;
 mod opened_command;

@@ -157,3 +157,38 @@ proptest! {
         prop_assert!(package::show(&bytes, authority).is_err());
     }
 }
+
+#[test]
+fn f6_a_package_for_flash_is_what_a_kiosk_without_files_reads_and_fits() {
+    let desk = desk();
+    let bytes = build(&desk, 1).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let (package, out) = (folder.path().join("package.bin"), folder.path().join("flash.bin"));
+    std::fs::write(&package, &bytes).unwrap();
+    let run = |authority: &PublicKey, more: &[&str]| {
+        std::process::Command::new(env!("CARGO_BIN_EXE_staff"))
+            .args(["package", "flash", "--json", "--package"])
+            .arg(&package)
+            .args(["--authority", &hex::encode(authority), "--out"])
+            .arg(&out)
+            .args(more)
+            .status()
+            .unwrap()
+            .code()
+    };
+    let authority = desk.authority.public_key();
+    assert_eq!(run(&authority, &[]), Some(0));
+    let flash = std::fs::read(&out).unwrap();
+    let image = kiosk::flash_image::read(&flash).unwrap();
+    assert_eq!((image.authority, image.package), (authority, &bytes[..]));
+    assert_eq!(
+        Package::open(image.package, &image.authority).unwrap().station.number,
+        image.station
+    );
+    std::fs::remove_file(&out).unwrap();
+    let short = (flash.len() - 1).to_string();
+    assert_eq!(run(&authority, &["--room", &short]), Some(2), "no room");
+    let other = Signer::generate(&mut ChaCha20Rng::from_seed([9; 32])).public_key();
+    assert_eq!(run(&other, &[]), Some(1), "another authority");
+    assert!(!out.exists(), "nothing is written that was refused");
+}

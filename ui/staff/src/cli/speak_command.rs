@@ -51,7 +51,11 @@ impl Speak {
         let bytes = desk::read_manifest(&self.manifest)?;
         let manifest = desk::parse_manifest(&bytes, &self.manifest)?;
         let languages = speak::languages(&self.languages)?;
-        let stations = self.names.iter().map(|name| parse_name(name)).collect::<Outcome<Vec<_>>>()?;
+        let stations = self
+            .names
+            .iter()
+            .map(|name| parse_name(name))
+            .collect::<Outcome<Vec<_>>>()?;
         let mut debian = Debian::default();
         if let Some(dictionary) = self.dictionary {
             debian.dictionary = dictionary;

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 use serde::Serialize;
 
+use super::flash_command::PackageFlash;
 use super::{print, system_rng};
 use crate::problem::{Kind, Outcome, Problem};
 use crate::{anchor, desk, files, keyfile, medium, package, provision};
@@ -50,6 +51,8 @@ pub enum PackageCommand {
     Build(Box<PackageBuild>),
     /// Checks a package and says what is in it
     Show(PackageShow),
+    /// Writes a package as a kiosk without files keeps it in its flash
+    Flash(PackageFlash),
 }
 
 /// `package build`.
@@ -125,6 +128,7 @@ impl PackageCommand {
     pub fn run(self) -> Outcome<()> {
         match self {
             Self::Build(command) => command.run(),
+            Self::Flash(command) => command.run(),
             Self::Show(command) => {
                 let bytes = files::read(&command.package, LONGEST_PACKAGE)?;
                 let checked = command.authority.is_some();
