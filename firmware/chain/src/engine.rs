@@ -14,6 +14,7 @@ pub mod context;
 pub mod http;
 pub mod local;
 pub mod node;
+pub mod parts;
 pub mod pool;
 pub mod run;
 pub mod signer;

@@ -25,3 +25,5 @@ mod past;
 mod proxy;
 #[path = "nodes/public.rs"]
 mod public;
+#[path = "nodes/traitors.rs"]
+mod traitors;

@@ -2,42 +2,49 @@
 //!
 //! Every answer is given after what it rests on is durable, and none is held back but one: the start of the next height. It waits until
 //! something waits for a block (or for [`Pace::empty`]), so that an idle chain makes few empty blocks and a busy one is not slowed.
+//!
+//! What comes from another validator is a stranger's word until it is checked: only the leader's blocks are taken ([`Parts`]), only transactions
+//! that hold make this node hurry.
 
-use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::Bytes;
+use election::hash::Digest;
 use election::ledger::{Block, Certificate, CommitSignature, Decided, Validators};
 use election::wire::{self, Bytes as Fixed};
 use eyre::{Result, eyre};
 use malachite::app::engine::host::{HeightParams, Next, SyncedValueOutcome};
+use malachite::app::engine::util::events::Event;
 use malachite::app::events::RxEvent;
 use malachite::app::streaming::{StreamContent, StreamId, StreamMessage};
 use malachite::app::types::{LocallyProposedValue, ProposedValue};
 use malachite::{AppMsg, Channels, NetworkMsg, Reply};
 use malachite_sync::RawDecidedValue;
 use malachite_types::{
-    CommitCertificate, ExtendedCommitCertificate, ExtendedCommitSignature, LinearTimeouts, Round, ValidatorSet as _,
-    Validity,
+    CommitCertificate, Context as _, ExtendedCommitCertificate, ExtendedCommitSignature, LinearTimeouts, Round,
+    Validator as _, ValidatorSet as _, Validity,
 };
+use tokio::sync::broadcast::error::RecvError;
 use tokio::time::Instant;
 
 use super::context::{Address, BlockId, BlockPart, Consortium, Height, Members, Part, Signature};
 use super::node::SharedNode;
+use super::parts::{BODIES, Parts, Whole};
 use super::signer::{Judge, Pen};
 use super::store::Undecided;
 use crate::ledger::Verdict;
 use crate::validator::OwnedCertificate;
 
-/// Bytes of transactions in a block this node makes: small enough to travel within a propose timeout, large enough for any batch.
-const OWN_BLOCK: usize = 5 << 20;
-/// Bytes of transactions passed on in one message.
+/// Bytes of transactions in a block this node makes, if the oldest one is not longer by itself: what travels within a propose timeout.
+const OWN_BLOCK: usize = 3 << 20;
+/// Bytes of transactions passed on in one message, and their number.
 const PASSED_ON: usize = 2 << 20;
+const PASSED_COUNT: usize = 256;
 /// Bytes of blocks in one answer to a node that catches up.
 const SYNC_ANSWER: usize = 8 << 20;
-/// Blocks of later heights that are kept until their turn.
-const PARKED: usize = 8;
+/// Between blocks that other validators want and this node knows no reason for: no single one of them drives the chain faster.
+const FLOOR: Duration = Duration::from_secs(1);
 
 /// How fast the chain goes when nothing drives it.
 #[derive(Clone, Copy, Debug)]
@@ -56,11 +63,16 @@ pub struct App {
     pace: Pace,
     /// The engine waits to be told to start the next height.
     held: Option<(Reply<Next<Consortium>>, Instant)>,
+    /// Another validator has started the next height.
+    wanted: bool,
+    /// The height and round that run.
+    running: (u64, u32),
     /// The height of the newest block that came from a node that was further. While such blocks are decided this node is behind: the others
     /// wait for nothing, so it waits for nothing either.
     fetched: u64,
-    /// Blocks of later heights by (height, round, proposer).
-    parked: BTreeMap<(u64, u32, Address), BlockPart>,
+    parts: Parts,
+    /// Blocks of the height after the next, until it is their turn.
+    parked: Vec<Whole>,
     stream: u64,
     bend: fn(&[u8]) -> Option<Vec<u8>>,
 }
@@ -75,8 +87,11 @@ impl App {
             pen,
             pace,
             held: None,
+            wanted: false,
+            running: (0, 0),
             fetched: 0,
-            parked: BTreeMap::new(),
+            parts: Parts::default(),
+            parked: Vec::new(),
             stream: 0,
             bend,
         }
@@ -85,6 +100,14 @@ impl App {
     /// Who decides the block of this height, as far as this node knows.
     fn members(&self, height: u64) -> Members {
         Members::new(self.node.ledger().sets().at(height))
+    }
+
+    /// Who leads a round, as far as this node knows.
+    fn leader(&self, height: u64, round: u32) -> Address {
+        let members = self.members(height);
+        *Consortium
+            .select_proposer(&members, Height(height), Round::new(round))
+            .address()
     }
 
     fn params(&self) -> HeightParams<Consortium> {
@@ -123,13 +146,18 @@ impl App {
                     self.answer(message, channels).await?;
                 }
                 () = node.wake.notified() => self.start_if_wanted(),
-                event = events.recv() => {
-                    // A vote or proposal for the next height: somebody has started it.
-                    if let Ok(malachite::app::engine::util::events::Event::Received(message)) = event
-                        && message.height().0 > self.tip() {
-                        self.start();
+                event = events.recv() => match event {
+                    // A vote or proposal for the next height: somebody has started it. The engine has not looked at its signature yet.
+                    Ok(Event::Received(message)) => {
+                        let next = self.tip().saturating_add(1);
+                        if self.held.is_some() && !self.wanted && message.height().0 == next
+                            && self.judge.message_holds(&message, &self.members(next)) {
+                            self.want();
+                        }
                     }
-                }
+                    Err(RecvError::Closed) => return Err(eyre!("the consensus engine has stopped")),
+                    Ok(_) | Err(RecvError::Lagged(_)) => {}
+                },
                 _ = tick.tick() => {
                     self.start_if_wanted();
                     self.pass_on(channels).await?;
@@ -138,17 +166,23 @@ impl App {
         }
     }
 
+    /// Another validator has started the next height: so does this one, but not at any pace that the other likes.
+    fn want(&mut self) {
+        self.wanted = true;
+        self.start_if_wanted();
+    }
+
     fn start_if_wanted(&mut self) {
-        let late = self
-            .held
-            .as_ref()
-            .is_some_and(|(_, since)| since.elapsed() >= self.pace.empty);
+        let Some((_, since)) = &self.held else { return };
+        let waited = since.elapsed();
+        let late = waited >= self.pace.empty || (self.wanted && waited >= FLOOR);
         if late || !self.node.pool().is_empty() {
             self.start();
         }
     }
 
     fn start(&mut self) {
+        self.wanted = false;
         if let Some((reply, _)) = self.held.take() {
             let next = Height(self.tip().saturating_add(1));
             let _ = reply.send(Next::Start(next, self.params()));
@@ -168,7 +202,7 @@ impl App {
 
     /// Passes transactions on that wait for long: the leader may not have them.
     async fn pass_on(&mut self, channels: &Channels<Consortium>) -> Result<()> {
-        let list = self.node.pool().to_pass_on(PASSED_ON);
+        let list = self.node.pool().to_pass_on(PASSED_COUNT, PASSED_ON);
         if list.is_empty() {
             return Ok(());
         }
@@ -190,6 +224,7 @@ impl App {
                 ..
             } => {
                 let round = round.as_u32().unwrap_or(0);
+                self.running = (height.0, round);
                 if round > 0 {
                     self.node.counters.rounds.fetch_add(1, Ordering::Relaxed);
                     tracing::info!(height = height.0, round, leader = %proposer, "a new round");
@@ -201,10 +236,10 @@ impl App {
                 height, round, reply, ..
             } => {
                 let round = round.as_u32().unwrap_or(0);
-                let (undecided, body) = self.own_block(height.0, round)?;
-                let value = LocallyProposedValue::new(height, Round::new(round), BlockId(undecided.block));
+                let (id, whole) = self.own_block(height.0, round)?;
+                let value = LocallyProposedValue::new(height, Round::new(round), BlockId(id));
                 let _ = reply.send(value);
-                self.publish_block(height.0, round, None, body, channels).await?;
+                self.publish_block(&whole, channels).await?;
             }
             AppMsg::ReceivedProposalPart { part, reply, .. } => {
                 let value = match part.content {
@@ -226,10 +261,8 @@ impl App {
                 value_id,
                 ..
             } => {
-                if let Some(body) = self.node.store().body(height.0, &value_id.0)? {
-                    let round = round.as_u32().unwrap_or(0);
-                    self.publish_block(height.0, round, valid_round.as_u32(), body.into(), channels)
-                        .await?;
+                if let Some(whole) = self.again(height.0, round.as_u32().unwrap_or(0), valid_round, &value_id)? {
+                    self.publish_block(&whole, channels).await?;
                 }
             }
             AppMsg::Decided { certificate, reply, .. } => {
@@ -245,9 +278,8 @@ impl App {
                     );
                 }
                 self.held = Some((reply, Instant::now()));
-                let next = self.tip().saturating_add(1);
-                let behind = self.fetched == self.tip();
-                if behind || self.parked.keys().any(|(height, _, _)| *height == next) {
+                self.unpark()?;
+                if self.fetched == self.tip() {
                     self.start();
                 } else {
                     self.start_if_wanted();
@@ -293,14 +325,7 @@ impl App {
 
     /// What is known for a round that starts: blocks kept over a restart, and those that came too early.
     fn started(&mut self, height: u64, round: u32) -> Result<Vec<ProposedValue<Consortium>>> {
-        let due: Vec<_> = self.parked.keys().filter(|(at, _, _)| *at <= height).copied().collect();
-        for key in due {
-            if let Some(part) = self.parked.remove(&key)
-                && key.0 == height
-            {
-                self.judge_block(&part)?;
-            }
-        }
+        self.unpark()?;
         let known = self.node.store().undecided(height, round)?;
         Ok(known
             .iter()
@@ -308,16 +333,97 @@ impl App {
             .collect())
     }
 
-    /// The block this node proposes: the same one again after a restart.
-    fn own_block(&self, height: u64, round: u32) -> Result<(Undecided, Bytes)> {
+    /// Judges the blocks whose turn has come.
+    fn unpark(&mut self) -> Result<()> {
+        let next = self.tip().saturating_add(1);
+        for whole in std::mem::take(&mut self.parked) {
+            if whole.height > next {
+                self.parked.push(whole);
+            // Who leads may be known better by now: the block before may have changed the validators.
+            } else if whole.height == next && self.leader(next, whole.round) == whole.proposer {
+                self.judge_block(&whole)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A block as it was kept, with its proposer's signatures.
+    fn kept(&self, height: u64, round: u32, undecided: &Undecided) -> Result<Option<Whole>> {
+        let body = self.node.store().body(height, &undecided.block)?;
+        Ok(body.map(|body| Whole {
+            height,
+            round,
+            valid_round: undecided.valid_round,
+            proposer: Address(undecided.proposer.0),
+            block: body.into(),
+            signatures: undecided.signatures.iter().map(|one| Signature(one.0)).collect(),
+        }))
+    }
+
+    /// Signs the pieces of a block this node proposes, and keeps it.
+    fn sign_and_keep(&self, id: Digest, mut whole: Whole) -> Result<Whole> {
+        let mut signatures = Vec::new();
+        for mut piece in whole.pieces() {
+            let signed = self.pen.part(&mut piece);
+            signed.map_err(|error| eyre!("the key does not sign: {error}"))?;
+            signatures.push(piece.signature);
+        }
+        whole.signatures = signatures;
+        let undecided = Self::row(id, &whole, true);
         let store = self.node.store();
-        let own = Fixed(self.pen.address().0);
-        for undecided in store.undecided(height, round)? {
-            if undecided.proposer == own
+        store.keep(whole.height, whole.round, &undecided, &whole.block)?;
+        Ok(whole)
+    }
+
+    fn row(id: Digest, whole: &Whole, valid: bool) -> Undecided {
+        Undecided {
+            block: id,
+            valid_round: whole.valid_round,
+            proposer: Fixed(whole.proposer.0),
+            valid,
+            signatures: whole.signatures.iter().map(|one| Fixed(one.0)).collect(),
+        }
+    }
+
+    /// A block that others may not have seen, for them: this node's own proposal of a block that was locked before, or another leader's block
+    /// in the pieces that the other has signed. Any round's will do: what was signed for it tells who led it.
+    fn again(&self, height: u64, round: u32, valid_round: Round, id: &BlockId) -> Result<Option<Whole>> {
+        let store = self.node.store();
+        let seen = store.seen(height, 0, u32::MAX)?;
+        let known = seen
+            .iter()
+            .filter(|(_, one)| one.block == id.0 && one.valid && !one.signatures.is_empty());
+        let best = known.max_by_key(|(at, _)| (*at == round, *at));
+        let own = self.pen.address();
+        match best {
+            Some((at, one)) if *at == round || self.leader(height, round) != own => self.kept(height, *at, one),
+            _ if self.leader(height, round) == own => {
+                let Some(body) = store.body(height, &id.0)? else {
+                    return Ok(None);
+                };
+                let whole = Whole {
+                    height,
+                    round,
+                    valid_round: valid_round.as_u32(),
+                    proposer: own,
+                    block: body.into(),
+                    signatures: Vec::new(),
+                };
+                self.sign_and_keep(id.0, whole).map(Some)
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// The block this node proposes: the same one again after a restart.
+    fn own_block(&self, height: u64, round: u32) -> Result<(Digest, Whole)> {
+        let own = self.pen.address();
+        for undecided in self.node.store().undecided(height, round)? {
+            if undecided.proposer.0 == own.0
                 && undecided.valid
-                && let Some(body) = store.body(height, &undecided.block)?
+                && let Some(whole) = self.kept(height, round, &undecided)?
             {
-                return Ok((undecided, body.into()));
+                return Ok((undecided.block, whole));
             }
         }
         let candidates = self.node.pool().oldest(OWN_BLOCK);
@@ -333,83 +439,83 @@ impl App {
             }
         }
         let block = (self.bend)(&proposal.block).unwrap_or(proposal.block);
-        let header = Block::read(&block)
+        let id = Block::read(&block)
             .map_err(|error| eyre!("no block can be made: {error}"))?
-            .header;
-        let undecided = Undecided {
-            block: header.hash(),
-            valid_round: None,
-            proposer: own,
-            valid: true,
-        };
-        store.keep(height, round, &undecided, &block)?;
-        Ok((undecided, block.into()))
-    }
-
-    async fn publish_block(
-        &mut self,
-        height: u64,
-        round: u32,
-        valid_round: Option<u32>,
-        block: Bytes,
-        channels: &Channels<Consortium>,
-    ) -> Result<()> {
-        let mut part = BlockPart {
+            .header
+            .hash();
+        let whole = Whole {
             height,
             round,
-            valid_round,
-            proposer: self.pen.address(),
-            block,
-            signature: Signature([0; 64]),
+            valid_round: None,
+            proposer: own,
+            block: block.into(),
+            signatures: Vec::new(),
         };
-        self.pen
-            .part(&mut part)
-            .map_err(|error| eyre!("the key does not sign: {error}"))?;
-        self.publish(Part::Block(part), channels).await
+        Ok((id, self.sign_and_keep(id, whole)?))
     }
 
-    /// A block from another validator: judged now, or kept until its height comes.
+    async fn publish_block(&mut self, whole: &Whole, channels: &Channels<Consortium>) -> Result<()> {
+        for piece in whole.pieces() {
+            self.publish(Part::Block(piece), channels).await?;
+        }
+        Ok(())
+    }
+
+    /// A piece of a block from another validator: the block is judged when it is whole, or kept until its height comes.
     fn received(&mut self, part: BlockPart) -> Result<Option<ProposedValue<Consortium>>> {
         let next = self.tip().saturating_add(1);
-        let member = self.members(part.height).number(part.proposer).is_some();
-        if part.height < next || !member || !self.judge.part_holds(&part) {
+        let running = if self.running.0 == next { self.running.1 } else { 0 };
+        let leader = self.leader(part.height, part.round);
+        if !self.parts.wants(&part, next, running, leader) || !self.judge.part_holds(&part) {
             return Ok(None);
         }
-        if part.height > next {
+        let Some(whole) = self.parts.take(part) else {
+            return Ok(None);
+        };
+        if whole.height > next {
             // Its height has been started elsewhere; this node is about to catch up.
-            if self.parked.len() < PARKED {
-                self.parked.insert((part.height, part.round, part.proposer), part);
-            }
-            self.start();
+            self.parked.push(whole);
+            self.want();
             return Ok(None);
         }
-        let (height, round) = (part.height, part.round);
-        let undecided = self.judge_block(&part)?;
-        self.start();
+        let (height, round) = (whole.height, whole.round);
+        let undecided = self.judge_block(&whole)?;
         Ok(undecided.map(|undecided| Self::value(height, round, &undecided)))
     }
 
     /// Judges a block for the next height and keeps it.
-    fn judge_block(&self, part: &BlockPart) -> Result<Option<Undecided>> {
-        let Ok(block) = Block::read(&part.block) else {
+    fn judge_block(&mut self, whole: &Whole) -> Result<Option<Undecided>> {
+        let Ok(block) = Block::read(&whole.block) else {
             self.node.counters.invalid_blocks.fetch_add(1, Ordering::Relaxed);
-            tracing::error!(from = %part.proposer, "a proposal is no block");
+            tracing::error!(from = %whole.proposer, "a proposal is no block");
             return Ok(None);
         };
-        let verdict = self.node.ledger().validate(&part.block);
+        let id = block.header.hash();
+        // Two a round also over restarts: the third one is not judged, and not kept.
+        let known = self.node.store().undecided(whole.height, whole.round)?;
+        if let Some(known) = known.iter().find(|known| known.block == id) {
+            self.want();
+            return Ok(Some(known.clone()));
+        }
+        let others = known.iter().filter(|known| known.proposer.0 == whole.proposer.0);
+        if others.count() >= BODIES {
+            return Ok(None);
+        }
+        let verdict = self.node.ledger().validate(&whole.block);
         if let Err(error) = &verdict {
             self.node.counters.invalid_blocks.fetch_add(1, Ordering::Relaxed);
-            tracing::error!(from = %part.proposer, height = part.height, %error, "ALARM: a validator proposes a block that does not hold");
+            tracing::error!(from = %whole.proposer, height = whole.height, %error, "ALARM: a validator proposes a block that does not hold");
         }
-        let undecided = Undecided {
-            block: block.header.hash(),
-            valid_round: part.valid_round,
-            proposer: Fixed(part.proposer.0),
-            valid: verdict.is_ok(),
-        };
+        let undecided = Self::row(id, whole, verdict.is_ok());
         self.node
             .store()
-            .keep(part.height, part.round, &undecided, &part.block)?;
+            .keep(whole.height, whole.round, &undecided, &whole.block)?;
+        if undecided.valid && block.transactions.iter().next().is_some() {
+            // Somebody's transactions: no need to know them from elsewhere.
+            self.start();
+        } else {
+            self.want();
+        }
         Ok(Some(undecided))
     }
 
@@ -438,6 +544,7 @@ impl App {
         let owned = OwnedCertificate::assemble(&header, round, votes)
             .map_err(|error| eyre!("the certificate of block {height}: {error}"))?;
         self.node.commit(&body, &owned.view())?;
+        self.parts.forget(height.saturating_add(1));
         if self.members(height.saturating_add(1)) != members {
             let after = self.members(height.saturating_add(1));
             let inside = after.number(self.pen.address()).is_some();
@@ -495,6 +602,7 @@ impl App {
             valid_round: None,
             proposer: Fixed(proposer.0),
             valid: true,
+            signatures: Vec::new(),
         };
         let at = round.as_u32().unwrap_or(0);
         self.node.store().keep(height.0, at, &undecided, bytes)?;

@@ -277,8 +277,8 @@ impl Codec<LivenessMsg<Consortium>> for Postcard {
 
 #[derive(Serialize, Deserialize)]
 enum PartWire {
-    /// height, round, earlier round, proposer, block, signature.
-    Block((u64, u32, Rounded, Key, Run, Sig)),
+    /// height, round, earlier round, proposer, hash of the block, number and count of pieces, bytes, signature.
+    Block((u64, u32, Rounded, Key, Digest, u8, u8, Run, Sig)),
     Transactions(Vec<Run>),
 }
 
@@ -289,7 +289,10 @@ fn part_in(part: &Part) -> PartWire {
             part.round,
             part.valid_round,
             Fixed(part.proposer.0),
-            Run(part.block.clone()),
+            part.hash,
+            part.index,
+            part.count,
+            Run(part.bytes.clone()),
             Fixed(part.signature.0),
         )),
         Part::Transactions(list) => PartWire::Transactions(list.iter().cloned().map(Run).collect()),
@@ -298,14 +301,19 @@ fn part_in(part: &Part) -> PartWire {
 
 fn part_out(part: PartWire) -> Part {
     match part {
-        PartWire::Block((height, round, valid_round, proposer, Run(block), signature)) => Part::Block(BlockPart {
-            height,
-            round,
-            valid_round,
-            proposer: Address(proposer.0),
-            block,
-            signature: Signature(signature.0),
-        }),
+        PartWire::Block((height, round, valid_round, proposer, hash, index, count, Run(bytes), signature)) => {
+            Part::Block(BlockPart {
+                height,
+                round,
+                valid_round,
+                proposer: Address(proposer.0),
+                hash,
+                index,
+                count,
+                bytes,
+                signature: Signature(signature.0),
+            })
+        }
         PartWire::Transactions(list) => Part::Transactions(list.into_iter().map(|Run(bytes)| bytes).collect()),
     }
 }

@@ -97,13 +97,13 @@ impl EngineValue for BlockId {
 /// What travels beside the engine's own messages.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Part {
-    /// A proposed block.
+    /// A piece of a proposed block.
     Block(BlockPart),
     /// Transactions that wait for a block, for whoever leads. Each is judged like one from a kiosk.
     Transactions(Vec<Bytes>),
 }
 
-/// A proposed block, signed by who proposes it.
+/// A piece of a proposed block, signed by who proposes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BlockPart {
     /// Height it is for.
@@ -114,9 +114,15 @@ pub struct BlockPart {
     pub valid_round: Option<u32>,
     /// Who proposes it.
     pub proposer: Address,
-    /// The block's encoding.
-    pub block: Bytes,
-    /// Over [`statement`] of kind 4.
+    /// SHA-256 of the whole block's encoding.
+    pub hash: Digest,
+    /// Which piece this is, from 0 on.
+    pub index: u8,
+    /// Of so many.
+    pub count: u8,
+    /// Its bytes of the encoding.
+    pub bytes: Bytes,
+    /// Over a statement of kind 4, the two numbers, and the bytes' hash.
     pub signature: Signature,
 }
 

@@ -111,19 +111,52 @@ impl Pool {
             .collect()
     }
 
-    /// Kiosks' transactions that have waited for long enough to be passed on, of up to so many bytes.
-    pub fn to_pass_on(&mut self, most: usize) -> Vec<Bytes> {
+    /// Kiosks' transactions that have waited for long enough to be passed on: up to so many, of up to so many bytes. One that is longer by itself
+    /// fits no message; it waits until this node leads.
+    pub fn to_pass_on(&mut self, count: usize, most: usize) -> Vec<Bytes> {
         let now = Instant::now();
         let mut total = 0usize;
         let mut list = Vec::new();
         for waiting in self.waiting.values_mut() {
             let due = waiting.own && now.saturating_duration_since(waiting.since) >= PASS_ON;
-            if due && (list.is_empty() || total.saturating_add(waiting.bytes.len()) <= most) {
+            if due && list.len() < count && total.saturating_add(waiting.bytes.len()) <= most {
                 total = total.saturating_add(waiting.bytes.len());
                 waiting.since = now;
                 list.push(waiting.bytes.clone());
             }
         }
         list
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_passed_on_fits_one_message_and_what_does_not_fit_keeps_nobody_back() {
+        let mut pool = Pool::default();
+        for (number, length) in [(0u8, 500), (1, 60), (2, 60), (3, 60)] {
+            assert!(pool.insert([number; 32], vec![number; length].into(), 1, true));
+        }
+        // What another validator passed on, that one passes on itself.
+        assert!(pool.insert([4; 32], vec![4; 10].into(), 1, false));
+        assert!(pool.to_pass_on(9, 100).is_empty(), "it has not waited yet");
+        let later = |pool: &mut Pool| {
+            for waiting in pool.waiting.values_mut() {
+                waiting.since -= PASS_ON;
+            }
+        };
+        later(&mut pool);
+        let mut seen = Vec::new();
+        for _ in 0..3 {
+            let list = pool.to_pass_on(9, 100);
+            assert!(list.iter().map(Bytes::len).sum::<usize>() <= 100);
+            seen.extend(list.iter().map(|bytes| bytes[0]));
+        }
+        seen.sort_unstable();
+        assert_eq!(seen, [1, 2, 3]);
+        later(&mut pool);
+        assert_eq!(pool.to_pass_on(2, 150).len(), 2);
     }
 }

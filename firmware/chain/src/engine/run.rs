@@ -5,13 +5,14 @@ use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::Duration;
 
+use election::hash::Digest;
 use eyre::{Result, WrapErr as _, eyre};
 use malachite::app::config::{
     ConsensusConfig, DiscoveryConfig, NodeConfig, P2pConfig, PubSubProtocol, ValuePayload, ValueSyncConfig,
 };
 use malachite::app::engine::network::NetworkIdentity;
 use malachite::app::types::codec::Codec as _;
-use malachite::{ConsensusContext, NetworkContext, RequestContext, SyncContext, WalContext, start_engine};
+use malachite::{ConsensusContext, NetworkContext, NetworkMsg, RequestContext, SyncContext, WalContext, start_engine};
 use malachite_signing::Signer as _;
 
 use super::app::{App, Pace};
@@ -26,8 +27,10 @@ use crate::Ledger;
 use crate::gateway::limits::{Limits, Rate};
 use crate::gateway::server::Server;
 
-/// Longest message between validators: a block of the greatest length, and what is around it.
-const MESSAGE: u64 = 18 << 20;
+/// Longest answer to a node that catches up: a block of the greatest length, and what is around it.
+const ANSWER: u64 = 18 << 20;
+/// Longest message to all validators. The transport keeps to 4 MiB whatever it is told; blocks travel in pieces.
+const MESSAGE: u64 = 4 << 20;
 
 /// Time the engine has to stop. What is lost after it was never promised.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -67,7 +70,7 @@ impl NodeConfig for Engine {
 
 fn engine(config: &Config, chain: &str) -> Result<Engine> {
     let bytes = |count: u64| format!("{count} B").parse();
-    let size = || bytes(MESSAGE).map_err(|error: String| eyre!(error));
+    let size = |count| bytes(count).map_err(|error: String| eyre!(error));
     let mut p2p = P2pConfig {
         listen_addr: config.listen()?,
         persistent_peers: config.peers()?,
@@ -81,8 +84,8 @@ fn engine(config: &Config, chain: &str) -> Result<Engine> {
             ..DiscoveryConfig::default()
         },
         protocol: PubSubProtocol::Broadcast,
-        pubsub_max_size: size()?,
-        rpc_max_size: size()?,
+        pubsub_max_size: size(MESSAGE)?,
+        rpc_max_size: size(ANSWER)?,
         ..P2pConfig::default()
     };
     // Nodes of two chains never understand each other, whatever an operator's list says.
@@ -100,7 +103,7 @@ fn engine(config: &Config, chain: &str) -> Result<Engine> {
         sync: ValueSyncConfig {
             status_update_interval: Duration::from_secs(2),
             request_timeout: Duration::from_secs(5),
-            max_response_size: size()?,
+            max_response_size: size(ANSWER)?,
             batch_size: 32,
             max_inbound_requests_per_window: 1_000,
             ..ValueSyncConfig::default()
@@ -120,14 +123,39 @@ pub enum End {
 /// # Errors
 /// What keeps it from starting, or makes it wrong to go on.
 pub async fn run(folder: &Folder, stdin: bool) -> Result<End> {
-    run_with(folder, stdin, |_| None).await
+    let honest = Mischief {
+        bend: |_| None,
+        besides: |_| {},
+    };
+    run_with(folder, stdin, honest).await
 }
 
-/// [`run`], with every block this node proposes sent through `bend` first: for tests of the others. None leaves it as it is.
+/// What a validator does beside its duty: in tests of the others only.
+#[derive(Clone, Copy)]
+pub struct Mischief {
+    /// Makes another block of each that this node proposes. None leaves it as it is.
+    pub bend: fn(&[u8]) -> Option<Vec<u8>>,
+    /// Called once, when the node is about to work.
+    pub besides: fn(Inside),
+}
+
+/// What [`Mischief::besides`] is given.
+pub struct Inside {
+    /// To the other validators.
+    pub network: tokio::sync::mpsc::Sender<NetworkMsg<Consortium>>,
+    /// The node.
+    pub node: SharedNode,
+    /// Its key.
+    pub pen: Pen,
+    /// The chain.
+    pub chain: Digest,
+}
+
+/// [`run`], with mischief.
 ///
 /// # Errors
 /// As [`run`].
-pub async fn run_with(folder: &Folder, stdin: bool, bend: fn(&[u8]) -> Option<Vec<u8>>) -> Result<End> {
+pub async fn run_with(folder: &Folder, stdin: bool, mischief: Mischief) -> Result<End> {
     let config = folder.config()?;
     let genesis = folder.genesis()?;
     let key = folder.validator_key()?;
@@ -181,7 +209,13 @@ pub async fn run_with(folder: &Folder, stdin: bool, bend: fn(&[u8]) -> Option<Ve
         empty: Duration::from_secs(config.empty_block_seconds),
         propose: Duration::from_millis(config.propose_milliseconds),
     };
-    let mut app = App::new(node.clone(), judge, pen, pace, bend);
+    (mischief.besides)(Inside {
+        network: channels.network.clone(),
+        node: node.clone(),
+        pen: pen.clone(),
+        chain,
+    });
+    let mut app = App::new(node.clone(), judge, pen, pace, mischief.bend);
     let ended = tokio::select! {
         ended = app.run(&mut channels) => ended.map(|()| End::Asked),
         () = end_of_input(stdin) => Ok(End::Asked),

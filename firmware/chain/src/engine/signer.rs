@@ -13,10 +13,11 @@ use async_trait::async_trait;
 use election::hash::{Digest, sha256};
 use election::ledger::precommit;
 use election::sign::{self, Signer as Key};
+use malachite::app::consensus::SignedConsensusMsg;
 use malachite_signing::{Error, Signer, VerificationResult, Verifier};
 use malachite_types::{NilOrVal, Round, SignedMessage, ValidatorProof, VoteExtensionScope, VoteType};
 
-use super::context::{Address, BlockPart, Consortium, Proposal, PublicKey, Signature, Vote};
+use super::context::{Address, BlockPart, Consortium, Members, Proposal, PublicKey, Signature, Vote};
 
 /// Kinds of statements; 2 is the ledger's precommit.
 mod kind {
@@ -81,15 +82,16 @@ fn proposal_digest(chain: &Digest, proposal: &Proposal) -> Result<Digest, Error>
 }
 
 fn part_digest(chain: &Digest, part: &BlockPart) -> Digest {
-    let block = sha256(&part.block);
-    statement(
+    let said = statement(
         chain,
         kind::PART,
         part.height,
         part.round,
-        Some(&block),
+        Some(&part.hash),
         Some(part.valid_round),
-    )
+    );
+    let bytes = sha256(&part.bytes);
+    sha256(&[&said[..], &[part.index, part.count], &bytes].concat())
 }
 
 /// Verifies what other validators signed.
@@ -103,6 +105,25 @@ impl Judge {
     #[must_use]
     pub const fn new(chain: Digest) -> Self {
         Self { chain }
+    }
+
+    /// Whether one of these members signed this vote or proposal.
+    #[must_use]
+    pub fn message_holds(&self, message: &SignedConsensusMsg<Consortium>, members: &Members) -> bool {
+        let (address, digest, signature) = match message {
+            SignedConsensusMsg::Vote(vote) => (
+                vote.message.validator,
+                vote_digest(&self.chain, &vote.message),
+                &vote.signature,
+            ),
+            SignedConsensusMsg::Proposal(proposal) => (
+                proposal.message.validator,
+                proposal_digest(&self.chain, &proposal.message),
+                &proposal.signature,
+            ),
+        };
+        let member = members.number(address).is_some();
+        member && digest.is_ok_and(|digest| holds(&PublicKey(address.0), &digest, signature))
     }
 
     /// Whether the key named in it signed this part. Whether that key is a validator's is for the ledger to say.

@@ -60,7 +60,7 @@ fn wrong(error: impl Into<redb::Error>) -> StoreError {
 }
 
 /// A block seen for a height and round, before a decision.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Undecided {
     /// Its hash.
     pub block: Digest,
@@ -70,6 +70,8 @@ pub struct Undecided {
     pub proposer: Bytes<33>,
     /// Whether it may come next.
     pub valid: bool,
+    /// The proposer's signature of each piece it came in; none for one that came with its certificate.
+    pub signatures: Vec<Bytes<64>>,
 }
 
 /// The store.
@@ -169,7 +171,8 @@ impl Store {
         transaction.commit().map_err(wrong)
     }
 
-    /// Keeps an undecided block. Durable when it returns.
+    /// Keeps an undecided block, and its body if it may come next: nobody asks for the body of one that may not. What is known of this block
+    /// in this round stays as it is: who repeats it under another name changes nothing. Durable when it returns.
     ///
     /// # Errors
     /// The file.
@@ -178,13 +181,15 @@ impl Store {
         let transaction = self.database.begin_write().map_err(wrong)?;
         {
             let mut table = transaction.open_table(UNDECIDED).map_err(wrong)?;
-            table
-                .insert((height, round, undecided.block.as_slice()), value.as_slice())
-                .map_err(wrong)?;
+            let key = (height, round, undecided.block.as_slice());
+            if table.get(key).map_err(wrong)?.is_none() {
+                table.insert(key, value.as_slice()).map_err(wrong)?;
+            }
             let mut bodies = transaction.open_table(BODIES).map_err(wrong)?;
-            bodies
-                .insert((height, undecided.block.as_slice()), body)
-                .map_err(wrong)?;
+            let key = (height, undecided.block.as_slice());
+            if undecided.valid && bodies.get(key).map_err(wrong)?.is_none() {
+                bodies.insert(key, body).map_err(wrong)?;
+            }
         }
         transaction.commit().map_err(wrong)
     }
@@ -194,16 +199,29 @@ impl Store {
     /// # Errors
     /// The file.
     pub fn undecided(&self, height: u64, round: u32) -> Result<Vec<Undecided>, StoreError> {
+        Ok(self
+            .seen(height, round, round)?
+            .into_iter()
+            .map(|(_, one)| one)
+            .collect())
+    }
+
+    /// What was seen for a height in the rounds from one to another, each with its round.
+    ///
+    /// # Errors
+    /// The file.
+    pub fn seen(&self, height: u64, first: u32, last: u32) -> Result<Vec<(u32, Undecided)>, StoreError> {
         let read = self.database.begin_read().map_err(wrong)?;
         let table = read.open_table(UNDECIDED).map_err(wrong)?;
-        let last = [0xff; 33];
+        let end = [0xff; 33];
         let mut all = Vec::new();
         for item in table
-            .range((height, round, &[][..])..(height, round, &last[..]))
+            .range((height, first, &[][..])..(height, last, &end[..]))
             .map_err(wrong)?
         {
-            let (_, value) = item.map_err(wrong)?;
-            all.extend(postcard::from_bytes::<Undecided>(value.value()));
+            let (key, value) = item.map_err(wrong)?;
+            let round = key.value().1;
+            all.extend(postcard::from_bytes::<Undecided>(value.value()).map(|one| (round, one)));
         }
         Ok(all)
     }
