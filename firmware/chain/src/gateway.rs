@@ -11,7 +11,7 @@ use std::sync::{Mutex, PoisonError};
 
 use election::hash::Digest;
 use election::ledger::frame::{MAX_REPLY, Reply, Request, read_request, write_reply};
-use election::ledger::{Raw, Transaction, kiosk_id};
+use election::ledger::{Raw, Transaction, kiosk_id, transaction_hash};
 
 use crate::embedded::{Chain, SubmitError};
 use crate::ledger::Ledger;
@@ -19,8 +19,9 @@ use crate::storage::Storage;
 
 /// Who answers at a gateway. Called from several threads.
 pub trait Desk: Send + Sync + 'static {
-    /// The registered kiosk whose key signed this transaction; none if it is no batch, or not signed by a kiosk known here. Asked before
-    /// the transaction is judged, so that a kiosk's rate is charged to nobody but the holder of its key.
+    /// The registered kiosk whose key signed this transaction; none if it is no batch, or not signed by a kiosk known here, or known
+    /// already: batches are public, and whoever repeats one must not use up its kiosk's share. Asked before the transaction is judged, so
+    /// that a kiosk's rate is charged to nobody but the holder of its key.
     fn signer(&self, transaction: &[u8]) -> Option<Digest>;
 
     /// Answers one request (at most `frame::MAX_REQUEST` bytes). Gives the number of bytes of `reply` used.
@@ -39,9 +40,12 @@ impl<S: Storage + Send + 'static> Desk for Mutex<Chain<S>> {
     }
 }
 
-/// The registered kiosk whose key signed this batch. Costs one verification at most, however long the batch.
+/// The registered kiosk whose key signed this batch, if the ledger does not hold it. Costs one verification at most, however long the batch.
 #[must_use]
 pub fn signer(ledger: &Ledger, transaction: &[u8]) -> Option<Digest> {
+    if ledger.transaction(&transaction_hash(transaction)).is_some() {
+        return None;
+    }
     let Ok(Transaction::Batch(batch)) = Transaction::read(transaction) else {
         return None;
     };

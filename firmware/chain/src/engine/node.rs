@@ -266,7 +266,7 @@ impl Node {
 /// A node at a gateway.
 impl Desk for Node {
     fn signer(&self, transaction: &[u8]) -> Option<Digest> {
-        // What is in the pool was judged already, and costs its kiosk nothing a second time.
+        // What is in the pool was judged already, and costs its kiosk nothing a second time; so does what is on the ledger.
         if self.pool().contains(&transaction_hash(transaction)) {
             return None;
         }
