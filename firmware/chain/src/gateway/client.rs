@@ -6,8 +6,8 @@
 use std::collections::VecDeque;
 use std::io::{self, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, TrySendError, channel, sync_channel};
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use election::hash::Digest;
@@ -83,6 +83,8 @@ impl Connection {
 struct Question {
     request: Arc<[u8]>,
     answer: Sender<Vec<u8>>,
+    /// Gone when nobody waits for the answer any more. A transaction has none: it goes to every gateway, whoever answers first.
+    asker: Option<Weak<()>>,
 }
 
 /// Several validators' gateways.
@@ -125,8 +127,11 @@ impl Gateways {
     /// Asks every gateway. The first answer that settles the matter counts: `Accepted` for a transaction, a proof that holds for a proof;
     /// else, when all have answered or the time is up, the most telling of the others. None if nobody answered.
     pub fn exchange(&mut self, request: &[u8]) -> Option<Vec<u8>> {
-        let leaf = match read_request(request) {
-            Ok(Request::Submit(transaction)) => {
+        let Ok(asked) = read_request(request) else {
+            return None;
+        };
+        let leaf = match asked {
+            Request::Submit(transaction) => {
                 let hash = transaction_hash(transaction.0);
                 if !self.submitted.iter().any(|(known, _)| *known == hash) {
                     if self.submitted.len() >= REMEMBERED {
@@ -136,14 +141,16 @@ impl Gateways {
                 }
                 None
             }
-            Ok(Request::Proof(hash)) => self
+            Request::Proof(hash) => self
                 .submitted
                 .iter()
                 .find(|(known, _)| *known == hash)
                 .map(|(_, leaf)| *leaf),
-            _ => None,
+            Request::Tip | Request::Change(_) => None,
         };
-        let answers = self.ask(request);
+        let waits = Arc::new(());
+        let asker = (!matches!(asked, Request::Submit(_))).then(|| Arc::downgrade(&waits));
+        let answers = self.ask(request, asker.as_ref());
         let mut deadline = Instant::now() + self.patience;
         let mut best: Option<(u8, Vec<u8>)> = None;
         let mut asked_for_changes = false;
@@ -155,7 +162,7 @@ impl Gateways {
                         self.follow();
                         deadline = Instant::now() + self.patience;
                     }
-                    let worth = self.worth(&reply, leaf);
+                    let worth = self.worth(&asked, &reply, leaf);
                     if worth == SETTLED {
                         return Some(reply);
                     }
@@ -182,7 +189,8 @@ impl Gateways {
             else {
                 return;
             };
-            let answers = self.ask(request);
+            let waits = Arc::new(());
+            let answers = self.ask(request, Some(&Arc::downgrade(&waits)));
             let deadline = Instant::now() + self.patience;
             let mut taken = false;
             while !taken && let Ok(reply) = answers.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
@@ -194,7 +202,7 @@ impl Gateways {
         }
     }
 
-    fn ask(&self, request: &[u8]) -> Receiver<Vec<u8>> {
+    fn ask(&self, request: &[u8], asker: Option<&Weak<()>>) -> Receiver<Vec<u8>> {
         let (answer, answers) = channel();
         let request: Arc<[u8]> = request.into();
         for worker in &self.workers {
@@ -202,6 +210,7 @@ impl Gateways {
             match worker.try_send(Question {
                 request: request.clone(),
                 answer: answer.clone(),
+                asker: asker.cloned(),
             }) {
                 Ok(()) | Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => {}
             }
@@ -216,20 +225,24 @@ impl Gateways {
         }
     }
 
-    fn worth(&self, reply: &[u8], leaf: Option<Digest>) -> u8 {
-        match read_reply(reply) {
-            Ok(Reply::Accepted(_)) => SETTLED,
-            Ok(Reply::Change { transaction, proof }) if self.sets.prove(&proof, transaction.0) => SETTLED,
-            Ok(Reply::Change { .. }) => 0,
-            Ok(Reply::Proof(proof)) => match leaf {
+    /// How much a reply says about what was asked: nothing, if it answers something else.
+    fn worth(&self, asked: &Request<'_>, reply: &[u8], leaf: Option<Digest>) -> u8 {
+        let Ok(reply) = read_reply(reply) else { return 0 };
+        match (asked, reply) {
+            (Request::Submit(transaction), Reply::Accepted(hash)) if hash == transaction_hash(transaction.0) => SETTLED,
+            (Request::Submit(_), Reply::Refused(_)) => 3,
+            (Request::Proof(_), Reply::Proof(proof)) => match leaf {
                 Some(leaf) if self.sets.holds(&proof, leaf) => SETTLED,
                 Some(_) => 0,
                 None => 4,
             },
-            Ok(Reply::Refused(_) | Reply::Tip { .. }) => 3,
-            Ok(Reply::NotYet) => 2,
-            Ok(Reply::Unavailable | Reply::Unreadable) => 1,
-            Err(_) => 0,
+            (Request::Change(_), Reply::Change { transaction, proof }) if self.sets.prove(&proof, transaction.0) => {
+                SETTLED
+            }
+            (Request::Tip, Reply::Tip { .. }) => 3,
+            (Request::Proof(_) | Request::Change(_), Reply::NotYet) => 2,
+            (_, Reply::Unavailable | Reply::Unreadable) => 1,
+            _ => 0,
         }
     }
 }
@@ -240,6 +253,10 @@ const SETTLED: u8 = 5;
 /// Answers questions one after the other, until nobody asks any more.
 fn work(connection: &mut Connection, inbox: &Receiver<Question>) {
     while let Ok(question) = inbox.recv() {
+        // Answered by another gateway already: it keeps nobody waiting who asks now.
+        if question.asker.is_some_and(|asker| asker.strong_count() == 0) {
+            continue;
+        }
         if let Ok(reply) = connection.exchange(&question.request) {
             // Who asked may have its answer from another gateway.
             let _ = question.answer.send(reply);
