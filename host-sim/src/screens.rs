@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use anyhow::{Context as _, Result};
 use election::manifest::Manifest;
+use election::pictures::Pictures;
 use kiosk::form::Form;
 use panel::words::LANGUAGES;
 use panel::{Config, Settings};
@@ -104,6 +105,9 @@ pub struct Screens {
     /// Where the pictures go, a new or empty folder
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
+    /// A font for characters of names that the panel's own font lacks; repeat, the first that has a character draws it
+    #[arg(long = "font", value_name = "FILE")]
+    fonts: Vec<PathBuf>,
     #[command(flatten)]
     glass: Glass,
     /// Prints the list: [{screen, png, touch_mm: [[w, h]], gap_mm, text_mm, contrast}]
@@ -123,8 +127,11 @@ impl Screens {
         let manifest = Manifest::parse(&imported.manifest).map_err(|error| anyhow::anyhow!("the manifest: {error}"))?;
         let styles = u16::try_from(manifest.styles.count()).unwrap_or(u16::MAX);
         let forms: Vec<Form<'_>> = (0..styles).map_while(|style| Form::new(manifest, style)).collect();
+        // Names are drawn as a package's are, so that what is looked at is what a voter will see; what cannot be shown is refused by name.
+        let drawn = staff::screens::draw(&manifest, &Vec::new(), &staff::screens::Fonts::with_files(&self.fonts)?)?;
+        let pictures = Pictures::read(&drawn.section).map_err(|error| anyhow::anyhow!("the pictures: {error}"))?;
         staff::files::empty_folder(&self.out)?;
-        let list = panel::render::render_all(&forms, config, settings, &self.out)
+        let list = panel::render::render_all(&forms, Some(&pictures), config, settings, &self.out)
             .map_err(|error| anyhow::anyhow!("{error}"))
             .with_context(|| self.out.display().to_string())?;
         if self.json {

@@ -35,7 +35,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     };
     let manifest = common::town();
     let form = Form::new(manifest, 0).ok_or("the form is there")?;
-    let list = panel::render::render_all(&[form], config, settings, argument(0, "screens").as_ref())?;
+    let list = panel::render::render_all(&[form], None, config, settings, argument(0, "screens").as_ref())?;
     println!("{} pictures", list.len());
     pace(&form, config, settings)
 }

@@ -111,9 +111,12 @@ impl Set {
         self.owned.get(place).map(Owned::picture)
     }
 
-    /// A line in an em; `None` if one of its characters has no picture. White space needs none.
+    /// A line in an em; `None` if one of its characters has no picture, and in an em above 512. White space needs no picture.
     #[must_use]
     pub fn line(&self, line: &str, em: i32) -> Option<Mask> {
+        if !(1..=MAX_EM).contains(&em) {
+            return None;
+        }
         let margin = (em * i32::from(MARGIN)).div_euclid(i32::from(EM)) + 1;
         let mut mask = Mask {
             width: text::width(line, em) + 2 * margin,
@@ -165,71 +168,69 @@ impl Set {
     }
 }
 
-/// What of a cell of `cell` units at place `at` lies in each pixel: pixels with their share, at most `cell` each.
-fn shares(at: i64, cell: i64, pixel: i64) -> impl Iterator<Item = (i64, i64)> {
-    let end = at + cell;
-    (at.div_euclid(pixel)..=(end - 1).div_euclid(pixel))
-        .map(move |number| (number, end.min((number + 1) * pixel) - at.max(number * pixel)))
+/// Largest em that pictures are drawn in; in this all sums below are far from 2^31.
+const MAX_EM: i32 = 512;
+
+/// The pixels of a panel under a row of cells: number of the first pixel, and for each cell and pixel that share area, cell, pixel (from the
+/// first on) and how much.
+fn shares(at: i32, cells: u8, cell: i32, pixel: i32) -> (i32, usize, Vec<(u8, usize, i32)>) {
+    let first = at.div_euclid(pixel);
+    let mut out = Vec::new();
+    let mut count = 0;
+    for number in 0..cells {
+        let (from, to) = (
+            at + i32::from(number) * cell - first * pixel,
+            at + (i32::from(number) + 1) * cell - first * pixel,
+        );
+        for place in from / pixel..=(to - 1) / pixel {
+            let index = usize::try_from(place).unwrap_or(0);
+            out.push((number, index, to.min((place + 1) * pixel) - from.max(place * pixel)));
+            count = index + 1;
+        }
+    }
+    (first, count, out)
 }
 
 /// Draws a picture with its pen at a pixel. In units of which a pixel of the picture has `em` and one of the panel has [`EM`], every
-/// length is whole.
+/// length is whole. Divisions are kept out of the inner loops: a microcontroller draws a page of these in a frame.
 fn draw(picture: &Picture<'_>, pen: i32, em: i32, mask: &mut Mask) {
-    let (em, pixel) = (i64::from(em), i64::from(EM));
+    let pixel = i32::from(EM);
+    let (units, tall) = (text::UNITS.cast_signed(), text::ASCENT.cast_signed());
     // As the font's own lines stand: its em in the middle of the line.
-    let ascent = (em * i64::from(text::ASCENT) + i64::from(text::UNITS) / 2) / i64::from(text::UNITS);
-    let baseline = (i64::from(mask.height) - em) / 2 + ascent;
-    let left = (i64::from(picture.x) - i64::from(PEN.0)) * em + i64::from(pen) * pixel;
-    let top = (i64::from(picture.y) - i64::from(PEN.1)) * em + baseline * pixel;
-    // Rows of the panel that are not complete yet, by number: at most two, because rows come from the top down.
-    let width = i64::from(mask.width);
-    let mut open: Vec<(i64, Vec<i64>)> = Vec::new();
-    let mut across: Vec<i64> = vec![0; usize::try_from(width).unwrap_or(0)];
-    let finish = |row: i64, sums: &[i64], mask: &mut Mask| {
-        let whole = 15 * pixel * pixel;
-        let Some(start) = (0..i64::from(mask.height))
-            .contains(&row)
-            .then(|| usize::try_from(row * width).ok())
-            .flatten()
-        else {
-            return;
-        };
-        for (alpha, sum) in mask.alpha.iter_mut().skip(start).zip(sums) {
-            // Characters may touch: what both cover is not darker than ink.
-            let own = u8::try_from((sum * 255 + whole / 2) / whole).unwrap_or(u8::MAX);
-            *alpha = alpha.saturating_add(own);
-        }
-    };
+    let baseline = (mask.height - em) / 2 + (em * tall + units / 2) / units;
+    let left = (i32::from(picture.x) - i32::from(PEN.0)) * em + pen * pixel;
+    let top = (i32::from(picture.y) - i32::from(PEN.1)) * em + baseline * pixel;
+    let (first_column, columns, across) = shares(left, picture.width, em, pixel);
+    let (first_row, rows, down) = shares(top, picture.height, em, pixel);
+    let mut sums = vec![0_i32; columns * rows];
+    let mut line = vec![0_i32; columns];
+    let mut down = down.into_iter().peekable();
     // The section was checked when the package was accepted; rows behind a defect stay empty.
-    let _ = picture.rows(|number, row| {
-        across.fill(0);
-        for (x, shade) in (0_i64..).zip(row).filter(|(_, shade)| **shade > 0) {
-            for (place, share) in shares(left + x * em, em, pixel) {
-                if let Some(sum) = usize::try_from(place).ok().and_then(|place| across.get_mut(place)) {
-                    *sum += i64::from(*shade) * share;
-                }
+    let _ = picture.rows(|number, shades| {
+        line.fill(0);
+        for (cell, place, share) in &across {
+            if let (Some(shade), Some(sum)) = (shades.get(usize::from(*cell)), line.get_mut(*place)) {
+                *sum += i32::from(*shade) * share;
             }
         }
-        for (place, share) in shares(top + i64::from(number) * em, em, pixel) {
-            while open.first().is_some_and(|(first, _)| *first + 1 < place) {
-                let (done, sums) = open.remove(0);
-                finish(done, &sums, mask);
-            }
-            let sums = match open.iter_mut().find(|(own, _)| *own == place) {
-                Some((_, sums)) => sums,
-                None => {
-                    open.push((place, vec![0; across.len()]));
-                    let Some((_, sums)) = open.last_mut() else { return };
-                    sums
-                }
-            };
-            for (sum, own) in sums.iter_mut().zip(&across) {
+        while let Some((_, place, share)) = down.next_if(|(cell, _, _)| *cell == number) {
+            for (sum, own) in sums.iter_mut().skip(place * columns).zip(&line) {
                 *sum += own * share;
             }
         }
     });
-    for (row, sums) in open {
-        finish(row, &sums, mask);
+    let whole = 15 * pixel * pixel;
+    for (row, sums) in (first_row..mask.height).zip(sums.chunks_exact(columns.max(1))) {
+        for (column, sum) in (first_column..mask.width).zip(sums).filter(|(_, sum)| **sum > 0) {
+            if row < 0 || column < 0 {
+                continue;
+            }
+            let place = usize::try_from(row * mask.width + column).ok();
+            if let Some(alpha) = place.and_then(|place| mask.alpha.get_mut(place)) {
+                // Characters may touch: what both cover is not darker than ink.
+                *alpha = alpha.saturating_add(u8::try_from((sum * 255 + whole / 2) / whole).unwrap_or(u8::MAX));
+            }
+        }
     }
 }
 

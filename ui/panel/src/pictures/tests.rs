@@ -5,11 +5,19 @@ use election::wire::{Seq, SeqWriter};
 
 use super::*;
 
-/// A set with one picture of `character`: a box of `shade`.
+/// A set with one picture of `cluster`: a box of `shade`.
 fn set(cluster: &str, at: (u8, u8), size: (u8, u8), shade: u8) -> Set {
+    set_of(
+        cluster,
+        at,
+        size,
+        &vec![shade; usize::from(size.0) * usize::from(size.1)],
+    )
+}
+
+fn set_of(cluster: &str, at: (u8, u8), size: (u8, u8), pixels: &[u8]) -> Set {
     let mut packed = Vec::new();
-    let pixels = vec![shade; usize::from(size.0) * usize::from(size.1)];
-    pack(&pixels, size.0, |byte| packed.push(byte));
+    pack(pixels, size.0, |byte| packed.push(byte));
     let mut buffer = vec![0; packed.len() + 100];
     let mut list = SeqWriter::new(&mut buffer);
     list.push(&Picture {
@@ -53,6 +61,54 @@ fn u3_ink_is_scaled_exactly_at_every_size() {
             );
         }
     }
+}
+
+/// The law of SPEC.md, section 7, written out: every pixel of the panel against every pixel of the picture.
+#[test]
+fn u3_every_pixel_is_the_exact_mean_of_what_lies_under_it() {
+    let (at, size) = ((3_u8, 20_u8), (37_u8, 90_u8));
+    let mut noise = 1_u32;
+    let pixels: Vec<u8> = (0..usize::from(size.0) * usize::from(size.1))
+        .map(|_| {
+            noise = noise.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            u8::try_from(noise >> 28).unwrap()
+        })
+        .collect();
+    let set = set_of("\u{20bb7}", at, size, &pixels);
+    for em in [12, 17, 33, 95, 97, 130] {
+        // Behind another character, the pen is at a pixel that is no multiple of anything.
+        let line = "\u{20bb7}\u{3000}\u{20bb7}";
+        let mask = set.line(line, em).unwrap();
+        let baseline = (line_height(em) - em) / 2 + (em * 1802 + 1024) / 2048;
+        let overlap = |from: i32, long: i32, other: i32, size: i32| {
+            let shared = (from + long).min(other + size) - from.max(other);
+            i64::from(shared.max(0))
+        };
+        for y in 0..mask.height {
+            for x in 0..mask.width {
+                let mut wanted = 0_u8;
+                for pen in [mask.margin, mask.margin + 2 * em] {
+                    let mut sum = 0;
+                    for (row, shades) in (0_i32..).zip(pixels.chunks(usize::from(size.0))) {
+                        let top = (i32::from(at.1) + row - i32::from(PEN.1)) * em + baseline * 96;
+                        let down = overlap(top, em, y * 96, 96);
+                        if down == 0 {
+                            continue;
+                        }
+                        for (column, shade) in (0_i32..).zip(shades) {
+                            let left = (i32::from(at.0) + column - i32::from(PEN.0)) * em + pen * 96;
+                            sum += i64::from(*shade) * down * overlap(left, em, x * 96, 96);
+                        }
+                    }
+                    let whole = 15 * 96 * 96;
+                    wanted = wanted.saturating_add(u8::try_from((sum * 255 + whole / 2) / whole).unwrap());
+                }
+                let alpha = mask.alpha[usize::try_from(y * mask.width + x).unwrap()];
+                assert_eq!(alpha, wanted, "em {em}: {x}, {y}");
+            }
+        }
+    }
+    assert!(set.line("\u{20bb7}", 513).is_none() && set.line("\u{20bb7}", 0).is_none());
 }
 
 #[test]

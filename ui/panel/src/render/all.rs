@@ -7,6 +7,7 @@ use std::string::{String, ToString as _};
 use std::vec::Vec;
 
 use election::hash::Digest;
+use election::pictures::Pictures;
 use election::wire::Seq;
 use kiosk::ballot_box::{Counts, MediaFault, Role};
 use kiosk::form::Form;
@@ -53,18 +54,23 @@ impl Rendered {
 }
 
 /// Renders every page of every screen of an election's ballot forms to `out` (PNG files, `screens.json`, `contact-sheet.png`). Of all
-/// forms but the first only what they have that no form before had: their contests, and then their review.
+/// forms but the first only what they have that no form before had: their contests, and then their review. With `pictures` the
+/// definition's texts are drawn from these, as on a kiosk whose package has them.
 ///
 /// # Errors
 /// No headless panel, or what the file system says.
 pub fn render_all(
     forms: &[Form<'_>],
+    pictures: Option<&Pictures<'_>>,
     config: Config,
     settings: Settings,
     out: &Path,
 ) -> Result<Vec<Rendered>, Box<dyn std::error::Error>> {
     std::fs::create_dir_all(out)?;
     let headless = Headless::new(config)?;
+    if let Some(pictures) = pictures {
+        headless.panel.pictures(pictures);
+    }
     let mut list = Vec::new();
     let mut sheet: Vec<Vec<Rgb8Pixel>> = Vec::new();
     let mut result = Ok(());
