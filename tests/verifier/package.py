@@ -5,13 +5,14 @@ from types import SimpleNamespace
 
 import p256
 import wire
+from clips import check_clips
 from manifest import check_manifest
 from refused import need, decode
 from seal import open_sealed
 from wire import H, Reader, signed_by
 
 # The last one may be missing; how characters look is nothing that a count depends on, so only its hash is checked.
-KINDS = ["manifest", "keys", "station", "roll", "authorities", "genesis", "secret", "pictures"]
+KINDS = ["manifest", "keys", "station", "roll", "authorities", "genesis", "secret", "pictures", "speech"]
 
 Section = wire._struct(kind=Reader.u8, length=Reader.u32, hash=Reader.digest)
 PackageHeader = wire._struct(
@@ -53,10 +54,11 @@ def check_package(raw, authority=None, station=None, file="package"):
     package_hash = H("ippyo/1/package", header_raw)
     need(signed_by(h.authority, "ippyo/1/sign/package", package_hash, signature), file, "signature", "it does not hold")
     kinds = [s.kind for s in h.sections]
-    need(kinds[:7] == list(range(1, 8)) and kinds[7:] in ([], [8]), file, "sections", "not every kind exactly once, ascending")
+    need(kinds[:7] == list(range(1, 8)) and kinds[7:] in ([], [8], [9], [8, 9]), file, "sections", "not every kind exactly once, ascending")
     need(sum(s.length for s in h.sections) == len(rest), file, "sections", "they do not end where the file ends")
     parts, at = {}, 0
-    for name, s in zip(KINDS, h.sections):
+    for s in h.sections:
+        name = KINDS[s.kind - 1]
         parts[name] = rest[at : at + s.length]
         at += s.length
         need(hashlib.sha256(parts[name]).digest() == s.hash, file, name, "its hash is not the one in the header")
@@ -75,7 +77,10 @@ def check_package(raw, authority=None, station=None, file="package"):
     genesis = decode(file, parts["genesis"], wire.Genesis, "genesis")
     need(genesis.version == 1 and genesis.election == h.election, file, "genesis", "an unknown version or another election")
     need(len(parts["secret"]) == 32, file, "secret", "a commitment has 32 bytes")
-    return SimpleNamespace(header=h, hash=package_hash, manifest=manifest, keys=keys, roll=roll, commitment=parts["secret"])
+    clips = check_clips(parts["speech"], file) if "speech" in parts else {}
+    return SimpleNamespace(
+        header=h, hash=package_hash, manifest=manifest, keys=keys, roll=roll, commitment=parts["secret"], clips=clips
+    )
 
 
 def check_delta(raw, package, held=None, file="delta"):

@@ -13,6 +13,7 @@ import ballots
 import ledger as ledgers
 import maker
 import p256
+import clips
 import package as packages
 import seal
 import verify
@@ -155,6 +156,21 @@ class Vectors(unittest.TestCase):
         keys = wire.whole(bytes.fromhex(v["keys"]), wire.Keys)
         self.assertEqual(packages.piv_entry(keys.joint).hex(), v["roll_entry_piv"])
         self.assertEqual(packages.jpki_entry(b"an RSA key").hex(), v["roll_entry_jpki"])
+
+    def test_speech(self):
+        """Two clips, read back; whatever is cut, moved or out of order is refused. Rust reads the same bytes (election::clips)."""
+        rows = [(b"\1" * 8, b"abc"), (b"\2" * 8, b"d")]
+        good = b"IPA1" + (2).to_bytes(4, "big")
+        good += b"".join(key + at.to_bytes(4, "big") + len(clip).to_bytes(4, "big") for (key, clip), at in zip(rows, (0, 3)))
+        good += b"abcd"
+        self.assertEqual(clips.check_clips(good), dict(rows))
+        self.assertEqual(clips.check_clips(b"IPA1" + bytes(4)), {})
+        for at in range(len(good)):
+            with self.assertRaises(Exception):
+                clips.check_clips(good[:at])
+        for changed in (good + b"x", good.replace(b"\2" * 8, b"\0" * 8), b"IPA2" + good[4:], good[:19] + b"\1" + good[20:]):
+            with self.assertRaises(Exception):
+                clips.check_clips(changed)
 
     def test_package(self):
         v = load("formats")

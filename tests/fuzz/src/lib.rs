@@ -9,6 +9,7 @@ use election::batch::{Batch, BatchHeader, Entry};
 use election::ceremony::{
     Accept, Ceremony, Coefficient, Commit, Complaint, Reveal, Setup, ShareMessage, Transcript, verify_transcript,
 };
+use election::clips::{self, Clips, ClipsError};
 use election::closing::Closing;
 use election::keys::Keys;
 use election::ledger::frame::{read_reply, read_request, write_reply, write_request};
@@ -39,6 +40,7 @@ pub const LAWS: &[Law] = &[
     ("opening", opening),
     ("code_text", code_text),
     ("package", package),
+    ("clips", clips),
     ("roll", roll),
     ("batch", batch),
     ("closing", closing),
@@ -198,6 +200,33 @@ fn signed_by_anybody(data: &[u8]) -> Option<(Vec<u8>, &[u8])> {
     let hash = election::hash::hash("ippyo/1/package", &[&*encoded]);
     let signature = anybody().sign(LABEL, &hash).ok()?;
     Some(([&length[..], &*encoded, &signature, sections].concat(), sections))
+}
+
+/// Section 7, kind 9: every clip of a section that is read is found and played to its end, and there is no other spelling of it.
+pub fn clips(data: &[u8]) {
+    let Ok(section) = Clips::read(data) else { return };
+    let found: Vec<_> = section
+        .keys()
+        .map(|key| (key, section.find(key).expect("it is there")))
+        .collect();
+    assert!(found.windows(2).all(|pair| pair[0].0 < pair[1].0));
+    let mut at = data.len() - found.iter().map(|(_, clip)| clip.len() / 2).sum::<usize>();
+    let mut again = Vec::new();
+    let rows: Vec<_> = found
+        .iter()
+        .map(|(key, clip)| {
+            assert_eq!(clip.samples().count(), clip.len());
+            let from = at;
+            at += clip.len() / 2;
+            (*key, &data[from..at])
+        })
+        .collect();
+    clips::write(rows.into_iter(), |bytes| {
+        again.extend_from_slice(bytes);
+        Ok::<_, ClipsError>(())
+    })
+    .expect("what was read can be written");
+    assert_eq!(again, data);
 }
 
 /// Section 7, rolls.
