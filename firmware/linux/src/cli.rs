@@ -145,7 +145,14 @@ fn check(file: &Path) -> ExitCode {
         "  randomness  the kernel's; second source: {}",
         device(config.second.as_deref())
     );
-    println!("  keys        unprotected but for the mode of their file; the zero report says so");
+    match config.tpm.as_deref() {
+        Some(path) if path.exists() => println!("  keys        sealed by the TPM {}", path.display()),
+        Some(path) => println!(
+            "  keys        unprotected: {} is not there; the zero report says so",
+            path.display()
+        ),
+        None => println!("  keys        unprotected but for the mode of their file; the zero report says so"),
+    }
     ExitCode::SUCCESS
 }
 

@@ -8,6 +8,8 @@ use election::hash::{Digest, hash};
 use election::sign::PublicKey;
 use serde::Deserialize;
 
+use crate::image;
+
 /// Longest configuration file.
 const LONGEST: u64 = 64 << 10;
 /// Most gateways.
@@ -39,6 +41,8 @@ pub struct Config {
     pub audio: Option<Audio>,
     /// A hardware watchdog.
     pub watchdog: Option<PathBuf>,
+    /// The TPM that seals the keys; none: they lie unprotected, and the zero report says so.
+    pub tpm: Option<PathBuf>,
     /// A second source of randomness.
     pub second: Option<PathBuf>,
     /// The log's file and size in bytes.
@@ -62,6 +66,8 @@ struct File {
     audio: Option<Audio>,
     #[serde(default)]
     watchdog: Device,
+    #[serde(default)]
+    tpm: Device,
     #[serde(default)]
     randomness: Randomness,
     log: Option<LogFile>,
@@ -172,6 +178,8 @@ pub enum ConfigError {
     TooLong,
     /// Not TOML, a key that is not known, one that is missing, or a value of the wrong kind.
     Toml(toml::de::Error),
+    /// The kernel command line names a root hash that is none.
+    Image,
     /// A value that cannot be right.
     Value {
         /// The key.
@@ -186,6 +194,9 @@ impl fmt::Display for ConfigError {
         match self {
             Self::Read(error) => write!(f, "cannot be read: {error}"),
             Self::TooLong => f.write_str("is larger than any configuration"),
+            Self::Image => {
+                f.write_str("cannot be used: the kernel command line names a root hash that is not 64 hex digits")
+            }
             Self::Toml(error) => error.fmt(f),
             Self::Value { key, why } => write!(f, "{key}: {why}"),
         }
@@ -293,7 +304,10 @@ impl Config {
         Ok(Self {
             station: file.station,
             authority: authority(&file.authority)?,
-            software: software(file.software.as_deref())?,
+            software: software(
+                file.software.as_deref(),
+                image::root_hash().map_err(|image::Damaged| ConfigError::Image)?,
+            )?,
             state: at(file.state),
             exchange: file.exchange.map(at),
             panel: file.panel,
@@ -303,6 +317,7 @@ impl Config {
             signals: file.signals,
             audio: file.audio,
             watchdog: file.watchdog.device,
+            tpm: file.tpm.device,
             second: file.randomness.second,
             log: file.log.map(|log| (at(log.file), log.kilobytes << 10)),
         })
@@ -334,17 +349,30 @@ fn authority(text: &str) -> Result<PublicKey, ConfigError> {
     }
 }
 
-/// The hash that an image builder gives, or else that of this program's file.
-fn software(text: Option<&str>) -> Result<Digest, ConfigError> {
-    match text {
-        Some(text) => match hex::decode(text.trim()).ok().and_then(|bytes| bytes.try_into().ok()) {
-            Some(digest) => Ok(digest),
-            None => value(
+/// The root hash of the image this program runs from, or the hash of the configuration, or else that of this program's file.
+fn software(text: Option<&str>, image: Option<Digest>) -> Result<Digest, ConfigError> {
+    let named = match text.map(|text| {
+        hex::decode(text.trim())
+            .ok()
+            .and_then(|bytes| Digest::try_from(bytes).ok())
+    }) {
+        None => None,
+        Some(Some(digest)) => Some(digest),
+        Some(None) => {
+            return value(
                 "software",
-                "is to be 64 hex digits, or left out: then this program's file is hashed",
-            ),
-        },
-        None => match std::fs::read("/proc/self/exe") {
+                "is to be 64 hex digits, or left out: then it is the image's root hash, or this program's file is hashed",
+            );
+        }
+    };
+    match (named, image) {
+        // The configuration is not measured: it must not be able to claim another software than the one that the kernel verifies.
+        (Some(named), Some(image)) if named != image => value(
+            "software",
+            format!("is not what runs, which is {}: leave it out", hex::encode(image)),
+        ),
+        (_, Some(digest)) | (Some(digest), None) => Ok(digest),
+        (None, None) => match std::fs::read("/proc/self/exe") {
             Ok(bytes) => Ok(hash("ippyo/1/linux/software", &[&bytes])),
             Err(error) => value(
                 "software",
@@ -385,6 +413,19 @@ mod tests {
     }
 
     #[test]
+    fn the_image_says_what_software_runs_and_no_configuration_says_otherwise() {
+        let image = Some([7; 32]);
+        assert_eq!(software(None, image).ok(), image);
+        assert_eq!(software(Some(&"07".repeat(32)), image).ok(), image);
+        assert!(matches!(
+            software(Some(&"08".repeat(32)), image),
+            Err(ConfigError::Value { key: "software", .. })
+        ));
+        assert_eq!(software(Some(&"08".repeat(32)), None).ok(), Some([8; 32]));
+        assert_ne!(software(None, None).ok(), None);
+    }
+
+    #[test]
     fn every_mistake_is_named_with_its_key() {
         for (text, named) in [
             (good().replace("station = 1", "station = 70000"), "station"),
@@ -401,6 +442,7 @@ mod tests {
             (format!("{}[uplink]\ngateway = [\"a:1\"]\n", good()), "gateway"),
             (format!("software = \"12\"\n{}", good()), "software"),
             (format!("{}[reader]\nname = \"\"\n", good()), "reader.name"),
+            (format!("{}[audio]\nkeypad = \"Pad\"\n", good()), "full_db"),
             (
                 format!("{}[audio]\nfull_db = 20\nkeypad = \"Pad\"\n", good()),
                 "audio.full_db",
@@ -410,7 +452,6 @@ mod tests {
                 format!("{}[audio]\nfull_db = 100\nkeypad = \"\"\n", good()),
                 "empty name",
             ),
-            (format!("{}[audio]\nkeypad = \"Pad\"\n", good()), "full_db"),
             (
                 format!("{}[log]\nfile = \"l\"\nkilobytes = 1\n", good()),
                 "log.kilobytes",

@@ -27,6 +27,7 @@ pub mod config;
 pub mod entropy;
 pub mod exchange;
 pub mod executor;
+pub mod image;
 #[cfg(feature = "sound")]
 pub mod keypad;
 pub mod lent;
@@ -39,6 +40,7 @@ pub mod signals;
 #[cfg(feature = "sound")]
 pub mod sound;
 pub mod store;
+pub mod tpm;
 pub mod uplink;
 pub mod watchdog;
 pub mod worker;

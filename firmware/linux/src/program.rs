@@ -24,7 +24,8 @@ use crate::machine::{self, Parts, Standing};
 use crate::medium::SlotMedium;
 use crate::reader::SlotReader;
 use crate::signals::{PinSignals, Pins};
-use crate::store::{FileStore, Protection as _, Unprotected};
+use crate::store::{FileStore, Protection as _};
+use crate::tpm::AtRest;
 use crate::uplink::TcpUplink;
 use crate::watchdog::Watchdog;
 
@@ -66,7 +67,7 @@ pub fn run(config: Config) -> Result<Standing, StartError> {
     let log = Log::new(file).map_err(because("log.file"))?;
     let clock = SystemClock::new();
     // The store first: it is what two kiosks must not share.
-    let protection = Unprotected;
+    let protection = AtRest::new(config.tpm.as_deref(), log.clone());
     let unprotected = !protection.protects();
     let exchange = Exchange::new(config.exchange.clone(), config.station, log.clone());
     let store = FileStore::new(&config.state, protection, exchange).map_err(because("state"))?;
