@@ -6,6 +6,10 @@
 pub mod appliance;
 pub mod arrows;
 #[cfg(feature = "stations")]
+pub mod hands;
+#[cfg(feature = "stations")]
+pub mod machine;
+#[cfg(feature = "stations")]
 pub mod pcscd;
 pub mod programs;
 pub mod requirements;

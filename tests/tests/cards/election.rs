@@ -104,12 +104,12 @@ impl<'p> Day<'p> {
 
     /// From the first contest to the question whether to cast; the choice is `option`.
     fn mark(&mut self, form: &Form<'p>, option: u8) {
-        self.machine
-            .see(&Screen::Contest(self.contest(form, Selected::NONE)))
-            .unwrap();
+        let ballot = Screen::Contest(self.contest(form, Selected::NONE));
+        self.machine.see(&ballot).unwrap();
         self.machine.send_measured(Touch::Option(option)).unwrap();
         let chosen = Selected::NONE.toggled(option);
-        self.machine.see(&Screen::Contest(self.contest(form, chosen))).unwrap();
+        let marked = Screen::Contest(self.contest(form, chosen));
+        self.machine.see(&marked).unwrap();
         self.machine.send(Touch::Next).unwrap();
         let review = Review {
             form: *form,
@@ -139,9 +139,8 @@ impl<'p> Day<'p> {
         }
         self.machine.send(Touch::Enter).unwrap();
         let start = Instant::now();
-        self.machine
-            .see(&Screen::Contest(self.contest(&form, Selected::NONE)))
-            .unwrap();
+        let ballot = Screen::Contest(self.contest(&form, Selected::NONE));
+        self.machine.see(&ballot).unwrap();
         self.admissions.push((number, start.elapsed()));
         if habit == Habit::PullsTheCard {
             self.machine.send(Touch::Option(option)).unwrap();
