@@ -80,11 +80,12 @@ fn no_input_that_fuzzing_found_breaks_its_law() {
 /// A law that nothing in the corpus reaches shows nothing.
 #[test]
 fn the_vectors_reach_behind_the_decoders() {
-    use election::{batch, ceremony, keys, ledger, manifest, opening, tally, wire};
+    use election::{batch, ceremony, keys, ledger, manifest, opening, pictures, tally, wire};
     let corpus = corpus();
     let read = |what: &dyn Fn(&[u8]) -> bool| corpus.iter().any(|bytes| what(bytes));
     assert!(read(&|b| manifest::Manifest::parse(b).is_ok()));
     assert!(read(&|b| keys::Keys::read(b).is_ok()));
+    assert!(read(&|b| pictures::Pictures::read(b).is_ok()));
     assert!(read(&|b| ceremony::Setup::read(b).is_ok()));
     assert!(read(&|b| opening::Opening::parse(b).is_ok()));
     assert!(read(&|b| batch::Batch::read(b).is_ok()));

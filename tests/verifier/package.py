@@ -5,13 +5,14 @@ from types import SimpleNamespace
 
 import p256
 import wire
-from clips import check_clips
 from manifest import check_manifest
+from clips import check_clips
+from pictures import check_pictures
 from refused import need, decode
 from seal import open_sealed
 from wire import H, Reader, signed_by
 
-# The last one may be missing; how characters look is nothing that a count depends on, so only its hash is checked.
+# The last two may be missing.
 KINDS = ["manifest", "keys", "station", "roll", "authorities", "genesis", "secret", "pictures", "speech"]
 
 Section = wire._struct(kind=Reader.u8, length=Reader.u32, hash=Reader.digest)
@@ -77,9 +78,11 @@ def check_package(raw, authority=None, station=None, file="package"):
     genesis = decode(file, parts["genesis"], wire.Genesis, "genesis")
     need(genesis.version == 1 and genesis.election == h.election, file, "genesis", "an unknown version or another election")
     need(len(parts["secret"]) == 32, file, "secret", "a commitment has 32 bytes")
+    pictures = check_pictures(parts["pictures"], file) if "pictures" in parts else {}
     clips = check_clips(parts["speech"], file) if "speech" in parts else {}
     return SimpleNamespace(
-        header=h, hash=package_hash, manifest=manifest, keys=keys, roll=roll, commitment=parts["secret"], clips=clips
+        header=h, hash=package_hash, manifest=manifest, keys=keys, roll=roll, commitment=parts["secret"], pictures=pictures,
+        clips=clips,
     )
 
 

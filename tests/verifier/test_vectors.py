@@ -15,6 +15,7 @@ import maker
 import p256
 import clips
 import package as packages
+import pictures
 import seal
 import verify
 import wire
@@ -194,17 +195,16 @@ class Vectors(unittest.TestCase):
                 packages.check_roll("roll", b"".join(entry + style.to_bytes(2, "big") for entry, style in rows), 2)
 
     def test_package_with_pictures(self):
-        """A section of pictures (kind 8) is bound by its hash; what is in it no count depends on."""
+        """A section of pictures (kind 8) is bound by its hash, and whole to its last pixel."""
         v = load("formats")
-        raw = bytes.fromhex(v["package"])
+        raw, content, rng = bytes.fromhex(v["package"]), bytes.fromhex(v["pictures"]), random.Random(8)
         size = int.from_bytes(raw[:4], "big")
         old = packages.PackageHeader(wire.Reader(raw[4 : 4 + size]))
-        content, rng = b"how characters look", random.Random(8)
         key = maker.Key(rng)
 
-        def package(kinds, length=len(content)):
+        def package(kinds, content):
             own = [(s.kind, s.length, s.hash) for s in old.sections]
-            own += [(kind, length, hashlib.sha256(content).digest()) for kind in kinds]
+            own += [(kind, len(content), hashlib.sha256(content).digest()) for kind in kinds]
             listed = b"".join(bytes([kind]) + maker.varint(long) + digest for kind, long, digest in own)
             header = maker.varint(1) + maker.varint(old.serial) + old.election + key.public + maker.varint(old.station)
             header += maker.varint(len(listed)) + listed
@@ -212,11 +212,43 @@ class Vectors(unittest.TestCase):
             signature = maker.ecdsa(rng, key.d, digest)
             return len(header).to_bytes(4, "big") + header + signature + raw[68 + size :] + content * len(kinds)
 
-        good = package([8])
+        good = package([8], content)
         self.assertEqual(packages.check_package(good, authority=key.public, station=3).header.serial, old.serial)
-        for bad in (good[:-1] + b"!", good[:-1], package([8, 8]), package([9])):
+        for bad in (good[:-1] + b"!", good[:-1], package([8, 8], content), package([8], content[:-1]), package([8], b"")):
             with self.assertRaises(Refused):
                 packages.check_package(bad)
+        frozen = packages.check_package(bytes.fromhex(v["package_with_pictures"]), station=3)
+        self.assertEqual(list(frozen.pictures), ["\u8fbb\U000e0100", "\U00020bb7"])
+        self.assertEqual(frozen.pictures["\u8fbb\U000e0100"], (14, 25, 2, 2, [15, 0, 15, 0]))
+        x, y, width, height, shades = frozen.pictures["\U00020bb7"]
+        self.assertEqual((x, y, width, height), (14, 25, 40, 30))
+        row = [0] * 4 + [15] * 4 + [x % 16 for x in range(8, 30)] + [15] * 3 + [0] * 7
+        self.assertEqual(shades[15 * 40 : 16 * 40], row)
+        self.assertEqual(shades[: 3 * 40] + shades[27 * 40 :], [0] * (6 * 40))
+
+    def test_pictures_refused(self):
+        def section(*rows, fonts=1, version=1):
+            body = b""
+            for cluster, font, x, y, width, height, packed in rows:
+                name = cluster.encode()
+                body += maker.varint(len(name)) + name + bytes([font, x, y, width, height]) + maker.varint(len(packed)) + packed
+            listed = bytes(32 * fonts)
+            return bytes([version]) + maker.varint(len(listed)) + listed + maker.varint(len(body)) + body
+
+        def row(cluster="a", font=0, x=12, y=10, width=2, height=2, packed=b"\xf0\x02"):
+            return cluster, font, x, y, width, height, packed
+
+        self.assertEqual(len(pictures.check_pictures(section(row(), row("b")))), 2)
+        self.assertEqual(pictures.check_pictures(section()), {})
+        bad = [section(row(), row()), section(row("b"), row("a")), section(row("")), section(row("a" * 33))]
+        bad += [section(row(), fonts=0), section(row(), fonts=9), section(row(), version=2), section(row(font=1))]
+        bad += [section(row(width=0)), section(row(height=0)), section(row(x=239)), section(row(y=133))]
+        # One pixel short, one too many, a run cut in two, a long run without its length.
+        bad += [section(row(packed=packed)) for packed in (b"\xf0\x01", b"\xf0\x03", b"\xf0\0\x01", b"\xf0\x0f", b"")]
+        bad += [section(row())[:-1], section(row()) + b"\0"]
+        for raw in bad:
+            with self.assertRaises(Refused, msg=raw.hex()):
+                pictures.check_pictures(raw)
 
     def test_delta(self):
         v = load("formats")

@@ -13,6 +13,7 @@ use election::closing::{ClosingHasher, ClosingHead, Counters, staff_close_messag
 use election::hash::Digest;
 use election::manifest::{Manifest, Policy, Text};
 use election::package::{self, PackageError, Parts, Station};
+use election::pictures::{Picture, Pictures, pack};
 use election::record::{FileName, ReceptionCount};
 use election::roll::{self, Delta, DeltaEntry};
 use election::signed::Signed;
@@ -51,6 +52,42 @@ fn read(name: &str) -> Values {
 
 fn writing() -> bool {
     std::env::var_os("IPPYO_WRITE_VECTORS").is_some()
+}
+
+/// Two pictures: a small one, and one with runs of every length.
+fn pictures() -> Vec<u8> {
+    let mut pixels = vec![0_u8; 40 * 30];
+    for (place, pixel) in pixels.iter_mut().enumerate() {
+        let (x, y) = (place % 40, place / 40);
+        *pixel = match (x, y) {
+            (4..8, 3..27) | (30..33, 3..27) => 15,
+            (8..30, 14..17) => u8::try_from(x % 16).unwrap(),
+            _ => 0,
+        };
+    }
+    let mut packed = Vec::new();
+    pack(&pixels, 40, |byte| packed.push(byte));
+    let picture = |cluster, (width, height), packed| Picture {
+        cluster,
+        font: u8::from(width > 2),
+        x: 14,
+        y: 25,
+        width,
+        height,
+        packed,
+    };
+    let (fonts, pictures) = (
+        seq_of([[1_u8; 32], [2; 32]]),
+        seq_of([
+            picture("\u{8fbb}\u{e0100}", (2, 2), &[0xf0, 0x02]),
+            picture("\u{20bb7}", (40, 30), &packed),
+        ]),
+    );
+    bytes_of(&Pictures {
+        version: 1,
+        fonts: Seq::from_bytes(&fonts),
+        pictures: Seq::from_bytes(&pictures),
+    })
 }
 
 fn formats() -> Values {
@@ -171,6 +208,21 @@ fn formats() -> Values {
     package::Package::open(&file, &signer(AUTHORITY).public_key()).unwrap();
     put("package", &file);
     put("package_hash", &package_hash);
+    let pictures = pictures();
+    Pictures::read(&pictures).unwrap();
+    let mut file = Vec::new();
+    let parts = Parts {
+        pictures: Some(&pictures),
+        ..parts
+    };
+    package::write::<PackageError>(&parts, &signer(AUTHORITY), |bytes| {
+        file.extend_from_slice(bytes);
+        Ok(())
+    })
+    .unwrap();
+    package::Package::open(&file, &signer(AUTHORITY).public_key()).unwrap();
+    put("pictures", &pictures);
+    put("package_with_pictures", &file);
     let changes = seq_of([
         DeltaEntry {
             entry: [1; 32],

@@ -17,6 +17,7 @@ use election::ledger::{Block, BlockHeader, Certificate, CommitProof, Decided, Ge
 use election::manifest::Manifest;
 use election::opening::Opening;
 use election::package::{LABEL, Package, PackageHeader, SectionStream, SignedHeader, Station};
+use election::pictures::{FRAME, Pictures, pack};
 use election::record::{Index, PublishedBallot, PublishedSpoiled};
 use election::roll::{Delta, Roll};
 use election::seal::{self, SealingSecret};
@@ -40,6 +41,7 @@ pub const LAWS: &[Law] = &[
     ("opening", opening),
     ("code_text", code_text),
     ("package", package),
+    ("pictures", pictures),
     ("clips", clips),
     ("roll", roll),
     ("batch", batch),
@@ -184,24 +186,6 @@ pub fn package(data: &[u8]) {
     }
 }
 
-fn anybody() -> Signer {
-    Signer::from_bytes(&[1; 32]).expect("a scalar")
-}
-
-/// A file with its header's authority replaced and signed; and the bytes of its sections.
-fn signed_by_anybody(data: &[u8]) -> Option<(Vec<u8>, &[u8])> {
-    let (length, rest) = data.split_first_chunk::<4>()?;
-    let (header, rest) = rest.split_at_checked(usize::try_from(u32::from_be_bytes(*length)).ok()?)?;
-    let sections = rest.get(64..)?;
-    let mut header: PackageHeader<'_> = wire::decode(header).ok()?;
-    header.authority = wire::Bytes(anybody().public_key());
-    let mut out = vec![0; data.len()];
-    let encoded = wire::encode(&header, &mut out).ok()?;
-    let hash = election::hash::hash("ippyo/1/package", &[&*encoded]);
-    let signature = anybody().sign(LABEL, &hash).ok()?;
-    Some(([&length[..], &*encoded, &signature, sections].concat(), sections))
-}
-
 /// Section 7, kind 9: every clip of a section that is read is found and played to its end, and there is no other spelling of it.
 pub fn clips(data: &[u8]) {
     let Ok(section) = Clips::read(data) else { return };
@@ -227,6 +211,45 @@ pub fn clips(data: &[u8]) {
     })
     .expect("what was read can be written");
     assert_eq!(again, data);
+}
+
+/// Section 7, kind 8: a section that is read can be drawn to the last pixel, inside its frame, and there is no other spelling of it.
+pub fn pictures(data: &[u8]) {
+    round_trip!(data, Pictures<'_>);
+    let Ok(section) = Pictures::read(data) else { return };
+    let mut before = "";
+    for picture in section.pictures.iter() {
+        let picture = picture.expect("a checked section has whole pictures");
+        assert!(before < picture.cluster);
+        before = picture.cluster;
+        let mut pixels = Vec::new();
+        picture.rows(|_, row| pixels.extend_from_slice(row)).expect("checked");
+        assert_eq!(pixels.len(), usize::from(picture.width) * usize::from(picture.height));
+        assert!(pixels.iter().all(|shade| *shade < 16));
+        assert!(u32::from(picture.x) + u32::from(picture.width) <= u32::from(FRAME.0));
+        assert!(u32::from(picture.y) + u32::from(picture.height) <= u32::from(FRAME.1));
+        let mut again = Vec::new();
+        pack(&pixels, picture.width, |byte| again.push(byte));
+        assert_eq!(again, picture.packed);
+    }
+}
+
+fn anybody() -> Signer {
+    Signer::from_bytes(&[1; 32]).expect("a scalar")
+}
+
+/// A file with its header's authority replaced and signed; and the bytes of its sections.
+fn signed_by_anybody(data: &[u8]) -> Option<(Vec<u8>, &[u8])> {
+    let (length, rest) = data.split_first_chunk::<4>()?;
+    let (header, rest) = rest.split_at_checked(usize::try_from(u32::from_be_bytes(*length)).ok()?)?;
+    let sections = rest.get(64..)?;
+    let mut header: PackageHeader<'_> = wire::decode(header).ok()?;
+    header.authority = wire::Bytes(anybody().public_key());
+    let mut out = vec![0; data.len()];
+    let encoded = wire::encode(&header, &mut out).ok()?;
+    let hash = election::hash::hash("ippyo/1/package", &[&*encoded]);
+    let signature = anybody().sign(LABEL, &hash).ok()?;
+    Some(([&length[..], &*encoded, &signature, sections].concat(), sections))
 }
 
 /// Section 7, rolls.
