@@ -279,6 +279,8 @@ pub fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     file.write_all(bytes)?;
     file.sync_all()?;
     fs::rename(&fresh, path)?;
+    // On a FAT drive the renamed entry has no length until the file itself is synced once more.
+    file.sync_all()?;
     sync_folder(path)
 }
 
