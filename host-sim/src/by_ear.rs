@@ -84,7 +84,11 @@ impl Told {
     pub fn holds(&self) -> bool {
         self.report.holds()
             && self.voters.len() == self.codes.len()
-            && self.voters.iter().zip(&self.codes).all(|(diary, code)| diary.code == *code)
+            && self
+                .voters
+                .iter()
+                .zip(&self.codes)
+                .all(|(diary, code)| diary.code == *code)
             && self
                 .voters
                 .iter()
@@ -103,7 +107,9 @@ impl Synthesiser for Hum {
         let length = 3_200 + usize::from(second) * 4;
         Ok(Sound {
             rate: election::clips::RATE,
-            samples: (0..length).map(|at| if at % period < period / 2 { 3_000 } else { -3_000 }).collect(),
+            samples: (0..length)
+                .map(|at| if at % period < period / 2 { 3_000 } else { -3_000 })
+                .collect(),
         })
     }
 }
@@ -112,10 +118,17 @@ impl Synthesiser for Hum {
 ///
 /// # Errors
 /// As `staff speak`.
-pub fn speech(scenario: &Scenario, stations: u16, file: Option<&std::path::Path>, hum: bool) -> Result<(Vec<u8>, Script)> {
+pub fn speech(
+    scenario: &Scenario,
+    stations: u16,
+    file: Option<&std::path::Path>,
+    hum: bool,
+) -> Result<(Vec<u8>, Script)> {
     let imported = import_bytes(&scenario.definition, &Options::default())?;
     let manifest = Manifest::parse(&imported.manifest).map_err(|error| anyhow::anyhow!("the manifest: {error}"))?;
-    let names: Vec<_> = (1..=stations).map(|number| crate::office::station_name(&manifest, number)).collect();
+    let names: Vec<_> = (1..=stations)
+        .map(|number| crate::office::station_name(&manifest, number))
+        .collect();
     let script = speak::script(&manifest, &names, &speak::languages(&[])?);
     let progress = staff::progress::on_standard_error();
     let section = match file {
@@ -178,7 +191,10 @@ impl ByEar {
         let (config, settings) = (self.glass.config()?, self.glass.settings()?);
         let language: &'static Language = LANGUAGES.get(settings.language).context("no language")?;
         let definition = bundled::load(&self.election).map_err(|error| BadInput(format!("{error:#}")))?;
-        let scenario = Scenario::new(definition).voters(self.voters).batch(1).outages(Vec::new());
+        let scenario = Scenario::new(definition)
+            .voters(self.voters)
+            .batch(1)
+            .outages(Vec::new());
         let (section, script) = speech(&scenario, 1, self.speech.as_deref(), self.hum)?;
         let out = match &self.out {
             Some(out) => out.clone(),
@@ -205,7 +221,12 @@ impl ByEar {
                 Noticed::View(view) => {
                     if let View::CastOrChallenge { code, .. } = view {
                         let text: String = election::ballot::code_text(code).to_string();
-                        shown.borrow_mut().push(text.replace('-', ""));
+                        let text = text.replace('-', "");
+                        let mut shown = shown.borrow_mut();
+                        // The same screen again is the same code.
+                        if shown.last() != Some(&text) {
+                            shown.push(text);
+                        }
                     }
                     seen.borrow_mut().sees(view);
                 }
@@ -222,7 +243,12 @@ impl ByEar {
         staff_at(&station, Task::Open(0))?;
         let (mut diaries, mut wishes) = (Vec::new(), Vec::new());
         for number in 0..usize::try_from(self.voters)? {
-            let held = station.deck.iter().filter(|held| held.voter.is_some()).nth(number).context("a card")?;
+            let held = station
+                .deck
+                .iter()
+                .filter(|held| held.voter.is_some())
+                .nth(number)
+                .context("a card")?;
             let (citizen, style) = held.voter.context("a voter")?;
             let mind = Mind {
                 wishes: self::wishes(&scenario, style, number, language)?,
@@ -231,7 +257,13 @@ impl ByEar {
             };
             witness.borrow_mut().inserted(citizen, style);
             let booth = station.machine.booth.clone();
-            let mut voter = Voter::new(headless.clone(), recorder.clone(), time.clone(), booth.clone(), language);
+            let mut voter = Voter::new(
+                headless.clone(),
+                recorder.clone(),
+                time.clone(),
+                booth.clone(),
+                language,
+            );
             wishes.push(mind.wishes.clone());
             let (card, seen) = (held.card.clone(), witness.clone());
             let pulls = move || seen.borrow_mut().pulled(&booth.view());
@@ -264,9 +296,16 @@ fn wishes(scenario: &Scenario, style: u16, number: usize, language: &Language) -
     let form = Form::new(manifest, style).context("no such ballot style")?;
     let mut ballot: Vec<(u8, Vec<String>)> = Vec::new();
     for item in form.contests() {
-        let said = |name: Say| pieces(&Speech::Say(name), language, &|_| true).into_iter().map(|piece| piece.text);
+        let said = |name: Say| {
+            pieces(&Speech::Say(name), language, &|_| true)
+                .into_iter()
+                .map(|piece| piece.text)
+        };
         let options = item.contest.options.iter().map_while(Result::ok);
-        ballot.push((item.contest.votes, options.flat_map(|option| said(Say::from(option.name))).collect()));
+        ballot.push((
+            item.contest.votes,
+            options.flat_map(|option| said(Say::from(option.name))).collect(),
+        ));
     }
     let all: Vec<String> = ballot.iter().flat_map(|(_, names)| names.clone()).collect();
     let once = |name: &String| all.iter().filter(|other| *other == name).count() == 1;
@@ -288,7 +327,11 @@ fn staff_at(station: &Station, task: Task) -> Result<()> {
         let crew = crew.take().await;
         let mut staff = Staff::new(task, crew.badges(), rng);
         machine.booth.attend(&mut staff).await?;
-        ensure!(staff.notes.complaints.is_empty(), "{}", staff.notes.complaints.join("; "));
+        ensure!(
+            staff.notes.complaints.is_empty(),
+            "{}",
+            staff.notes.complaints.join("; ")
+        );
         Ok(())
     })?
 }

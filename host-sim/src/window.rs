@@ -54,6 +54,9 @@ pub struct Window {
     /// Speech for `--audio` that `staff speak` has rendered; without it, it is rendered first, in a few minutes
     #[arg(long, value_name = "FILE", requires = "audio")]
     speech: Option<PathBuf>,
+    /// Hums instead of speaking, for programs that listen
+    #[arg(long, requires = "audio", conflicts_with = "speech", hide = true)]
+    hum: bool,
     /// Keeps a file up to date that says where everything stands that can be clicked, for programs that click
     #[arg(long, value_name = "FILE", hide = true)]
     places: Option<PathBuf>,
@@ -91,7 +94,12 @@ pub fn open(arguments: &Window, scenario: Scenario, voters: Option<u32>, out: Op
     }
     eprintln!("Setting up the station: cards, key ceremony, package, provisioning.");
     let speech = match &arguments.audio {
-        Some(_) => Some(crate::by_ear::speech(&scenario, 1, arguments.speech.as_deref(), false)?),
+        Some(_) => Some(crate::by_ear::speech(
+            &scenario,
+            1,
+            arguments.speech.as_deref(),
+            arguments.hum,
+        )?),
         None => None,
     };
     let station = Station::new(&scenario, speech.as_ref().map(|(section, _)| section.clone()))?;
@@ -113,7 +121,15 @@ pub fn open(arguments: &Window, scenario: Scenario, voters: Option<u32>, out: Op
         }
         _ => None,
     };
-    let play = Rc::new(Playing::new(window, panel, plan, scenario, station, arguments, (out, phones)));
+    let play = Rc::new(Playing::new(
+        window,
+        panel,
+        plan,
+        scenario,
+        station,
+        arguments,
+        (out, phones),
+    ));
     play.clone().begin();
     play.run(milliseconds)
 }
@@ -396,6 +412,10 @@ impl Playing {
         let clock = self.clock();
         let mut desk = self.desk.borrow_mut();
         desk.look();
+        if let Some(phones) = &self.phones {
+            // Time passes for the file too; nobody reads along.
+            let _ = phones.heard();
+        }
         let station = self.station.borrow();
         let witness = self.witness.borrow();
         let voted: Vec<bool> = station

@@ -320,3 +320,33 @@ fn validators_are_killed_and_started_again_by_clicks() {
         heights.len() == 4 && heights.iter().all(|height| *height == heights[0] && *height != "0")
     });
 }
+
+/// U8: the keyboard is the keypad, the dock has headphones and keys; what is heard is in the list, nothing of it before the headphones are in.
+#[test]
+fn u8_keypad_and_headphones_in_the_window() {
+    let folder = tempfile::tempdir().unwrap();
+    let heard = folder.path().join("heard.wav");
+    let audio = heard.to_str().unwrap().to_owned();
+    let player = Player::with(folder.path(), &["--hum", "--audio", &audio]);
+    let list = || std::fs::read_to_string(heard.with_extension("jsonl")).unwrap_or_default();
+    let wait = |what: &str| {
+        let start = Instant::now();
+        while !list().contains(what) {
+            assert!(start.elapsed() < PATIENCE, "{what} is not heard: {}", list());
+            sleep(Duration::from_millis(100));
+        }
+    };
+    let shown = player.until("a staff's screen or the idle one", |now| {
+        now["places"]["headphones"].is_object()
+    });
+    assert!(list().is_empty(), "nothing is said before: {shown}");
+    player.click("headphones");
+    wait("「次」と「前」");
+    player.click("key Next");
+    wait("ボタン");
+    // No window manager gives the window the keyboard here, so the mouse's place does.
+    player.mouse(&["key", "b"]);
+    wait("画面を消しました");
+    player.mouse(&["key", "b"]);
+    wait("画面が出ています");
+}

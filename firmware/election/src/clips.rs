@@ -304,7 +304,12 @@ mod tests {
 
     fn good() -> Vec<(ClipKey, Vec<u8>)> {
         let mut clips: Vec<_> = (1_u8..5)
-            .map(|number| (ClipKey::new("ja", std::format!("{number}").as_str()), std::vec![number; 3]))
+            .map(|number| {
+                (
+                    ClipKey::new("ja", std::format!("{number}").as_str()),
+                    std::vec![number; 3],
+                )
+            })
             .collect();
         clips.sort();
         clips
@@ -361,7 +366,11 @@ mod tests {
         let power = |list: &mut dyn Iterator<Item = f64>| list.map(|value| value * value).sum::<f64>();
         let signal = power(&mut samples.iter().map(|sample| f64::from(*sample)));
         let noise = power(&mut samples.iter().zip(&heard).map(|(a, b)| f64::from(*a) - f64::from(*b)));
-        assert!(10.0 * (signal / noise).log10() > 20.0, "{}", 10.0 * (signal / noise).log10());
+        assert!(
+            10.0 * (signal / noise).log10() > 20.0,
+            "{}",
+            10.0 * (signal / noise).log10()
+        );
     }
 
     proptest! {

@@ -78,7 +78,9 @@ impl Recorder {
             clock: Box::new(clock),
             queue: VecDeque::new(),
             heard: Vec::new(),
-            wav: wav.map(|path| Ok::<_, anyhow::Error>(Wav::new(create(path)?)?)).transpose()?,
+            wav: wav
+                .map(|path| Ok::<_, anyhow::Error>(Wav::new(create(path)?)?))
+                .transpose()?,
             list: list.as_deref().map(create).transpose()?.map(BufWriter::new),
             failed: None,
         };
@@ -165,7 +167,8 @@ impl Inner {
         };
         if let Some(list) = &mut self.list {
             let line = serde_json::to_string(&heard).unwrap_or_default();
-            if let Err(error) = writeln!(list, "{line}") {
+            // At once: somebody may be reading along.
+            if let Err(error) = writeln!(list, "{line}").and_then(|()| list.flush()) {
                 self.failed.get_or_insert(error);
             }
         }
@@ -263,7 +266,9 @@ impl Wav {
         for sample in samples {
             self.file.write_all(&sample.to_le_bytes())?;
         }
-        self.samples = self.samples.saturating_add(u32::try_from(samples.len()).unwrap_or(u32::MAX));
+        self.samples = self
+            .samples
+            .saturating_add(u32::try_from(samples.len()).unwrap_or(u32::MAX));
         Ok(())
     }
 

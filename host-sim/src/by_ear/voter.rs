@@ -66,7 +66,13 @@ pub struct Voter {
 impl Voter {
     /// Somebody who has not begun.
     #[must_use]
-    pub fn new(headless: Rc<Headless>, recorder: Recorder, time: Rc<Timeline>, booth: Booth, language: &'static Language) -> Self {
+    pub fn new(
+        headless: Rc<Headless>,
+        recorder: Recorder,
+        time: Rc<Timeline>,
+        booth: Booth,
+        language: &'static Language,
+    ) -> Self {
         Self {
             synced: time.now(),
             headless,
@@ -168,7 +174,10 @@ impl Voter {
             let label = digit.to_string();
             self.find(&label).await?;
             let answer = self.press(Key::Select).await?;
-            ensure!(answer.iter().all(|text| *text != label), "the digit is said: {answer:?}");
+            ensure!(
+                answer.iter().all(|text| *text != label),
+                "the digit is said: {answer:?}"
+            );
         }
         said = self.choose(Word::PinEnter).await?;
         let mut wishes: Vec<String> = mind.wishes.clone();
@@ -185,7 +194,9 @@ impl Voter {
             if said.contains(&go) {
                 break;
             }
-            let names = said.into_iter().filter(|text| mind.wishes.contains(text) && *text != button);
+            let names = said
+                .into_iter()
+                .filter(|text| mind.wishes.contains(text) && *text != button);
             reviewed.extend(names);
         }
         self.diary.reviewed = reviewed.into_iter().collect();
@@ -246,7 +257,10 @@ impl Voter {
 
     fn must(&self, said: &[String], word: Word) -> Result<()> {
         let wanted = self.word(word);
-        ensure!(said.contains(&wanted), "{wanted:?} is not among what is heard: {said:?}");
+        ensure!(
+            said.contains(&wanted),
+            "{wanted:?} is not among what is heard: {said:?}"
+        );
         Ok(())
     }
 }

@@ -344,6 +344,10 @@ impl Inner {
     }
 
     fn key(self: &Rc<Self>, key: Key) {
+        let begins = self.state.borrow_mut().ear.begin();
+        if begins {
+            self.draw();
+        }
         let (reaction, present) = {
             let mut state = self.state.borrow_mut();
             if state.practice.is_none() && state.over.is_none() && !audio::listens(&state.scene) {

@@ -12,7 +12,9 @@ use election::clips::{ClipKey, Clips};
 use kiosk::form::Form;
 use kiosk::screen::{ContestScreen, PinOf, Screen, Touch};
 use kiosk::session::{PinDigits, Selected};
-use panel::audio::{Item, Key, Level, Piece, Sound, Speech, VOLUMES, Voice, home_volume, items, own_words, pieces, walk, wanted};
+use panel::audio::{
+    Item, Key, Level, Piece, Sound, Speech, VOLUMES, Voice, home_volume, items, own_words, pieces, walk, wanted,
+};
 use panel::render::{Headless, every};
 use panel::scene::Act;
 use panel::words::{LANGUAGES, Say, Word};
@@ -168,7 +170,11 @@ fn a17_everything_on_every_screen_can_be_heard_in_every_language() {
             let items = items(scene);
             assert!(!items.is_empty() || scene.shape == panel::scene::Shape::Blank, "{name}");
             for item in items {
-                let said: Vec<Piece> = item.says.iter().flat_map(|one| pieces(one, language, &|piece| clips.contains(piece))).collect();
+                let said: Vec<Piece> = item
+                    .says
+                    .iter()
+                    .flat_map(|one| pieces(one, language, &|piece| clips.contains(piece)))
+                    .collect();
                 assert!(!said.is_empty(), "{}: {name}: {item:?}", language.tag);
                 for piece in said {
                     assert!(clips.contains(&piece), "{}: {name}: {piece:?}", language.tag);
@@ -198,7 +204,12 @@ fn a17_what_is_shown_is_what_is_heard() {
                 language: number,
                 ..Settings::default()
             });
-            let bare = |text: &str| text.chars().filter(|letter| letter.is_alphanumeric()).collect::<String>().to_uppercase();
+            let bare = |text: &str| {
+                text.chars()
+                    .filter(|letter| letter.is_alphanumeric())
+                    .collect::<String>()
+                    .to_uppercase()
+            };
             let heard: String = items(&scene)
                 .iter()
                 .flat_map(|item| &item.says)
@@ -216,14 +227,20 @@ fn a17_what_is_shown_is_what_is_heard() {
                 }
                 let texts = page.texts.iter().map(|line| &line.says);
                 let boxes = page.areas.iter().filter(|area| {
-                    !matches!(area.act, Some(Act::NextPage | Act::PreviousPage | Act::Other)) && area.style != panel::layout::Style::Invisible
+                    !matches!(area.act, Some(Act::NextPage | Act::PreviousPage | Act::Other))
+                        && area.style != panel::layout::Style::Invisible
                 });
                 for says in texts.chain(boxes.map(|area| &area.says)) {
                     // "n/m pages" is the eye's alone; the ear has one list.
                     let pages = [("n", 1), ("m", 1)];
                     let pages = bare(&Say::with(Word::Page, &pages).text(language)).replace('1', "");
                     let part = bare(says);
-                    if part.trim_matches(char::is_numeric).replace(|c: char| c.is_ascii_digit(), "") == pages || part.chars().all(char::is_numeric) {
+                    if part
+                        .trim_matches(char::is_numeric)
+                        .replace(|c: char| c.is_ascii_digit(), "")
+                        == pages
+                        || part.chars().all(char::is_numeric)
+                    {
                         continue;
                     }
                     let digit = bare(&Say::with(Word::PinDigit, &[("n", 7)]).text(language)).replace('7', "");
@@ -259,7 +276,11 @@ fn a17_u8_every_touch_of_every_screen_can_be_made_by_keys() {
             let rest = page.rest.iter().map(|button| button.act);
             fingers.extend(boxes.chain(rest).filter(own).map(|act| format!("{act:?}")));
         }
-        let mut keys: Vec<String> = items(&scene).iter().filter_map(|item| item.act).map(|act| format!("{act:?}")).collect();
+        let mut keys: Vec<String> = items(&scene)
+            .iter()
+            .filter_map(|item| item.act)
+            .map(|act| format!("{act:?}"))
+            .collect();
         if name.starts_with("staff-") {
             // A staff menu's rows are staff's, who see.
             return;
@@ -277,7 +298,12 @@ fn a17_u8_every_touch_of_every_screen_can_be_made_by_keys() {
 #[test]
 fn u8_a_key_does_what_a_tap_does() {
     let listener = Listener::plugged();
-    for screen in [contest(1, Selected::NONE), pin(0), Screen::EndWithoutVote, Screen::Abandoned] {
+    for screen in [
+        contest(1, Selected::NONE),
+        pin(0),
+        Screen::EndWithoutVote,
+        Screen::Abandoned,
+    ] {
         let wanted: Vec<Touch> = items(&panel::compose::scene(&screen))
             .iter()
             .filter_map(|item| match item.act {
@@ -294,8 +320,17 @@ fn u8_a_key_does_what_a_tap_does() {
             listener.press(Key::Next);
             let focus = listener.headless.panel.page();
             // What a key is on is on the page, and framed.
-            if let Some(frame) = focus.areas.last().filter(|area| area.style == panel::layout::Style::Alarm && area.act.is_none()) {
-                assert!(focus.areas.iter().any(|area| area.act.is_some() && area.x >= frame.x && area.y >= frame.y));
+            if let Some(frame) = focus
+                .areas
+                .last()
+                .filter(|area| area.style == panel::layout::Style::Alarm && area.act.is_none())
+            {
+                assert!(
+                    focus
+                        .areas
+                        .iter()
+                        .any(|area| area.act.is_some() && area.x >= frame.x && area.y >= frame.y)
+                );
             }
             listener.press(Key::Select);
             got.extend(listener.touch());
@@ -327,11 +362,17 @@ fn a3_a17_a_choice_is_said_when_it_changes_by_key_or_finger() {
     assert_eq!(listener.touch(), Some(Touch::Option(0)));
     listener.show(&contest(2, Selected::NONE.toggled(0)));
     let said = listener.said();
-    assert!(said.starts_with("かが たろう") && said.contains("選びました") && said.contains("あと2つ選べます"), "{said}");
+    assert!(
+        said.starts_with("かが たろう") && said.contains("選びました") && said.contains("あと2つ選べます"),
+        "{said}"
+    );
     // The kiosk says what a finger did elsewhere on the screen.
     listener.show(&contest(2, Selected::NONE.toggled(0).toggled(1)));
     let said = listener.said();
-    assert!(said.starts_with("やましろ はなこ") && said.contains("あと1つ選べます"), "{said}");
+    assert!(
+        said.starts_with("やましろ はなこ") && said.contains("あと1つ選べます"),
+        "{said}"
+    );
     listener.show(&contest(2, Selected::NONE.toggled(0)));
     assert!(listener.said().contains("取り消しました"));
     // One is where one was: the next thing is the second name.
@@ -409,7 +450,14 @@ fn v5_everything_a_voter_has_set_ends_with_the_voter() {
     listener.show(&contest(0, Selected::NONE));
     let first = listener.heard.borrow().last().unwrap().1;
     assert_eq!((first.volume, first.eighths()), (home_volume(100), 8));
-    for key in [Key::Louder, Key::Louder, Key::Faster, Key::Slower, Key::Slower, Key::Blank] {
+    for key in [
+        Key::Louder,
+        Key::Louder,
+        Key::Faster,
+        Key::Slower,
+        Key::Slower,
+        Key::Blank,
+    ] {
         listener.press(key);
     }
     let set = listener.heard.borrow().last().unwrap().1;
@@ -423,7 +471,10 @@ fn v5_everything_a_voter_has_set_ends_with_the_voter() {
     let (texts, level) = listener.heard.borrow().last().unwrap().clone();
     assert_eq!(level, first);
     assert!(!texts.is_empty());
-    assert!(listener.headless.panel.page().texts.len() > 1, "the picture is on again");
+    assert!(
+        listener.headless.panel.page().texts.len() > 1,
+        "the picture is on again"
+    );
 }
 
 /// Repeat says the last thing again, at the loudness and speed of now; the answer of the volume key is not what is repeated.

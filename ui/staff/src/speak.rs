@@ -38,7 +38,9 @@ pub struct Rendered {
 }
 
 fn forms<'m>(manifest: &CheckedManifest<'m>) -> Vec<Form<'m>> {
-    (0..manifest.style_count()).map_while(|style| Form::new(*manifest, style)).collect()
+    (0..manifest.style_count())
+        .map_while(|style| Form::new(*manifest, style))
+        .collect()
 }
 
 fn name(station: &Texts) -> Say {
@@ -99,8 +101,13 @@ pub fn render(script: &Script, with: &dyn Synthesiser, progress: Progress<'_>) -
         .par_iter()
         .map(|(piece, screen)| {
             let samples = with.speak(piece).map_err(|problem| said(problem, piece, screen))?;
-            let bytes = clip(&samples)
-                .ok_or_else(|| said(Problem::new(Kind::Refused, "", "the synthesiser gives silence"), piece, screen))?;
+            let bytes = clip(&samples).ok_or_else(|| {
+                said(
+                    Problem::new(Kind::Refused, "", "the synthesiser gives silence"),
+                    piece,
+                    screen,
+                )
+            })?;
             counter.step();
             Ok((piece.key(), bytes, piece))
         })
@@ -140,7 +147,12 @@ fn said(problem: Problem, piece: &Piece, screen: &str) -> Problem {
 ///
 /// # Errors
 /// The first text that has none, with its screen and language.
-pub fn check(manifest: &CheckedManifest<'_>, station: &Texts, clips: &Clips<'_>, languages: &[&Language]) -> Outcome<()> {
+pub fn check(
+    manifest: &CheckedManifest<'_>,
+    station: &Texts,
+    clips: &Clips<'_>,
+    languages: &[&Language],
+) -> Outcome<()> {
     let has = |piece: &Piece| clips.find(piece.key()).is_some();
     for language in languages {
         let mut missing: Option<(String, Piece)> = None;
@@ -161,8 +173,9 @@ pub fn check(manifest: &CheckedManifest<'_>, station: &Texts, clips: &Clips<'_>,
         if let Some((screen, piece)) = missing {
             let at = format!("{screen}, language {}", language.tag);
             let what = format!("has no clip for {:?} in {}", piece.text, piece.voice);
-            return Err(Problem::new(Kind::Refused, at, what)
-                .advice("render the speech again with `speak`: with this manifest, this station's name and this program"));
+            return Err(Problem::new(Kind::Refused, at, what).advice(
+                "render the speech again with `speak`: with this manifest, this station's name and this program",
+            ));
         }
     }
     Ok(())

@@ -69,5 +69,8 @@ pub fn write<E: From<PackageError>>(
 fn contents<'a>(parts: &Parts<'a>) -> impl Iterator<Item = (Kind, &'a [u8])> {
     let may_miss = [parts.pictures, parts.clips].into_iter();
     let all = parts.sections.into_iter().map(Some).chain(may_miss);
-    Kind::ALL.into_iter().zip(all).filter_map(|(kind, content)| Some((kind, content?)))
+    Kind::ALL
+        .into_iter()
+        .zip(all)
+        .filter_map(|(kind, content)| Some((kind, content?)))
 }

@@ -47,6 +47,8 @@ pub struct Ear {
     plugged: bool,
     /// A key was pressed in this visit: what it is on is framed.
     keyed: bool,
+    /// No key was answered yet in this visit.
+    fresh: bool,
     blank: bool,
     level: Level,
     place: Place,
@@ -67,6 +69,7 @@ impl Default for Ear {
             by_keys: false,
             plugged: false,
             keyed: false,
+            fresh: true,
             blank: false,
             level: Level::home(super::VOLUMES / 2),
             place: (kind::BLANK, ""),
@@ -117,9 +120,14 @@ impl Ear {
     pub fn reset(&mut self) {
         let home = self.sound.as_ref().map_or(super::VOLUMES / 2, |sound| sound.home());
         self.level = Level::home(home);
-        (self.blank, self.keyed, self.cursor, self.armed) = (false, false, None, None);
+        (self.blank, self.keyed, self.fresh, self.cursor, self.armed) = (false, false, true, None, None);
         self.before.clear();
         self.last.clear();
+        if self.sound.is_none() {
+            // Nobody follows the screens any more: nothing of the last one is kept.
+            self.items.clear();
+            self.place = (kind::BLANK, "");
+        }
         if self.by_keys {
             self.plugged = false;
             self.silence();
@@ -147,8 +155,16 @@ impl Ear {
         self.say(&[Word::AudioShown.into()]);
     }
 
-    /// A screen is drawn.
+    /// A key is pressed: from now on screens are followed. True if they were not before, and the one that is shown has to be told.
+    pub fn begin(&mut self) -> bool {
+        !core::mem::replace(&mut self.keyed, true) && self.sound.is_none()
+    }
+
+    /// A screen is drawn. Where nobody listens and nobody presses keys (a board without sound) this costs nothing.
     pub fn shown(&mut self, scene: &Scene, settings: Settings) {
+        if self.sound.is_none() && !self.keyed {
+            return;
+        }
         let (place, items) = ((scene.kind, scene.name), items(scene));
         let other_language = self.settings.language != settings.language;
         self.settings = settings;
@@ -191,7 +207,11 @@ impl Ear {
     fn changed(&mut self, old: &[Item]) {
         let act = self.cursor.and_then(|cursor| old.get(cursor)).and_then(|item| item.act);
         let same = |item: &Item| item.act.is_some() && item.act == act;
-        self.cursor = self.items.iter().position(same).or(self.cursor.filter(|at| *at < self.items.len()));
+        self.cursor = self
+            .items
+            .iter()
+            .position(same)
+            .or(self.cursor.filter(|at| *at < self.items.len()));
         let was = |item: &Item| old.iter().find(|old| old.act == item.act && old.says == item.says);
         let mut speech = Vec::new();
         for item in self.items.iter().filter(|item| item.role == Role::Option) {
@@ -226,8 +246,7 @@ impl Ear {
             self.headphones(true);
             return Reaction::default();
         }
-        let draw = !self.keyed;
-        self.keyed = true;
+        let draw = core::mem::take(&mut self.fresh);
         let any = self.items.iter().find(|item| item.role == Role::AnyKey);
         if let Some(act) = any.and_then(|item| item.act) {
             return Reaction { act: Some(act), draw };
@@ -326,15 +345,26 @@ impl Ear {
 
     fn digit(&mut self, digit: u8) -> Reaction {
         use kiosk::screen::Touch;
-        let is = |act: Act| matches!(act, Act::Send(Touch::Digit(own)) | Act::Practice(Touch::Digit(own)) if own == digit);
-        let key = self.items.iter().filter(|item| item.role == Role::Key).find_map(|item| item.act.filter(|act| is(*act)));
+        let is =
+            |act: Act| matches!(act, Act::Send(Touch::Digit(own)) | Act::Practice(Touch::Digit(own)) if own == digit);
+        let key = self
+            .items
+            .iter()
+            .filter(|item| item.role == Role::Key)
+            .find_map(|item| item.act.filter(|act| is(*act)));
         Reaction { act: key, draw: false }
     }
 
     /// What is said of a screen before anything is pressed: all up to the first thing that does something, and votes left.
     fn intro(&self) -> Vec<Speech> {
-        let first = self.items.iter().take_while(|item| item.act.is_none() && item.role != Role::Status);
-        let status = self.items.iter().filter(|item| matches!(item.role, Role::Status | Role::AnyKey));
+        let first = self
+            .items
+            .iter()
+            .take_while(|item| item.act.is_none() && item.role != Role::Status);
+        let status = self
+            .items
+            .iter()
+            .filter(|item| matches!(item.role, Role::Status | Role::AnyKey));
         first.chain(status).flat_map(|item| item.says.iter().cloned()).collect()
     }
 

@@ -127,7 +127,10 @@ fn block(block: &Block, out: &mut Vec<Item>) {
             out.push(Item::act(Role::Button, says, *act));
         }
         Block::Pair(label, value) => {
-            out.push(Item::text(Role::Text, [label, value].into_iter().flat_map(one).collect()));
+            out.push(Item::text(
+                Role::Text,
+                [label, value].into_iter().flat_map(one).collect(),
+            ));
         }
         Block::Qr(_, lines) => {
             out.push(Item::text(Role::Text, vec![Word::Qr.into()]));

@@ -218,7 +218,10 @@ mod tests {
         assert_eq!(texts(&left, "ja", &|_| false), ["ja:あと", "ja:3", "ja:つ選べます"]);
         let many = Speech::Say(Say::number(12_345));
         assert_eq!(texts(&many, "en", &|_| true), ["en:1", "en:2", "en:3", "en:4", "en:5"]);
-        assert_eq!(texts(&Speech::Spell("7Q-4".into()), "en", &|_| true), ["en:7", "en:Q", "en:4"]);
+        assert_eq!(
+            texts(&Speech::Spell("7Q-4".into()), "en", &|_| true),
+            ["en:7", "en:Q", "en:4"]
+        );
     }
 
     #[test]

@@ -88,10 +88,21 @@ mod tests {
             for eighths in RATES {
                 let other = stretch(&clip, eighths);
                 let wanted = clip.len() as f64 * 8.0 / f64::from(eighths);
-                assert!((other.len() as f64 - wanted).abs() < 3.0 * WINDOW as f64, "{hertz} at {eighths}: {}", other.len());
-                assert!((crossings(&other) / hertz - 1.0).abs() < 0.03, "{hertz} at {eighths}: {}", crossings(&other));
+                assert!(
+                    (other.len() as f64 - wanted).abs() < 3.0 * WINDOW as f64,
+                    "{hertz} at {eighths}: {}",
+                    other.len()
+                );
+                assert!(
+                    (crossings(&other) / hertz - 1.0).abs() < 0.03,
+                    "{hertz} at {eighths}: {}",
+                    crossings(&other)
+                );
                 let (loud, was) = (other.iter().max().unwrap(), clip.iter().max().unwrap());
-                assert!((i32::from(*loud) - i32::from(*was)).abs() < 900, "{hertz} at {eighths}: {loud}");
+                assert!(
+                    (i32::from(*loud) - i32::from(*was)).abs() < 900,
+                    "{hertz} at {eighths}: {loud}"
+                );
             }
         }
     }

@@ -32,7 +32,10 @@ pub fn walk(forms: &[Form<'_>], stations: &[Say], visit: Scenes<'_>) {
     }
     for station in stations {
         let scene = Scene::new(kind::IDLE, "idle", Shape::Notice, Say::plain(""));
-        visit("idle with the station's name", &scene.block(Block::Small(station.clone())));
+        visit(
+            "idle with the station's name",
+            &scene.block(Block::Small(station.clone())),
+        );
     }
     for typed in 0..=DIGITS {
         for tries in 1..=TRIES {

@@ -28,7 +28,9 @@ pub struct Sound {
 #[must_use]
 pub fn clip(sound: &Sound) -> Option<Vec<u8>> {
     let samples = resampled(sound);
-    let loudest = samples.iter().fold(0.0_f64, |loudest, sample| loudest.max(sample.abs()));
+    let loudest = samples
+        .iter()
+        .fold(0.0_f64, |loudest, sample| loudest.max(sample.abs()));
     let heard = |sample: &f64| sample.abs() > loudest * SILENCE;
     let first = samples.iter().position(heard)?.saturating_sub(BEFORE);
     let last = samples.iter().rposition(heard)?;
@@ -65,7 +67,11 @@ fn resampled(sound: &Sound) -> Vec<f64> {
         let at = PI * distance / reach;
         sinc * cut * (0.42 + 0.5 * at.cos() + 0.08 * (2.0 * at).cos())
     };
-    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss)] // Lengths of clips.
+    #[allow(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        clippy::cast_precision_loss
+    )] // Lengths of clips.
     let (length, last) = ((samples.len() as f64 / step) as usize, samples.len() as f64 - 1.0);
     (0..length)
         .map(|number| {
@@ -122,11 +128,18 @@ mod tests {
                 .map(f64::from)
                 .collect();
             let wanted = RATE as usize + BEFORE + BEHIND;
-            assert!(heard.len().abs_diff(wanted) < 400, "{rate}: {} of {wanted}", heard.len());
+            assert!(
+                heard.len().abs_diff(wanted) < 400,
+                "{rate}: {} of {wanted}",
+                heard.len()
+            );
             let middle = &heard[2_000..8_000];
             let rms = (middle.iter().map(|sample| sample * sample).sum::<f64>() / 6_000.0).sqrt();
             assert!((rms / LOUDNESS - 1.0).abs() < 0.06, "{rate}: {rms}");
-            let crossings = middle.windows(2).filter(|pair| (pair[0] < 0.0) != (pair[1] < 0.0)).count();
+            let crossings = middle
+                .windows(2)
+                .filter(|pair| (pair[0] < 0.0) != (pair[1] < 0.0))
+                .count();
             assert!((298..=302).contains(&crossings), "{rate}: {crossings}");
         }
     }
@@ -136,6 +149,9 @@ mod tests {
         let silent = |samples| Sound { rate: 16_000, samples };
         assert!(clip(&silent(Vec::new())).is_none());
         assert!(clip(&silent(vec![0; 5_000])).is_none());
-        assert!(clip(&tone(48_000, 12_000.0, 9_000.0)).is_none_or(|bytes| bytes.len() < 10_000), "above what the rate can carry");
+        assert!(
+            clip(&tone(48_000, 12_000.0, 9_000.0)).is_none_or(|bytes| bytes.len() < 10_000),
+            "above what the rate can carry"
+        );
     }
 }

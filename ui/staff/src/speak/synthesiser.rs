@@ -112,7 +112,8 @@ fn parts(text: &str) -> Vec<String> {
     for letter in text.chars() {
         part.push(letter);
         let length = part.chars().count();
-        let breath = "。！？.!?".contains(letter) && length > LONGEST / 4 || "、,; ".contains(letter) && length > LONGEST * 3 / 4;
+        let breath = "。！？.!?".contains(letter) && length > LONGEST / 4
+            || "、,; ".contains(letter) && length > LONGEST * 3 / 4;
         if breath || length >= LONGEST {
             out.push(std::mem::take(&mut part));
         }
@@ -190,7 +191,11 @@ mod tests {
         let text = "第一の文です。".repeat(60) + &"ことば、".repeat(120) + &"x".repeat(700);
         let parts = parts(&text);
         assert_eq!(parts.concat(), text);
-        assert!(parts.iter().all(|part| part.chars().count() <= LONGEST && part.len() < 1_000));
+        assert!(
+            parts
+                .iter()
+                .all(|part| part.chars().count() <= LONGEST && part.len() < 1_000)
+        );
         assert_eq!(super::parts("……"), Vec::<String>::new());
     }
 
@@ -198,7 +203,8 @@ mod tests {
     fn what_is_no_sound_is_refused() {
         assert_eq!(wav(b"RIFF"), None);
         assert_eq!(wav(b"RIFF0000WAVEdata\xff\xff\xff\x7f12"), None);
-        let mut good = b"RIFF0000WAVEfmt \x10\0\0\0\x01\0\x01\0\x80\x3e\0\0\0\0\0\0\x02\0\x10\0data\xff\xff\xff\x7f".to_vec();
+        let mut good =
+            b"RIFF0000WAVEfmt \x10\0\0\0\x01\0\x01\0\x80\x3e\0\0\0\0\0\0\x02\0\x10\0data\xff\xff\xff\x7f".to_vec();
         good.extend([1, 0, 255, 255, 9]);
         let sound = wav(&good).unwrap();
         assert_eq!((sound.rate, sound.samples), (16_000, vec![1, -1]));
