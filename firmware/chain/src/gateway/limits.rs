@@ -22,13 +22,15 @@ pub struct Limits {
     pub per_address: usize,
     /// Bytes of requests being received, over all connections.
     pub receiving: usize,
+    /// Of them from one address: the largest request twice at least.
+    pub receiving_per_address: usize,
     /// Time a peer has to send one frame from its first byte to its last, and to take a reply.
     pub frame_time: Duration,
     /// Time a connection may be silent between frames.
     pub idle_time: Duration,
     /// Requests of any kind from one address.
     pub requests: Rate,
-    /// Batches signed by one kiosk's key.
+    /// Batches signed by one kiosk's key; a batch counts one and one more for every 64 entries.
     pub batches: Rate,
 }
 
@@ -38,6 +40,7 @@ impl Default for Limits {
             connections: 256,
             per_address: 64,
             receiving: 32 << 20,
+            receiving_per_address: 10 << 20,
             frame_time: Duration::from_secs(10),
             idle_time: Duration::from_secs(120),
             requests: Rate {
@@ -71,6 +74,12 @@ impl<K: Eq + Hash + Clone> Buckets<K> {
 
     /// Takes one; false if there is none left.
     pub(crate) fn take(&mut self, key: &K, now: Instant) -> bool {
+        self.take_many(key, 1, now)
+    }
+
+    /// Takes so many; false if there are not as many left. A full bucket gives more than it holds, and then owes the rest: what is legal
+    /// passes, and is paid for.
+    pub(crate) fn take_many(&mut self, key: &K, count: u32, now: Instant) -> bool {
         let (burst, per_second) = (f64::from(self.rate.burst), f64::from(self.rate.per_second));
         let level = |level: f64, since: Instant| {
             (level + now.saturating_duration_since(since).as_secs_f64() * per_second).min(burst)
@@ -83,8 +92,9 @@ impl<K: Eq + Hash + Clone> Buckets<K> {
         }
         let bucket = self.buckets.entry(key.clone()).or_insert((burst, now));
         let left = level(bucket.0, bucket.1);
-        let granted = left >= 1.0;
-        *bucket = (if granted { left - 1.0 } else { left }, now);
+        let wanted = f64::from(count);
+        let granted = left >= wanted.min(burst.max(1.0));
+        *bucket = (if granted { left - wanted } else { left }, now);
         granted
     }
 }
@@ -108,6 +118,21 @@ mod tests {
         assert!(taken(1, 500));
         assert!(!taken(1, 501));
         assert_eq!([60_000; 4].map(|when| taken(1, when)), [true, true, true, false]);
+    }
+
+    #[test]
+    fn what_is_more_than_a_burst_is_given_by_a_full_bucket_and_paid_for() {
+        let mut buckets = Buckets::new(Rate {
+            burst: 60,
+            per_second: 20,
+        });
+        let start = Instant::now();
+        let mut taken = |count, seconds| buckets.take_many(&1, count, start + Duration::from_secs(seconds));
+        assert!(taken(1_025, 0));
+        assert!(!taken(1, 0) && !taken(1, 48), "it owes 965");
+        assert!(taken(1, 49) && !taken(1_025, 50));
+        assert!(taken(1_025, 60));
+        assert!(taken(2, 200) && !taken(60, 200) && taken(58, 200));
     }
 
     #[test]

@@ -2,17 +2,19 @@
 //!
 //! Not encrypted and not authenticated: everything in the frames is public and signed by those whom it concerns. One thread a connection,
 //! everything bounded by [`Limits`]: who sends too slowly, too much or too long is disconnected, who asks too often is told so
-//! (`Unavailable`), and neither costs the others more than their share.
+//! (`Unavailable`), and neither costs the others more than their share. When all places are taken, whoever has been silent for longest
+//! makes room: silence is no way to keep kiosks out.
 
 use std::collections::HashMap;
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use election::hash::Digest;
+use election::ledger::Transaction;
 use election::ledger::frame::{MAX_REPLY, MAX_REQUEST, Reply, Request, read_request, write_reply};
 
 use super::Desk;
@@ -43,7 +45,7 @@ struct Shared {
     limits: Limits,
     stop: AtomicBool,
     counters: Counters,
-    receiving: AtomicUsize,
+    receiving: Mutex<Receiving>,
     connections: Mutex<Connections>,
     addresses: Mutex<Buckets<IpAddr>>,
     kiosks: Mutex<Buckets<Digest>>,
@@ -52,7 +54,23 @@ struct Shared {
 #[derive(Default)]
 struct Connections {
     next: u64,
-    open: HashMap<u64, (IpAddr, TcpStream)>,
+    open: HashMap<u64, Open>,
+}
+
+struct Open {
+    peer: IpAddr,
+    stream: TcpStream,
+    /// A frame is on its way, or being answered.
+    busy: bool,
+    /// Since when it is as it is.
+    since: Instant,
+}
+
+/// Bytes being received, in all and by address.
+#[derive(Default)]
+struct Receiving {
+    all: usize,
+    by: HashMap<IpAddr, usize>,
 }
 
 impl Server {
@@ -66,7 +84,7 @@ impl Server {
             limits,
             stop: AtomicBool::new(false),
             counters: Counters::default(),
-            receiving: AtomicUsize::new(0),
+            receiving: Mutex::default(),
             connections: Mutex::default(),
             addresses: Mutex::new(Buckets::new(limits.requests)),
             kiosks: Mutex::new(Buckets::new(limits.batches)),
@@ -104,8 +122,8 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         self.shared.stop.store(true, Ordering::SeqCst);
-        for (_, stream) in lock(&self.shared.connections).open.values() {
-            let _ = stream.shutdown(Shutdown::Both);
+        for open in lock(&self.shared.connections).open.values() {
+            let _ = open.stream.shutdown(Shutdown::Both);
         }
         // A connection of our own wakes the thread that accepts.
         let mut address = self.address;
@@ -149,7 +167,7 @@ fn accept<D: Desk>(listener: &TcpListener, desk: &Arc<D>, shared: &Arc<Shared>) 
         let (desk, guest) = (desk.clone(), shared.clone());
         let started = thread("gateway connection").and_then(|builder| {
             builder.spawn(move || {
-                if converse(&stream, peer.ip(), &*desk, &guest).is_err() {
+                if converse(&stream, id, peer.ip(), &*desk, &guest).is_err() {
                     guest.counters.dropped.fetch_add(1, Ordering::Relaxed);
                 }
                 let _ = stream.shutdown(Shutdown::Both);
@@ -162,27 +180,60 @@ fn accept<D: Desk>(listener: &TcpListener, desk: &Arc<D>, shared: &Arc<Shared>) 
     }
 }
 
-/// Notes a connection, if there is room for one more from there.
+/// Notes a connection, if there is room for one more from there, or somebody there is silent.
 fn admit(shared: &Shared, stream: &TcpStream, peer: IpAddr) -> Option<u64> {
     let mut connections = lock(&shared.connections);
     let limits = &shared.limits;
-    let same = connections.open.values().filter(|(address, _)| *address == peer);
-    if connections.open.len() >= limits.connections || same.count() >= limits.per_address {
-        return None;
+    let same = connections.open.values().filter(|open| open.peer == peer).count();
+    if same >= limits.per_address {
+        connections.make_room(limits, |open| open.peer == peer)?;
+        shared.counters.dropped.fetch_add(1, Ordering::Relaxed);
+    } else if connections.open.len() >= limits.connections {
+        connections.make_room(limits, |_| true)?;
+        shared.counters.dropped.fetch_add(1, Ordering::Relaxed);
     }
     stream.set_nodelay(true).ok()?;
     stream.set_write_timeout(Some(limits.frame_time)).ok()?;
     let clone = stream.try_clone().ok()?;
     let id = connections.next;
     connections.next = id.wrapping_add(1);
-    connections.open.insert(id, (peer, clone));
+    let open = Open {
+        peer,
+        stream: clone,
+        busy: false,
+        since: Instant::now(),
+    };
+    connections.open.insert(id, open);
     Some(id)
 }
 
+impl Connections {
+    /// Ends the connection that has been silent for longest, of those that may be ended; if none is silent, the one whose frame has been on its
+    /// way for longest, if that is long.
+    fn make_room(&mut self, limits: &Limits, may: impl Fn(&Open) -> bool) -> Option<()> {
+        let slow = limits.frame_time / 4;
+        let all = self.open.iter().filter(|(_, open)| may(open));
+        let (_, _, id) = all
+            .filter(|(_, open)| !open.busy || open.since.elapsed() >= slow)
+            .map(|(id, open)| (open.busy, open.since, *id))
+            .min()?;
+        let open = self.open.remove(&id)?;
+        let _ = open.stream.shutdown(Shutdown::Both);
+        Some(())
+    }
+}
+
+/// Notes that a connection is busy from now on, or silent.
+fn note(shared: &Shared, id: u64, busy: bool) {
+    if let Some(open) = lock(&shared.connections).open.get_mut(&id) {
+        (open.busy, open.since) = (busy, Instant::now());
+    }
+}
+
 /// Answers one connection until it ends.
-fn converse<D: Desk>(stream: &TcpStream, peer: IpAddr, desk: &D, shared: &Shared) -> io::Result<()> {
+fn converse<D: Desk>(stream: &TcpStream, id: u64, peer: IpAddr, desk: &D, shared: &Shared) -> io::Result<()> {
     let mut reply = Box::new([0; MAX_REPLY]);
-    while let Some(frame) = receive(stream, shared)? {
+    while let Some(frame) = receive(stream, id, peer, shared)? {
         let used = match limited(&frame.bytes, peer, desk, shared) {
             true => {
                 shared.counters.limited.fetch_add(1, Ordering::Relaxed);
@@ -192,6 +243,7 @@ fn converse<D: Desk>(stream: &TcpStream, peer: IpAddr, desk: &D, shared: &Shared
         };
         drop(frame);
         send(stream, reply.get(..used).unwrap_or_default())?;
+        note(shared, id, false);
         shared.counters.answered.fetch_add(1, Ordering::Relaxed);
     }
     Ok(())
@@ -207,22 +259,35 @@ fn limited<D: Desk>(request: &[u8], peer: IpAddr, desk: &D, shared: &Shared) -> 
         return false;
     };
     desk.signer(transaction.0)
-        .is_some_and(|kiosk| !lock(&shared.kiosks).take(&kiosk, now))
+        .is_some_and(|kiosk| !lock(&shared.kiosks).take_many(&kiosk, weight(transaction.0), now))
+}
+
+/// What a batch costs its kiosk: validators keep every entry in memory for as long as the chain goes on.
+fn weight(transaction: &[u8]) -> u32 {
+    match Transaction::read(transaction) {
+        Ok(Transaction::Batch(batch)) => 1 + batch.header.count / 64,
+        _ => 1,
+    }
 }
 
 /// A request, and its share of the bytes being received.
 struct Frame<'s> {
     bytes: Vec<u8>,
     taken: usize,
-    budget: &'s AtomicUsize,
+    peer: IpAddr,
+    budget: &'s Mutex<Receiving>,
 }
 
 impl Frame<'_> {
     /// Takes room for a piece more.
-    fn grow(&mut self, bytes: usize, most: usize) -> io::Result<()> {
-        let before = self.budget.fetch_add(bytes, Ordering::SeqCst);
+    fn grow(&mut self, bytes: usize, limits: &Limits) -> io::Result<()> {
+        let mut budget = lock(self.budget);
+        let by = budget.by.entry(self.peer).or_default();
+        *by = by.saturating_add(bytes);
+        let here = *by;
+        budget.all = budget.all.saturating_add(bytes);
         self.taken = self.taken.saturating_add(bytes);
-        if before.saturating_add(bytes) > most {
+        if budget.all > limits.receiving || here > limits.receiving_per_address {
             return Err(io::Error::new(
                 io::ErrorKind::QuotaExceeded,
                 "too much is being received",
@@ -234,12 +299,19 @@ impl Frame<'_> {
 
 impl Drop for Frame<'_> {
     fn drop(&mut self) {
-        self.budget.fetch_sub(self.taken, Ordering::SeqCst);
+        let mut budget = lock(self.budget);
+        budget.all = budget.all.saturating_sub(self.taken);
+        if let Some(by) = budget.by.get_mut(&self.peer) {
+            *by = by.saturating_sub(self.taken);
+            if *by == 0 {
+                budget.by.remove(&self.peer);
+            }
+        }
     }
 }
 
 /// Receives a frame: patient before its first byte, strict after it. None if the peer ends between frames.
-fn receive<'s>(stream: &TcpStream, shared: &'s Shared) -> io::Result<Option<Frame<'s>>> {
+fn receive<'s>(stream: &TcpStream, id: u64, peer: IpAddr, shared: &'s Shared) -> io::Result<Option<Frame<'s>>> {
     let limits = &shared.limits;
     let mut head = [0; 4];
     stream.set_read_timeout(Some(limits.idle_time))?;
@@ -247,6 +319,7 @@ fn receive<'s>(stream: &TcpStream, shared: &'s Shared) -> io::Result<Option<Fram
     if (&mut &*stream).read(first)? == 0 {
         return Ok(None);
     }
+    note(shared, id, true);
     let deadline = Instant::now() + limits.frame_time;
     fill(stream, rest, deadline)?;
     let length = usize::try_from(u32::from_be_bytes(head)).unwrap_or(usize::MAX);
@@ -259,12 +332,13 @@ fn receive<'s>(stream: &TcpStream, shared: &'s Shared) -> io::Result<Option<Fram
     let mut frame = Frame {
         bytes: Vec::new(),
         taken: 0,
+        peer,
         budget: &shared.receiving,
     };
     while frame.bytes.len() < length {
         let at = frame.bytes.len();
         let piece = PIECE.min(length.saturating_sub(at));
-        frame.grow(piece, limits.receiving)?;
+        frame.grow(piece, limits)?;
         frame.bytes.resize(at.saturating_add(piece), 0);
         fill(stream, frame.bytes.get_mut(at..).unwrap_or_default(), deadline)?;
     }
@@ -297,8 +371,8 @@ fn send(mut stream: impl Write, reply: &[u8]) -> io::Result<()> {
     stream.flush()
 }
 
-/// Answers one kiosk on a line of its own (a serial port) until the line ends: the same frames behind the same length. The line's own
-/// read timeout is what ends a frame that stops in the middle.
+/// Answers one kiosk on a line of its own (a serial port) until the line ends: the same frames behind the same length. A frame's length is
+/// bounded, and nothing else: the line is as fast as it is, and one kiosk's. The line's own read timeout is what ends a frame that stops in the middle.
 ///
 /// # Errors
 /// The line; a frame longer than any request, after which nothing on the line can be understood.

@@ -203,6 +203,7 @@ fn receiving_is_bounded_over_all_connections() {
     let desk = desk(&world);
     let limits = Limits {
         receiving: 100_000,
+        receiving_per_address: 100_000,
         frame_time: Duration::from_secs(20),
         ..Limits::default()
     };
@@ -226,26 +227,41 @@ fn receiving_is_bounded_over_all_connections() {
     assert!(matches!(read_reply(&reply), Ok(Reply::Refused(_))));
 }
 
+/// Limits of three connections: in all, and from one address.
+fn three() -> [Limits; 2] {
+    let limits = Limits {
+        frame_time: Duration::from_secs(60),
+        ..Limits::default()
+    };
+    [
+        Limits {
+            connections: 3,
+            ..limits
+        },
+        Limits {
+            per_address: 3,
+            ..limits
+        },
+    ]
+}
+
 #[test]
 fn connections_are_bounded_in_all_and_from_one_address() {
     let world = world(1);
     let desk = desk(&world);
-    for limits in [
-        Limits {
-            connections: 3,
-            ..Limits::default()
-        },
-        Limits {
-            per_address: 3,
-            ..Limits::default()
-        },
-    ] {
+    for limits in three() {
         let server = server(&desk, limits);
-        let mut open: Vec<Connection> = (0..3).map(|_| connect(server.address())).collect();
-        for connection in &mut open {
-            ask(connection, Request::Tip);
+        // Each is in the middle of a frame: none of them is silent.
+        let mut open: Vec<TcpStream> = (0..3).map(|_| TcpStream::connect(server.address()).unwrap()).collect();
+        for stream in &mut open {
+            stream.write_all(&1_000u32.to_be_bytes()).unwrap();
         }
-        assert!(connect(server.address()).exchange(&frame(Request::Tip)).is_err());
+        let patience = Instant::now();
+        while connect(server.address()).exchange(&frame(Request::Tip)).is_ok() {
+            // Their first bytes are on their way.
+            assert!(patience.elapsed() < Duration::from_secs(20), "a fourth one is served");
+        }
+        assert_eq!(server.connections(), 3);
         open.pop();
         let patience = Instant::now();
         while connect(server.address()).exchange(&frame(Request::Tip)).is_err() {
@@ -255,6 +271,92 @@ fn connections_are_bounded_in_all_and_from_one_address() {
             );
         }
     }
+}
+
+#[test]
+fn who_is_silent_for_longest_makes_room_and_keeps_nobody_out() {
+    let world = world(1);
+    let desk = desk(&world);
+    for limits in three() {
+        let server = server(&desk, limits);
+        let mut silent: Vec<TcpStream> = (0..3).map(|_| TcpStream::connect(server.address()).unwrap()).collect();
+        let patience = Instant::now();
+        while server.connections() < 3 {
+            assert!(patience.elapsed() < Duration::from_secs(20));
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        for _ in 0..5 {
+            let mut kiosk = connect(server.address());
+            for _ in 0..3 {
+                assert!(matches!(
+                    read_reply(&ask(&mut kiosk, Request::Tip)),
+                    Ok(Reply::Tip { .. })
+                ));
+            }
+        }
+        assert!(server.connections() <= 3);
+        assert!(ended(&mut silent[0]), "the first silent one is still there");
+    }
+}
+
+#[test]
+fn one_address_has_a_share_of_what_is_received() {
+    let world = world(1);
+    let desk = desk(&world);
+    let limits = Limits {
+        receiving: 1_000_000,
+        receiving_per_address: 100_000,
+        frame_time: Duration::from_secs(20),
+        ..Limits::default()
+    };
+    let server = Server::start(TcpListener::bind("0.0.0.0:0").unwrap(), desk.clone(), limits).unwrap();
+    let port = server.address().port();
+    let mut open: Vec<TcpStream> = (0..4)
+        .map(|_| TcpStream::connect(("127.0.0.1", port)).unwrap())
+        .collect();
+    for stream in &mut open {
+        let mut bytes = 60_000u32.to_be_bytes().to_vec();
+        bytes.resize(4 + 45_000, 0);
+        let _ = stream.write_all(&bytes);
+    }
+    let patience = Instant::now();
+    while server.counters().dropped.load(Ordering::Relaxed) == 0 {
+        assert!(patience.elapsed() < Duration::from_secs(10), "nobody was dropped");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+#[test]
+fn a_large_batch_costs_its_kiosk_what_it_costs_the_validators() {
+    let world = world(1);
+    let desk = desk(&world);
+    for kiosk in [1, 2] {
+        desk.lock().unwrap().submit(&world.register(&key(kiosk), 1)).unwrap();
+    }
+    let limits = Limits {
+        batches: Rate {
+            burst: 8,
+            per_second: 0,
+        },
+        ..Limits::default()
+    };
+    let server = server(&desk, limits);
+    let mut line = connect(server.address());
+    let names: Vec<String> = (0..2_000).map(|entry| entry.to_string()).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let mut send = |transaction: &[u8]| {
+        let reply = ask(&mut line, Request::Submit(Raw(transaction)));
+        read_reply(&reply) == Ok(Reply::Accepted(transaction_hash(transaction)))
+    };
+    // 400 entries are seven of eight; the next 400 are too many, one entry is not.
+    let (large, hash) = batch(&key(1), 0, [0; 32], &names[..400], None);
+    assert!(send(&large));
+    assert!(!send(&batch(&key(1), 1, hash, &names[..400], None).0));
+    assert!(send(&batch(&key(1), 1, hash, &["b"], None).0));
+    // More than a whole bucket is given to a kiosk that has taken nothing, once.
+    let (larger, hash) = batch(&key(2), 0, [0; 32], &names, None);
+    assert!(send(&larger));
+    assert!(!send(&batch(&key(2), 1, hash, &["b"], None).0));
 }
 
 #[test]
