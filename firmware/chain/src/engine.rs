@@ -9,12 +9,12 @@ pub mod change;
 pub mod codec;
 pub mod config;
 pub mod context;
-// What goes wrong is answered with a response as large as any other: a handler of axum gives it either way.
-#[allow(clippy::result_large_err)]
+mod door;
 pub mod http;
 pub mod local;
 pub mod node;
 pub mod parts;
+pub mod passed;
 pub mod pool;
 pub mod run;
 pub mod signer;

@@ -26,6 +26,9 @@ mod embedded;
 #[cfg(feature = "engine")]
 pub mod engine;
 mod evidence;
+#[cfg(all(test, feature = "engine"))]
+#[path = "../../election/tests/ledger/fixture.rs"]
+mod fixture;
 pub mod gateway;
 mod index;
 mod ledger;

@@ -18,7 +18,7 @@ use malachite::app::engine::host::{HeightParams, Next, SyncedValueOutcome};
 use malachite::app::engine::util::events::Event;
 use malachite::app::events::RxEvent;
 use malachite::app::streaming::{StreamContent, StreamId, StreamMessage};
-use malachite::app::types::{LocallyProposedValue, ProposedValue};
+use malachite::app::types::{LocallyProposedValue, PeerId, ProposedValue};
 use malachite::{AppMsg, Channels, NetworkMsg, Reply};
 use malachite_sync::RawDecidedValue;
 use malachite_types::{
@@ -31,16 +31,13 @@ use tokio::time::Instant;
 use super::context::{Address, BlockId, BlockPart, Consortium, Height, Members, Part, Signature};
 use super::node::SharedNode;
 use super::parts::{BODIES, Parts, Whole};
+use super::passed::{self, Passed};
 use super::signer::{Judge, Pen};
 use super::store::Undecided;
-use crate::ledger::Verdict;
 use crate::validator::OwnedCertificate;
 
 /// Bytes of transactions in a block this node makes, if the oldest one is not longer by itself: what travels within a propose timeout.
 const OWN_BLOCK: usize = 3 << 20;
-/// Bytes of transactions passed on in one message, and their number.
-const PASSED_ON: usize = 2 << 20;
-const PASSED_COUNT: usize = 256;
 /// Bytes of blocks in one answer to a node that catches up.
 const SYNC_ANSWER: usize = 8 << 20;
 /// Between blocks that other validators want and this node knows no reason for: no single one of them drives the chain faster.
@@ -71,6 +68,7 @@ pub struct App {
     /// wait for nothing, so it waits for nothing either.
     fetched: u64,
     parts: Parts,
+    passed: Passed<PeerId>,
     /// Blocks of the height after the next, until it is their turn.
     parked: Vec<Whole>,
     stream: u64,
@@ -79,9 +77,18 @@ pub struct App {
 
 impl App {
     /// Answers for a node. `bend` changes the blocks it proposes, in tests of the others only.
-    #[must_use]
-    pub fn new(node: SharedNode, judge: Judge, pen: Pen, pace: Pace, bend: fn(&[u8]) -> Option<Vec<u8>>) -> Self {
-        Self {
+    ///
+    /// # Errors
+    /// The system gives no thread.
+    pub fn new(
+        node: SharedNode,
+        judge: Judge,
+        pen: Pen,
+        pace: Pace,
+        bend: fn(&[u8]) -> Option<Vec<u8>>,
+    ) -> std::io::Result<Self> {
+        Ok(Self {
+            passed: Passed::start(node.clone())?,
             node,
             judge,
             pen,
@@ -94,7 +101,7 @@ impl App {
             parked: Vec::new(),
             stream: 0,
             bend,
-        }
+        })
     }
 
     /// Who decides the block of this height, as far as this node knows.
@@ -202,7 +209,7 @@ impl App {
 
     /// Passes transactions on that wait for long: the leader may not have them.
     async fn pass_on(&mut self, channels: &Channels<Consortium>) -> Result<()> {
-        let list = self.node.pool().to_pass_on(PASSED_COUNT, PASSED_ON);
+        let list = self.node.pool().to_pass_on(passed::COUNT, passed::BYTES);
         if list.is_empty() {
             return Ok(());
         }
@@ -237,17 +244,26 @@ impl App {
             } => {
                 let round = round.as_u32().unwrap_or(0);
                 let (id, whole) = self.own_block(height.0, round)?;
-                let value = LocallyProposedValue::new(height, Round::new(round), BlockId(id));
-                let _ = reply.send(value);
-                self.publish_block(&whole, channels).await?;
+                let id = BlockId(id);
+                if self.pen.may_propose(height.0, round, &id.0)? {
+                    let _ = reply.send(LocallyProposedValue::new(height, Round::new(round), id));
+                    self.publish_block(&whole, channels).await?;
+                } else {
+                    // The database was thrown away since, and with it the block. The engine wants an answer, and passes over one for no height:
+                    // the others go on with the next round.
+                    tracing::error!(
+                        height = height.0,
+                        round,
+                        "this key has proposed another block here: it proposes none"
+                    );
+                    let _ = reply.send(LocallyProposedValue::new(Height(0), Round::new(round), id));
+                }
             }
-            AppMsg::ReceivedProposalPart { part, reply, .. } => {
+            AppMsg::ReceivedProposalPart { from, part, reply, .. } => {
                 let value = match part.content {
                     StreamContent::Data(Part::Block(part)) => self.received(part)?,
                     StreamContent::Data(Part::Transactions(list)) => {
-                        for bytes in list {
-                            let _ = self.node.submit(&bytes, false);
-                        }
+                        self.passed.take(from, list);
                         None
                     }
                     StreamContent::Fin => None,
@@ -426,19 +442,11 @@ impl App {
                 return Ok((undecided.block, whole));
             }
         }
-        let candidates = self.node.pool().oldest(OWN_BLOCK);
-        let proposal = self
+        let block = self
             .node
-            .ledger()
-            .propose(candidates.iter().map(|(_, bytes)| &bytes[..]))
+            .propose(OWN_BLOCK)
             .map_err(|error| eyre!("no block can be encoded: {error}"))?;
-        for ((hash, bytes), verdict) in candidates.iter().zip(&proposal.verdicts) {
-            if matches!(verdict, Verdict::Refused(_) | Verdict::Known) {
-                self.node.pool().remove(hash);
-                self.node.note_fork(bytes, *verdict);
-            }
-        }
-        let block = (self.bend)(&proposal.block).unwrap_or(proposal.block);
+        let block = (self.bend)(&block).unwrap_or(block);
         let id = Block::read(&block)
             .map_err(|error| eyre!("no block can be made: {error}"))?
             .header
@@ -628,3 +636,6 @@ fn extended(certificate: &Certificate<'_>, validators: Validators<'_>) -> Extend
             .collect(),
     }
 }
+
+#[cfg(test)]
+mod tests;

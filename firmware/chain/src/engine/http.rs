@@ -19,63 +19,70 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
+use super::door::{Desk, Door, Page};
 use super::node::SharedNode;
 use crate::gateway::server::Server;
 
 /// Most headers or batches in one answer.
 const MOST: u64 = 100;
+/// Most places of one code in an answer, and bytes of their transactions beyond the first.
+const PLACES: usize = 16;
+const PLACES_BYTES: usize = 1 << 20;
 
-type Answer = Result<Response, Response>;
+type Wrong = (StatusCode, &'static str);
 
-fn answer(status: StatusCode, value: &Value) -> Response {
-    let headers = [
-        (header::CONTENT_TYPE, "application/json"),
-        (header::ACCESS_CONTROL_ALLOW_ORIGIN, "*"),
-        (header::CACHE_CONTROL, "no-store"),
-    ];
-    (status, headers, format!("{value}\n")).into_response()
-}
-
-fn found(value: &Value) -> Answer {
-    Ok(answer(StatusCode::OK, value))
-}
-
-fn wrong(status: StatusCode, what: &str) -> Response {
-    answer(status, &json!({ "error": what }))
-}
-
-fn digest(text: &str) -> Result<Digest, Response> {
+fn digest(text: &str) -> Result<Digest, Wrong> {
     let mut digest = [0; 32];
     hex::decode_to_slice(text, &mut digest)
-        .map_err(|_| wrong(StatusCode::BAD_REQUEST, "write the hash as 64 hex digits"))?;
+        .map_err(|_| (StatusCode::BAD_REQUEST, "write the hash as 64 hex digits"))?;
     Ok(digest)
 }
 
-fn missing(what: &str) -> Response {
-    wrong(StatusCode::NOT_FOUND, what)
+const fn missing(what: &'static str) -> Wrong {
+    (StatusCode::NOT_FOUND, what)
 }
 
-fn broken() -> Response {
-    wrong(StatusCode::INTERNAL_SERVER_ERROR, "the node cannot read its database")
+const fn broken() -> Wrong {
+    (StatusCode::INTERNAL_SERVER_ERROR, "the node cannot read its database")
 }
 
 /// The public's interface.
 pub fn public(node: SharedNode) -> Router {
     Router::new()
-        .route("/v1/status", get(status))
-        .route("/v1/genesis", get(genesis))
-        .route("/v1/validators", get(validators))
-        .route("/v1/headers", get(headers))
-        .route("/v1/blocks/{height}", get(block))
-        .route("/v1/transactions/{hash}", get(transaction))
-        .route("/v1/kiosks", get(kiosks))
-        .route("/v1/batches", get(batches))
-        .route("/v1/batches/{hash}", get(batch))
-        .route("/v1/codes/{code}", get(code))
-        .route("/v1/evidence", get(evidence))
-        .fallback(|| async { missing("there is no such page; see firmware/chain/README.md") })
-        .with_state(node)
+        .route("/v1/status", get(|State(desk): At| desk.page(status)))
+        .route("/v1/genesis", get(|State(desk): At| desk.page(genesis)))
+        .route("/v1/validators", get(|State(desk): At| desk.page(validators)))
+        .route(
+            "/v1/headers",
+            get(|State(desk): At, Query(range)| desk.page(move |node| headers(node, &range))),
+        )
+        .route(
+            "/v1/blocks/{height}",
+            get(|State(desk): At, Path(height)| desk.page(move |node| block(node, height))),
+        )
+        .route(
+            "/v1/transactions/{hash}",
+            get(|State(desk): At, Path(hash): Path<String>| desk.page(move |node| transaction(node, &hash))),
+        )
+        .route("/v1/kiosks", get(|State(desk): At| desk.page(kiosks)))
+        .route(
+            "/v1/batches",
+            get(|State(desk): At, Query(query)| desk.page(move |node| batches(node, &query))),
+        )
+        .route(
+            "/v1/batches/{hash}",
+            get(|State(desk): At, Path(hash): Path<String>| desk.page(move |node| batch(node, &hash))),
+        )
+        .route(
+            "/v1/codes/{code}",
+            get(|State(desk): At, Path(at): Path<String>| desk.page(move |node| code(node, &at))),
+        )
+        .route("/v1/evidence", get(|State(desk): At| desk.page(evidence)))
+        .fallback(|State(desk): At| desk.page(|_| Err(missing("there is no such page; see firmware/chain/README.md"))))
+        .with_state(Desk::new(node))
 }
+
+type At = State<Desk>;
 
 /// The operator's metrics.
 pub fn metrics(node: SharedNode, gateway: Arc<Option<Server>>) -> Router {
@@ -85,23 +92,23 @@ pub fn metrics(node: SharedNode, gateway: Arc<Option<Server>>) -> Router {
     )
 }
 
-/// Starts serving.
+/// Starts serving, so many connections at a time.
 ///
 /// # Errors
 /// The address cannot be bound.
-pub async fn serve(at: SocketAddr, router: Router) -> std::io::Result<JoinHandle<()>> {
+pub async fn serve(at: SocketAddr, places: usize, router: Router) -> std::io::Result<JoinHandle<()>> {
     let listener = tokio::net::TcpListener::bind(at).await?;
     tracing::info!(address = %listener.local_addr()?, "http is open");
     Ok(tokio::spawn(async move {
-        if let Err(error) = axum::serve(listener, router).await {
+        if let Err(error) = axum::serve(Door::new(listener, places), router).await {
             tracing::error!(%error, "http has ended");
         }
     }))
 }
 
-async fn status(State(node): State<SharedNode>) -> Answer {
+fn status(node: &SharedNode) -> Page {
     let ledger = node.ledger();
-    found(&json!({
+    Ok(json!({
         "chain": hex::encode(ledger.id()),
         "election": hex::encode(ledger.genesis().election),
         "height": ledger.height(),
@@ -114,13 +121,13 @@ async fn status(State(node): State<SharedNode>) -> Answer {
     }))
 }
 
-async fn genesis(State(node): State<SharedNode>) -> Answer {
+fn genesis(node: &SharedNode) -> Page {
     let ledger = node.ledger();
-    found(&json!({ "chain": hex::encode(ledger.id()), "bytes": hex::encode(ledger.genesis_bytes()) }))
+    Ok(json!({ "chain": hex::encode(ledger.id()), "bytes": hex::encode(ledger.genesis_bytes()) }))
 }
 
 /// Every set of validators, and what proves that it followed the one before.
-async fn validators(State(node): State<SharedNode>) -> Answer {
+fn validators(node: &SharedNode) -> Page {
     let sets: Vec<Value> = node
         .ledger()
         .sets()
@@ -130,10 +137,10 @@ async fn validators(State(node): State<SharedNode>) -> Answer {
             json!({ "from": from, "change": change.map(hex::encode), "keys": keys })
         })
         .collect();
-    found(&json!({ "sets": sets, "changes": changes(&node)? }))
+    Ok(json!({ "sets": sets, "changes": changes(node)? }))
 }
 
-fn changes(node: &SharedNode) -> Result<Vec<Value>, Response> {
+fn changes(node: &SharedNode) -> Result<Vec<Value>, Wrong> {
     let places: Vec<(u64, u32)> = {
         let ledger = node.ledger();
         let hashes = ledger.sets().iter().filter_map(|(_, change, _)| change);
@@ -151,7 +158,7 @@ struct Range {
     count: Option<u64>,
 }
 
-async fn headers(State(node): State<SharedNode>, Query(range): Query<Range>) -> Answer {
+fn headers(node: &SharedNode, range: &Range) -> Page {
     let ledger = node.ledger();
     let from = range.from.unwrap_or(1).max(1);
     let count = range.count.unwrap_or(MOST).min(MOST);
@@ -167,10 +174,10 @@ async fn headers(State(node): State<SharedNode>, Query(range): Query<Range>) -> 
             })
         })
         .collect();
-    found(&json!({ "height": ledger.height(), "headers": list }))
+    Ok(json!({ "height": ledger.height(), "headers": list }))
 }
 
-fn decided(node: &SharedNode, height: u64) -> Result<Vec<u8>, Response> {
+fn decided(node: &SharedNode, height: u64) -> Result<Vec<u8>, Wrong> {
     match node.store().decided(height) {
         Ok(Some(bytes)) => Ok(bytes),
         Ok(None) => Err(missing("there is no block of this height")),
@@ -178,8 +185,8 @@ fn decided(node: &SharedNode, height: u64) -> Result<Vec<u8>, Response> {
     }
 }
 
-async fn block(State(node): State<SharedNode>, Path(height): Path<u64>) -> Answer {
-    let bytes = decided(&node, height)?;
+fn block(node: &SharedNode, height: u64) -> Page {
+    let bytes = decided(node, height)?;
     let decided: Decided<'_> = wire::decode(&bytes).map_err(|_| broken())?;
     let block = Block::read(decided.block.0).map_err(|_| broken())?;
     let transactions: Vec<Value> = block
@@ -195,7 +202,7 @@ async fn block(State(node): State<SharedNode>, Path(height): Path<u64>) -> Answe
         .flatten()
         .map(|vote| vote.validator)
         .collect();
-    found(&json!({
+    Ok(json!({
         "height": height,
         "hash": hex::encode(block.header.hash()),
         "round": decided.certificate.round,
@@ -217,7 +224,7 @@ fn kind(bytes: &[u8]) -> &'static str {
 }
 
 /// A transaction with what proves it.
-fn proven(node: &SharedNode, height: u64, index: u32) -> Result<(Vec<u8>, Value), Response> {
+fn proven(node: &SharedNode, height: u64, index: u32) -> Result<(Vec<u8>, Value), Wrong> {
     let bytes = decided(node, height)?;
     let decided: Decided<'_> = wire::decode(&bytes).map_err(|_| broken())?;
     let block = Block::read(decided.block.0).map_err(|_| broken())?;
@@ -245,14 +252,14 @@ fn encoded<T: Serialize>(value: &T) -> Result<Vec<u8>, wire::WireError> {
     Ok(out)
 }
 
-async fn transaction(State(node): State<SharedNode>, Path(hash): Path<String>) -> Answer {
-    let hash = digest(&hash)?;
+fn transaction(node: &SharedNode, hash: &str) -> Page {
+    let hash = digest(hash)?;
     let place = node.ledger().transaction(&hash);
     let (height, index) = place.ok_or_else(|| missing("no transaction with this hash is decided"))?;
-    found(&proven(&node, height, index)?.1)
+    Ok(proven(node, height, index)?.1)
 }
 
-async fn kiosks(State(node): State<SharedNode>) -> Answer {
+fn kiosks(node: &SharedNode) -> Page {
     let ledger = node.ledger();
     let list: Vec<Value> = ledger
         .kiosks()
@@ -268,7 +275,7 @@ async fn kiosks(State(node): State<SharedNode>) -> Answer {
             })
         })
         .collect();
-    found(&json!({ "kiosks": list }))
+    Ok(json!({ "kiosks": list }))
 }
 
 #[derive(Deserialize)]
@@ -277,7 +284,7 @@ struct Batches {
     from: Option<u32>,
 }
 
-async fn batches(State(node): State<SharedNode>, Query(query): Query<Batches>) -> Answer {
+fn batches(node: &SharedNode, query: &Batches) -> Page {
     let kiosk = digest(&query.kiosk)?;
     let ledger = node.ledger();
     let row = ledger
@@ -298,14 +305,14 @@ async fn batches(State(node): State<SharedNode>, Query(query): Query<Batches>) -
             })
         })
         .collect();
-    found(&json!({ "kiosk": hex::encode(kiosk), "total": row.next, "batches": list }))
+    Ok(json!({ "kiosk": hex::encode(kiosk), "total": row.next, "batches": list }))
 }
 
-async fn batch(State(node): State<SharedNode>, Path(hash): Path<String>) -> Answer {
-    let hash = digest(&hash)?;
+fn batch(node: &SharedNode, hash: &str) -> Page {
+    let hash = digest(hash)?;
     let place = node.ledger().batch(&hash);
     let place = place.ok_or_else(|| missing("no batch with this hash is decided"))?;
-    let (bytes, mut value) = proven(&node, place.height, place.transaction)?;
+    let (bytes, mut value) = proven(node, place.height, place.transaction)?;
     let Ok(Transaction::Batch(batch)) = Transaction::read(&bytes) else {
         return Err(broken());
     };
@@ -321,7 +328,7 @@ async fn batch(State(node): State<SharedNode>, Path(hash): Path<String>) -> Answ
         object.insert("epoch".into(), batch.header.epoch.into());
         object.insert("entries".into(), entries.into());
     }
-    found(&value)
+    Ok(value)
 }
 
 const fn name(kind: Kind) -> &'static str {
@@ -331,16 +338,21 @@ const fn name(kind: Kind) -> &'static str {
     }
 }
 
-/// A tracking code: where it stands and what proves it. Whether it is counted is known after the tally only.
-async fn code(State(node): State<SharedNode>, Path(code): Path<String>) -> Answer {
-    let code = digest(&code)?;
-    let places: Vec<_> = node.ledger().find(&code).collect();
+/// A tracking code: where it stands (the first places, if a kiosk has said it very often) and what proves it. Whether it is counted is known after the tally only.
+fn code(node: &SharedNode, code: &str) -> Page {
+    let code = digest(code)?;
+    let (total, places) = {
+        let ledger = node.ledger();
+        let places: Vec<_> = ledger.find(&code).take(PLACES).collect();
+        (ledger.find(&code).count(), places)
+    };
     if places.is_empty() {
         return Err(missing("this code is in no decided batch (yet)"));
     }
     let mut list = Vec::new();
+    let mut bytes = 0usize;
     for place in places {
-        let (_, mut value) = proven(&node, place.place.height, place.place.transaction)?;
+        let (transaction, mut value) = proven(node, place.place.height, place.place.transaction)?;
         if let Some(object) = value.as_object_mut() {
             object.insert("entry".into(), place.place.entry.into());
             object.insert("kiosk".into(), hex::encode(place.kiosk).into());
@@ -348,12 +360,16 @@ async fn code(State(node): State<SharedNode>, Path(code): Path<String>) -> Answe
             object.insert("cast".into(), name(place.kind).into());
             object.insert("leaf".into(), hex::encode(place.leaf).into());
         }
+        bytes = bytes.saturating_add(transaction.len());
+        if !list.is_empty() && bytes > PLACES_BYTES {
+            break;
+        }
         list.push(value);
     }
-    found(&json!({ "code": hex::encode(code), "places": list, "changes": changes(&node)? }))
+    Ok(json!({ "code": hex::encode(code), "total": total, "places": list, "changes": changes(node)? }))
 }
 
-async fn evidence(State(node): State<SharedNode>) -> Answer {
+fn evidence(node: &SharedNode) -> Page {
     let ledger = node.ledger();
     let list: Vec<Value> = ledger
         .evidence()
@@ -367,7 +383,7 @@ async fn evidence(State(node): State<SharedNode>) -> Answer {
             })
         })
         .collect();
-    found(&json!({ "forks": list }))
+    Ok(json!({ "forks": list }))
 }
 
 /// Prometheus' text form: this node's counters, then the engine's.

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use election::hash::Digest;
 use election::ledger::frame::{MAX_REPLY, Reply, Request, read_request, write_reply};
 use election::ledger::{Block, Certificate, Decided, Raw, Refusal, Transaction, transaction_hash};
-use election::wire;
+use election::wire::{self, WireError};
 use tokio::sync::Notify;
 
 use super::pool::Pool;
@@ -172,6 +172,36 @@ impl Node {
         }
     }
 
+    /// The block this node would make of what waits, of up to so many bytes of transactions. What no block can take any more leaves the pool. But not
+    /// the second batch of one number: which of the two is the fork is known, and can be proven, only when the other one is decided.
+    ///
+    /// # Errors
+    /// [`WireError`] if the block cannot be encoded.
+    pub fn propose(&self, most: usize) -> Result<Vec<u8>, WireError> {
+        let candidates = self.pool().oldest(most);
+        let proposal = self.ledger().propose(candidates.iter().map(|(_, bytes)| &bytes[..]))?;
+        for ((hash, bytes), verdict) in candidates.iter().zip(&proposal.verdicts) {
+            match verdict {
+                Verdict::Refused(Refusal::Fork { .. })
+                    if matches!(self.ledger().check(bytes), Verdict::Included(_)) =>
+                {
+                    self.pool().doubt(hash);
+                }
+                Verdict::Refused(_) | Verdict::Known => {
+                    self.pool().remove(hash);
+                    self.note_fork(bytes, *verdict);
+                }
+                Verdict::Included(_) | Verdict::NoRoom => {}
+            }
+        }
+        Ok(proposal.block)
+    }
+
+    /// Whether a transaction waits here or is decided.
+    pub fn knows(&self, hash: &Digest) -> bool {
+        self.pool().contains(hash) || self.ledger().transaction(hash).is_some()
+    }
+
     /// A change of the validators with its proof.
     pub fn change(&self, number: u32) -> Option<(Vec<u8>, OwnedProof)> {
         let (hash, height, index, proof) = {
@@ -314,3 +344,60 @@ impl Desk for Node {
 
 /// A node that is shared.
 pub type SharedNode = Arc<Node>;
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use crate::fixture::{World, batch, key, world};
+    use crate::validator::{OwnedCertificate, Validator};
+    use election::sign::Signer;
+
+    /// A node of a chain of one validator, and its folder.
+    pub(crate) fn node(world: &World) -> (tempfile::TempDir, SharedNode) {
+        let folder = tempfile::tempdir().unwrap();
+        let ledger = Ledger::new(&world.genesis).unwrap();
+        let store = Store::open(&folder.path().join("chain.redb"), ledger.id()).unwrap();
+        (folder, Arc::new(Node::new(ledger, store)))
+    }
+
+    /// Decides a block.
+    pub(crate) fn decide(node: &Node, world: &World, block: &[u8]) {
+        let header = Block::read(block).unwrap().header;
+        let mut validator = Validator::new(world.validators[0].clone(), world.genesis().validators).unwrap();
+        let vote = validator.precommit(&header, 0).unwrap();
+        let certificate = OwnedCertificate::assemble(&header, 0, vec![vote]).unwrap();
+        node.commit(block, &certificate.view()).unwrap();
+    }
+
+    /// Decides a kiosk's registration.
+    pub(crate) fn register(node: &Node, world: &World, kiosk: &Signer) {
+        assert!(matches!(
+            node.submit(&world.register(kiosk, 1), true),
+            Reply::Accepted(_)
+        ));
+        decide(node, world, &node.propose(1 << 20).unwrap());
+        assert!(node.pool().is_empty());
+    }
+
+    #[test]
+    fn a_fork_whose_two_batches_wait_in_one_pool_is_evidence_after_the_decision() {
+        let world = world(1);
+        let (_folder, node) = node(&world);
+        register(&node, &world, &key(1));
+        for name in ["x", "y"] {
+            let (bytes, _) = batch(&key(1), 0, [0; 32], &[name], None);
+            assert!(matches!(node.submit(&bytes, true), Reply::Accepted(_)));
+        }
+        let block = node.propose(1 << 20).unwrap();
+        assert_eq!(Block::read(&block).unwrap().transactions.iter().count(), 1);
+        // The block is not decided yet, and may never be: the other one waits on.
+        assert_eq!((node.pool().len(), node.ledger().evidence().count()), (2, 0));
+        decide(&node, &world, &block);
+        assert_eq!((node.pool().len(), node.ledger().evidence().count()), (0, 1));
+        assert_eq!(node.counters.forks.load(Ordering::Relaxed), 1);
+        // Durable.
+        let mut ledger = Ledger::new(&world.genesis).unwrap();
+        node.store().replay(&mut ledger).unwrap();
+        assert_eq!(ledger.evidence().count(), 1);
+    }
+}

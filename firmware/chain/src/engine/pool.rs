@@ -99,6 +99,13 @@ impl Pool {
             .collect()
     }
 
+    /// Has a transaction judged again at the next decision.
+    pub fn doubt(&mut self, hash: &Digest) {
+        if let Some(waiting) = self.waiting.get_mut(hash) {
+            waiting.height = 0;
+        }
+    }
+
     /// Those that have been here for some heights, and are to be judged again; they count as fresh from then on.
     pub fn stale(&mut self, height: u64) -> Vec<(Digest, Bytes)> {
         self.waiting

@@ -17,7 +17,7 @@ use malachite_signing::Signer as _;
 
 use super::app::{App, Pace};
 use super::codec::Postcard;
-use super::config::{Config, Folder};
+use super::config::{Config, ConfigError, Folder};
 use super::context::Consortium;
 use super::http;
 use super::node::{Node, SharedNode};
@@ -31,6 +31,10 @@ use crate::gateway::server::Server;
 const ANSWER: u64 = 18 << 20;
 /// Longest message to all validators. The transport keeps to 4 MiB whatever it is told; blocks travel in pieces.
 const MESSAGE: u64 = 4 << 20;
+
+/// Connections to the public's interface, and to the operator's.
+const PUBLIC: usize = 128;
+const OPERATORS: usize = 16;
 
 /// Time the engine has to stop. What is lost after it was never promised.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -161,10 +165,13 @@ pub async fn run_with(folder: &Folder, stdin: bool, mischief: Mischief) -> Resul
     let key = folder.validator_key()?;
     let (address, chain) = folder.place(&genesis, &key, config.joins)?;
     let public = key.public_key();
-    let memory = Memory::open(&folder.file("signed.bin")).wrap_err("signed.bin")?;
     let mut ledger = Ledger::new(&genesis).map_err(|error| eyre!("genesis.bin: {error}"))?;
     let store = Store::open(&folder.file("chain.redb"), &chain)?;
     store.replay(&mut ledger)?;
+    // Behind the database's lock: a second process must not touch the file. A key whose folder has a past does not begin without a memory.
+    let fresh = ledger.height() == 0 && !folder.file("wal").exists();
+    let signed = folder.file("signed.bin");
+    let memory = Memory::open(&signed, fresh).map_err(|error| ConfigError::File(signed, error.to_string()))?;
     tracing::info!(name = %config.name, validator = %address, chain = %hex::encode(chain), height = ledger.height(), "the ledger is open");
     let node: SharedNode = Arc::new(Node::new(ledger, store));
 
@@ -196,12 +203,12 @@ pub async fn run_with(folder: &Folder, stdin: bool, mischief: Mischief) -> Resul
     }
     let gateway = Arc::new(gateway);
     let mut services = Vec::new();
-    for (at, router) in [
-        (config.http, http::public(node.clone())),
-        (config.metrics, http::metrics(node.clone(), gateway.clone())),
+    for (at, places, router) in [
+        (config.http, PUBLIC, http::public(node.clone())),
+        (config.metrics, OPERATORS, http::metrics(node.clone(), gateway.clone())),
     ] {
         if let Some(at) = at {
-            services.push(http::serve(at, router).await.wrap_err_with(|| at.to_string())?);
+            services.push(http::serve(at, places, router).await.wrap_err_with(|| at.to_string())?);
         }
     }
 
@@ -215,7 +222,7 @@ pub async fn run_with(folder: &Folder, stdin: bool, mischief: Mischief) -> Resul
         pen: pen.clone(),
         chain,
     });
-    let mut app = App::new(node.clone(), judge, pen, pace, mischief.bend);
+    let mut app = App::new(node.clone(), judge, pen, pace, mischief.bend)?;
     let ended = tokio::select! {
         ended = app.run(&mut channels) => ended.map(|()| End::Asked),
         () = end_of_input(stdin) => Ok(End::Asked),

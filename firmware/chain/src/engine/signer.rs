@@ -1,12 +1,13 @@
 //! The validator's key: what it signs, and what it refuses to sign a second time.
 //!
 //! The engine keeps its votes in its own log. That log is lost when an operator throws a damaged database away; so the key has a memory of
-//! its own, `signed.bin`, written and synced before a vote leaves: one block a height, round and step, and never back to a lower height.
+//! its own, `signed.bin`, written and synced before a proposal or vote leaves: one block a height, round and step, and never back to a lower
+//! height. Without that memory the key signs nothing, unless the chain has not begun for it.
 
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
@@ -186,16 +187,17 @@ impl Verifier<Consortium> for Judge {
     }
 }
 
-/// A vote that was signed: round and step, and the block.
+/// Something that was signed: round and step.
 type Slot = (u32, u8);
 
 /// One record of `signed.bin`: height 8, round 4, step 1, tag 1, block 32, the first 4 bytes of a SHA-256 over them.
 const RECORD: usize = 50;
 /// Records after which the file is written anew at the next height.
-const LONG: u64 = 4_096;
+const LONG: u64 = if cfg!(test) { 64 } else { 4_096 };
 
 /// What the key signed at the highest height.
 pub struct Memory {
+    path: PathBuf,
     file: File,
     height: u64,
     votes: BTreeMap<Slot, Option<Digest>>,
@@ -203,20 +205,27 @@ pub struct Memory {
 }
 
 impl Memory {
-    /// Opens `signed.bin`. A torn last record was never followed by a vote.
+    /// Opens `signed.bin`; makes it only if the key has signed nothing yet, as far as its folder tells. A torn last record was never followed by
+    /// a vote. Nobody else may have the folder open: call it when the database is.
     ///
     /// # Errors
-    /// The file; a record in its middle that is damaged.
-    pub fn open(path: &Path) -> io::Result<Self> {
-        let mut file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(path)?;
+    /// The file; a record in its middle that is damaged; that it is missing, or empty.
+    pub fn open(path: &Path, fresh: bool) -> io::Result<Self> {
+        let missing = !path.exists() || std::fs::metadata(path)?.len() == 0;
+        if missing && !fresh {
+            return Err(io::Error::new(
+                io::ErrorKind::NotFound,
+                "is missing, and this key may have signed: it must not sign any more; restore the file, or take the validator out of the set",
+            ));
+        }
+        if missing {
+            replace(path, &write(0, (0, 0), None))?;
+        }
+        let mut file = OpenOptions::new().read(true).write(true).open(path)?;
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes)?;
         let mut memory = Self {
+            path: path.to_owned(),
             file,
             height: 0,
             votes: BTreeMap::new(),
@@ -230,7 +239,7 @@ impl Memory {
                 None => {
                     return Err(io::Error::new(
                         io::ErrorKind::InvalidData,
-                        "signed.bin is damaged: this key must not sign any more; restore the file, or take the validator out of the set",
+                        "is damaged: this key must not sign any more; restore the file, or take the validator out of the set",
                     ));
                 }
             }
@@ -262,9 +271,12 @@ impl Memory {
             return Ok(*before == block);
         }
         if height > self.height && self.records >= LONG {
-            // Only the highest height counts; a cut before the next record leaves the old one's promise to the engine's log.
-            self.file.set_len(0)?;
+            // Only the highest height counts. The file is never without a record.
+            replace(&self.path, &write(height, slot, block))?;
+            self.file = OpenOptions::new().read(true).write(true).open(&self.path)?;
             self.records = 0;
+            self.note(height, slot, block);
+            return Ok(true);
         }
         self.file
             .seek(SeekFrom::Start(self.records.saturating_mul(RECORD as u64)))?;
@@ -272,6 +284,19 @@ impl Memory {
         self.file.sync_data()?;
         self.note(height, slot, block);
         Ok(true)
+    }
+}
+
+/// Puts a file with these bytes in the place of another, or of none, durably: a cut leaves the one or the other.
+fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let aside = path.with_extension("new");
+    let mut file = File::create(&aside)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    std::fs::rename(&aside, path)?;
+    match path.parent() {
+        Some(folder) => File::open(folder)?.sync_all(),
+        None => Ok(()),
     }
 }
 
@@ -335,6 +360,15 @@ impl Pen {
         self.key.sign_prehash(digest).map(Signature).map_err(Error::from_source)
     }
 
+    /// Notes durably that this block is the one this key proposes for a height and round; false if it has proposed another one.
+    ///
+    /// # Errors
+    /// The file.
+    pub fn may_propose(&self, height: u64, round: u32, block: &Digest) -> io::Result<bool> {
+        let mut memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
+        memory.allow(height, (round, kind::PROPOSAL), Some(*block))
+    }
+
     /// Signs a proposed block's part.
     ///
     /// # Errors
@@ -373,8 +407,17 @@ impl Signer<Consortium> for Pen {
     }
 
     async fn sign_proposal(&self, proposal: Proposal) -> Result<SignedMessage<Consortium, Proposal>, Error> {
-        let signature = self.sign(&proposal_digest(&self.chain, &proposal)?)?;
-        Ok(SignedMessage::new(proposal, signature))
+        let (height, at) = (proposal.height.0, round(proposal.round)?);
+        match self.may_propose(height, at, &proposal.value.0) {
+            Ok(true) => {
+                let signature = self.sign(&proposal_digest(&self.chain, &proposal)?)?;
+                Ok(SignedMessage::new(proposal, signature))
+            }
+            Ok(false) => Err(Error::from_source(
+                "this key has proposed another block of this height and round already, or signed something of a later height",
+            )),
+            Err(error) => Err(Error::from_source(error)),
+        }
     }
 
     async fn sign_vote_extension(
@@ -399,6 +442,7 @@ impl Signer<Consortium> for Pen {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::context::{BlockId, Height};
 
     #[test]
     fn a_key_remembers_what_it_signed_over_restarts_and_torn_ends() {
@@ -406,7 +450,8 @@ mod tests {
         std::fs::create_dir_all(&folder).unwrap();
         let path = folder.join("signed.bin");
         let (a, b) = (Some([1; 32]), Some([2; 32]));
-        let mut memory = Memory::open(&path).unwrap();
+        assert!(Memory::open(&path, false).is_err(), "it may have signed");
+        let mut memory = Memory::open(&path, true).unwrap();
         assert!(memory.allow(5, (0, 1), a).unwrap());
         assert!(memory.allow(5, (0, 1), a).unwrap(), "the same again");
         assert!(!memory.allow(5, (0, 1), b).unwrap());
@@ -417,17 +462,58 @@ mod tests {
         let bytes = std::fs::read(&path).unwrap();
         for torn in [0, 1, RECORD - 1] {
             std::fs::write(&path, [&bytes[..], &vec![7; torn]].concat()).unwrap();
-            let mut memory = Memory::open(&path).unwrap();
+            let mut memory = Memory::open(&path, false).unwrap();
             assert!(!memory.allow(5, (0, 1), b).unwrap());
             assert!(!memory.allow(5, (1, 1), a).unwrap());
             assert!(!memory.allow(4, (9, 1), a).unwrap(), "never back");
             assert!(memory.allow(5, (1, 1), b).unwrap());
         }
         let mut damaged = bytes.clone();
-        damaged[20] ^= 1;
+        damaged[RECORD + 20] ^= 1;
         std::fs::write(&path, damaged).unwrap();
-        assert!(Memory::open(&path).is_err());
+        assert!(Memory::open(&path, true).is_err());
+        std::fs::write(&path, []).unwrap();
+        assert!(Memory::open(&path, false).is_err(), "emptied");
+        // The file is written anew now and then, and is never without what counts.
+        let mut memory = Memory::open(&path, true).unwrap();
+        for height in 1..=LONG + 10 {
+            assert!(memory.allow(height, (0, 1), a).unwrap());
+            assert!(!memory.allow(height, (0, 1), b).unwrap());
+        }
+        drop(memory);
+        assert!(std::fs::metadata(&path).unwrap().len() < 1_000);
+        let mut memory = Memory::open(&path, false).unwrap();
+        assert!(!memory.allow(LONG + 10, (0, 1), b).unwrap() && memory.allow(LONG + 10, (0, 1), a).unwrap());
         std::fs::remove_dir_all(&folder).unwrap();
+    }
+
+    #[test]
+    fn a_leader_proposes_one_block_a_round_though_its_database_was_thrown_away() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("signed.bin");
+        let pen = |fresh| {
+            let key = crate::fixture::key(1);
+            let address = Address(key.public_key());
+            Pen::new([3; 32], address, key, Memory::open(&path, fresh).unwrap())
+        };
+        let propose = |pen: &Pen, block: u8, round: u32| {
+            let proposal = Proposal {
+                height: Height(7),
+                round: Round::new(round),
+                value: BlockId([block; 32]),
+                pol_round: Round::Nil,
+                validator: pen.address(),
+            };
+            let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+            runtime.block_on(pen.sign_proposal(proposal)).is_ok()
+        };
+        let first = pen(true);
+        assert!(first.may_propose(7, 0, &[1; 32]).unwrap());
+        assert!(propose(&first, 1, 0) && !propose(&first, 2, 0));
+        drop(first);
+        let again = pen(false);
+        assert!(!again.may_propose(7, 0, &[2; 32]).unwrap());
+        assert!(!propose(&again, 2, 0) && propose(&again, 1, 0) && propose(&again, 2, 1));
     }
 
     #[test]

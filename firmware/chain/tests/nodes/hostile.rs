@@ -39,9 +39,15 @@ fn refused(net: &Net, transaction: &[u8], expected: Refusal) {
     }
 }
 
-fn forks(net: &Net, node: usize) -> usize {
+/// Numbers of the batches of which a node has evidence of a fork.
+fn forked(net: &Net, node: usize) -> Vec<u64> {
     let answer: Value = serde_json::from_str(&get(net.places[node].http, "/v1/evidence").1).unwrap();
-    answer["forks"].as_array().unwrap().len()
+    let forks = answer["forks"].as_array().unwrap();
+    forks.iter().map(|fork| fork["number"].as_u64().unwrap()).collect()
+}
+
+fn forks(net: &Net, node: usize) -> usize {
+    forked(net, node).len()
 }
 
 #[test]
@@ -202,6 +208,14 @@ fn h02_a_kiosk_that_tells_validators_different_things_splits_nobody() {
         assert_eq!(proofs.len(), 1, "round {number}: one of the two, and not both");
         previous = proofs[0].0;
         net.await_height(&[0, 1, 2, 3], proofs[0].1);
+        // Some node was told both: it has the proof that the kiosk's key signed two, and has raised the alarm.
+        while !(0..4).any(|node| forked(&net, node).contains(&u64::from(number))) {
+            assert!(
+                patience.elapsed() < Duration::from_secs(300),
+                "round {number}: no evidence"
+            );
+            std::thread::sleep(Duration::from_millis(50));
+        }
     }
     let report = net.audit();
     assert!(report.one_chain, "{report:#?}");

@@ -12,7 +12,7 @@ pub fn get(address: SocketAddr, path: &str) -> (u16, String) {
 /// Status and body of a request.
 pub fn request(address: SocketAddr, method: &str, path: &str) -> (u16, String) {
     let mut stream = TcpStream::connect(address).unwrap();
-    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
     write!(
         stream,
         "{method} {path} HTTP/1.1\r\nHost: chain\r\nConnection: close\r\n\r\n"

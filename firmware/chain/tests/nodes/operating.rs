@@ -162,3 +162,46 @@ fn o06_a_node_with_nothing_catches_up_though_nobody_waits_for_a_block() {
     kiosks.finish();
     assert!(net.audit().one_chain);
 }
+
+#[test]
+fn o07_a_key_without_its_memory_signs_nothing_and_a_second_process_touches_nothing() {
+    let mut net = Net::start(&Plan::default());
+    let kiosks = Kiosks::start(&net.world, &net.gateways(), 1, 4, Duration::from_millis(50));
+    kiosks.await_more(3);
+    kiosks.finish();
+    assert_eq!(net.stop(3), Some(0));
+    let at = net.folder(3).to_str().unwrap().to_owned();
+    let (signed, base) = (net.folder(3).join("signed.bin"), net.folder(3).join("chain.redb"));
+    // What looks like a record being written by a process that has the database open.
+    let good = std::fs::read(&signed).unwrap();
+    let half = [&good[..], &[7; 20]].concat();
+    std::fs::write(&signed, &half).unwrap();
+    let id = *chain::Ledger::new(&net.world.genesis).unwrap().id();
+    let open = chain::engine::store::Store::open(&base, &id).unwrap();
+    assert_eq!(node(&["run", &at]).0, Some(4));
+    assert_eq!(std::fs::read(&signed).unwrap(), half);
+    drop(open);
+    // Missing, emptied, damaged: never started, and systemd does not try again. Also when the database was put aside.
+    let mut damaged = good.clone();
+    damaged[30] ^= 1;
+    for (bytes, reset) in [
+        (None, false),
+        (Some(&[][..]), false),
+        (Some(&damaged[..]), false),
+        (None, true),
+    ] {
+        match bytes {
+            None => std::fs::remove_file(&signed).unwrap(),
+            Some(bytes) => std::fs::write(&signed, bytes).unwrap(),
+        }
+        if reset {
+            assert_eq!(node(&["reset", &at]).0, Some(0));
+        }
+        let (code, _, said) = node(&["run", &at]);
+        assert_eq!(code, Some(3), "{said}");
+        assert!(said.contains("signed.bin") && said.contains("must not sign"), "{said}");
+        std::fs::write(&signed, &good).unwrap();
+    }
+    net.start_one(3);
+    net.await_height(&[3], net.tip(0).unwrap());
+}

@@ -132,3 +132,43 @@ fn the_public_interface_can_be_switched_off() {
     });
     assert!(TcpStream::connect(net.places[0].http).is_err());
 }
+
+#[test]
+fn silent_strangers_at_the_publics_port_keep_neither_kiosks_nor_the_public_out() {
+    let mut net = Net::new(&Plan::default());
+    // More strangers than the process may have files.
+    net.start_under(0, "ulimit -n 256; exec");
+    for index in 1..4 {
+        net.start_one(index);
+    }
+    for index in 0..4 {
+        net.await_gateway(index);
+    }
+    let http = net.places[0].http;
+    let silent: Vec<TcpStream> = (0..300).filter_map(|_| TcpStream::connect(http).ok()).collect();
+    assert!(silent.len() > 250);
+    let mut gateways = Gateways::new(&net.world.genesis, &net.gateways()[..1], Duration::from_secs(10)).unwrap();
+    send_surely(&mut gateways, &net.world.register(&key(1), 1));
+    assert!(net.tip(0).is_some(), "the gateway answers nobody");
+    // Silence ends by itself: the public has its turn, with the strangers still there.
+    assert_eq!(json(http, "/v1/status")["kiosks"], 1);
+    drop(silent);
+}
+
+#[test]
+fn a_code_that_was_said_very_often_has_a_short_answer() {
+    let net = Net::start(&Plan::default());
+    let mut gateways = Gateways::new(&net.world.genesis, &net.gateways(), Duration::from_secs(10)).unwrap();
+    let kiosk = key(1);
+    let mut height = send_surely(&mut gateways, &net.world.register(&kiosk, 7)).height;
+    let mut previous = [0; 32];
+    for number in 0..20 {
+        net.await_height(&[0, 1, 2, 3], height);
+        let (again, hash) = batch(&kiosk, number, previous, &["a"], None);
+        (height, previous) = (send_surely(&mut gateways, &again).height, hash);
+    }
+    net.await_height(&[0], height);
+    let answer = json(net.places[0].http, &format!("/v1/codes/{}", hex_of(&digest("a"))));
+    assert_eq!(answer["total"], 20);
+    assert_eq!(answer["places"].as_array().unwrap().len(), 16);
+}

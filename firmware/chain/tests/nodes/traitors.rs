@@ -135,3 +135,18 @@ fn h05_no_single_validator_drives_the_chain_when_nobody_waits() {
     let driven = net.tip(0).unwrap().saturating_sub(from);
     assert!(driven <= 8, "{driven} empty blocks in six seconds");
 }
+
+#[test]
+fn h06_rubbish_passed_on_by_a_validator_stops_nobody() {
+    let mut bad = batch(&key(1), 0, [0; 32], &["x"], None).0;
+    *bad.last_mut().unwrap() ^= 1;
+    let net = with_traitor("flood", &[("bad.bin", &bad)]);
+    let kiosks = Kiosks::start(&net.world, &net.gateways()[..3], 2, 8, Duration::from_millis(50));
+    let from = Instant::now();
+    kiosks.await_more(30);
+    let refused: u64 = (0..3).map(|index| net.metric(index, "refused")).sum();
+    assert!(refused > 0, "it never sent any");
+    let lists = 3 * 2 * (from.elapsed().as_secs() + 30);
+    assert!(refused <= lists, "{refused} judged, of {lists} lists at most");
+    settle(net, kiosks);
+}
