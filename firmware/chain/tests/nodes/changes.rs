@@ -71,7 +71,7 @@ fn change_within(net: &Net, name: &str, what: &str, who: u8, signers: &[usize], 
 }
 
 #[test]
-fn v01_a_fifth_joins_one_leaves_and_the_chain_goes_on() {
+fn n10_a_fifth_joins_one_leaves_and_the_chain_goes_on() {
     let mut net = Net::start(&Plan {
         twins: vec![4],
         change: |config| config.joins = config.name == "v4",

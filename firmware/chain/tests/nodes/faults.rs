@@ -57,7 +57,7 @@ fn note(line: &str) {
 }
 
 #[test]
-fn f01_nothing_happens() {
+fn n01_nothing_happens() {
     let net = Net::start(&Plan::default());
     let kiosks = kiosks(&net);
     kiosks.await_more(30);
@@ -65,7 +65,7 @@ fn f01_nothing_happens() {
 }
 
 #[test]
-fn f02_one_of_four_is_killed_and_comes_back() {
+fn n02_one_of_four_is_killed_and_comes_back() {
     let mut net = Net::start(&Plan::default());
     let kiosks = kiosks(&net);
     kiosks.await_more(10);
@@ -76,7 +76,7 @@ fn f02_one_of_four_is_killed_and_comes_back() {
 }
 
 #[test]
-fn f03_two_of_four_are_killed_and_nothing_is_decided_until_one_is_back() {
+fn n03_two_of_four_are_killed_and_nothing_is_decided_until_one_is_back() {
     let mut net = Net::start(&Plan::default());
     let kiosks = kiosks(&net);
     kiosks.await_more(10);
@@ -99,7 +99,7 @@ fn f03_two_of_four_are_killed_and_nothing_is_decided_until_one_is_back() {
 }
 
 #[test]
-fn f04_all_four_are_killed_under_load_three_times() {
+fn n04_all_four_are_killed_under_load_three_times() {
     let mut net = Net::start(&Plan::default());
     let kiosks = kiosks(&net);
     for _ in 0..3 {
@@ -114,7 +114,7 @@ fn f04_all_four_are_killed_under_load_three_times() {
 }
 
 #[test]
-fn f05_a_partition_of_two_and_two_decides_nothing_and_heals() {
+fn n05_a_partition_of_two_and_two_decides_nothing_and_heals() {
     let lines = Plan {
         lines: true,
         ..Plan::default()
@@ -137,7 +137,7 @@ fn f05_a_partition_of_two_and_two_decides_nothing_and_heals() {
 }
 
 #[test]
-fn f06_a_partition_of_three_and_one_goes_on_and_the_one_catches_up() {
+fn n06_a_partition_of_three_and_one_goes_on_and_the_one_catches_up() {
     let lines = Plan {
         lines: true,
         ..Plan::default()
@@ -155,7 +155,7 @@ fn f06_a_partition_of_three_and_one_goes_on_and_the_one_catches_up() {
 }
 
 #[test]
-fn f07_delays_and_loss_slow_the_chain_and_no_more() {
+fn n07_delays_and_loss_slow_the_chain_and_no_more() {
     let lines = Plan {
         lines: true,
         ..Plan::default()
@@ -171,7 +171,7 @@ fn f07_delays_and_loss_slow_the_chain_and_no_more() {
 
 /// Two processes with one validator's key: each signs what the other does not know of, as an attacker with the key would.
 #[test]
-fn f08_an_equivocating_validator_makes_no_fork() {
+fn n08_an_equivocating_validator_makes_no_fork() {
     let twins = Plan {
         twins: vec![3],
         lines: true,
@@ -202,7 +202,7 @@ fn f08_an_equivocating_validator_makes_no_fork() {
 }
 
 #[test]
-fn f09_a_validator_that_proposes_invalid_blocks_is_outvoted() {
+fn n09_a_validator_that_proposes_invalid_blocks_is_outvoted() {
     let mut net = Net::new(&Plan::default());
     // It leads from the first block on.
     net.start_as(0, Path::new(TRAITOR));
@@ -262,7 +262,7 @@ fn f10_a_damaged_database_is_named_and_fetched_again() {
 }
 
 #[test]
-fn f11_a_full_disk_stops_one_node_and_nobody_else() {
+fn f10_a_full_disk_stops_one_node_and_nobody_else() {
     let mut net = Net::start(&Plan::default());
     let kiosks = kiosks(&net);
     kiosks.await_more(10);
@@ -291,7 +291,7 @@ fn f11_a_full_disk_stops_one_node_and_nobody_else() {
 }
 
 #[test]
-fn f12_clocks_that_are_wrong_do_not_matter() {
+fn f10_clocks_that_are_wrong_do_not_matter() {
     let faketime = std::process::Command::new("faketime").arg("--version").output().is_ok();
     let mut net = Net::new(&Plan::default());
     for (index, offset) in ["+0", "+400d", "-3h", "+7m"].iter().enumerate() {
