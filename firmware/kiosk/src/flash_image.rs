@@ -38,7 +38,9 @@ pub enum FlashImageError {
 impl fmt::Display for FlashImageError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Empty => "no package was put into this kiosk's flash: make one with `staff package flash` and write it there",
+            Self::Empty => {
+                "no package was put into this kiosk's flash: make one with `staff package flash` and write it there"
+            }
             Self::Unknown => "what lies in the place of the package is none that this program knows: write it again",
             Self::TooLong => "the package in flash is cut off: write it again",
         })

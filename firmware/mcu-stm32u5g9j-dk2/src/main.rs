@@ -20,7 +20,7 @@ use embassy_executor::Spawner;
 use embassy_stm32::wdg::IndependentWatchdog;
 use embassy_stm32::{bind_interrupts, dma, exti, i2c, interrupt, peripherals, usart};
 use embassy_time::Timer;
-use kiosk::ports::Ports;
+use kiosk::ports::{Lamp, Ports, Signals as _};
 use kiosk::run::{Config, Exit};
 use kiosk::screen::{Fault, Screen};
 use mcu::clock::BoardClock;
@@ -67,10 +67,15 @@ pub const SAFE: Screen<'static> = Screen::Fault {
 };
 
 #[embassy_executor::task]
-async fn kiosk_task(mut ports: Ports<Board>, set_up: SetUp) {
+async fn kiosk_task(mut ports: Ports<Board>, set_up: SetUp, service: bool) {
     let Some(mut lent) = Lent::take() else {
         panic!("memory is lent twice");
     };
+    if service && let Some(uplink) = ports.uplink.take() {
+        defmt::info!("the desk's line is open, the kiosk does not run");
+        ports.signals.lamp(Lamp::Call);
+        mcu::desk::serve(&mut ports.store, set_up.station, &mut uplink.release(), &mut lent).await;
+    }
     let software = flash::software();
     let config = Config {
         package: set_up.package,
@@ -152,6 +157,8 @@ async fn main(spawner: Spawner) {
         )
         .ok()
     };
+    // The blue button, held while the power comes: the desk's line in place of the kiosk. Whoever can reach it has opened the case.
+    let service = embassy_stm32::gpio::Input::new(p.PC13, embassy_stm32::gpio::Pull::Down).is_high();
     let bank = Bank::new(p.FLASH);
     let Ok(store) = FlashStore::new(bank) else {
         panic!("the store does not fit its flash");
@@ -171,7 +178,7 @@ async fn main(spawner: Spawner) {
     };
     let watchdog = IndependentWatchdog::new(p.IWDG, WATCHDOG);
     match (
-        kiosk_task(ports, flash::set_up()),
+        kiosk_task(ports, flash::set_up(), service),
         screen_task(surface, glass),
         signals::sound_task(signals.1),
         watchdog_task(watchdog),

@@ -29,13 +29,15 @@ extern crate alloc;
 extern crate std;
 
 pub mod finger;
-pub mod line;
+pub use kiosk::line;
 pub mod sight;
 pub mod stand;
 pub mod store;
 
 #[cfg(feature = "board")]
 pub mod clock;
+#[cfg(feature = "board")]
+pub mod desk;
 #[cfg(feature = "board")]
 pub mod heap;
 #[cfg(feature = "board")]

@@ -26,6 +26,11 @@ impl<L: Read + Write> SerialUplink<L> {
         }
     }
 
+    /// Gives the line back.
+    pub fn release(self) -> L {
+        self.serial
+    }
+
     async fn ask(&mut self, request: &[u8], reply: &mut [u8]) -> Result<usize, UplinkError> {
         self.number = self.number.wrapping_add(1);
         let (head, tail) = line::wrap(self.number, request).ok_or(UplinkError)?;

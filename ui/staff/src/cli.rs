@@ -14,6 +14,7 @@ mod count_commands;
 mod decrypt_commands;
 mod election_commands;
 mod flash_command;
+mod line_command;
 mod media_command;
 mod medium_command;
 mod opened_command;
@@ -69,6 +70,8 @@ enum Command {
     /// The signed election package of a station
     #[command(subcommand)]
     Package(station_commands::PackageCommand),
+    /// Speaks with a kiosk that has a serial line in place of an exchange drive
+    Line(line_command::Line),
     /// Seals E to a kiosk that two staff cards have signed in
     Provision(station_commands::Provision),
     /// A pair of ballot-box media for a registered kiosk and an epoch
@@ -105,6 +108,7 @@ pub fn main() -> ExitCode {
         #[cfg(feature = "screens")]
         Command::Speak(command) => command.run(),
         Command::Package(command) => command.run(),
+        Command::Line(command) => command.run(),
         Command::Ceremony(command) => command.run(),
         Command::Provision(command) => command.run(),
         Command::Media(command) => command.run(),

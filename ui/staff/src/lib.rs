@@ -21,6 +21,7 @@ pub mod import;
 pub mod json;
 pub mod keyfile;
 pub mod ledger_view;
+pub mod line;
 pub mod medium;
 mod node;
 pub mod opened;

@@ -1,7 +1,7 @@
-//! Frames of the network on a serial line: "IU", a number, the length (4 bytes, big-endian), the frame, its CRC-32 (4 bytes, big-endian, over
+//! Frames on a serial line, the network's and the desk's: "IU", a number, the length (4 bytes, big-endian), the frame, its CRC-32 (4 bytes, big-endian, over
 //! number, length and frame). An answer carries its question's number, so that a late one is not taken for another's.
 //!
-//! What is in a frame (SPEC.md, section 9) is nobody's business here.
+//! What is in a frame (SPEC.md, section 9, or [`crate::service`]) is nobody's business here.
 
 use crc::{CRC_32_ISO_HDLC, Crc};
 
@@ -126,8 +126,15 @@ mod tests {
     fn a_frame_longer_than_its_place_is_passed_over() {
         let mut frames = Frames::default();
         let mut out = [0; 4];
-        assert!(framed(1, b"12345").into_iter().all(|byte| frames.push(byte, &mut out).is_none()));
-        let heard: Vec<_> = framed(2, b"1234").into_iter().filter_map(|byte| frames.push(byte, &mut out)).collect();
+        assert!(
+            framed(1, b"12345")
+                .into_iter()
+                .all(|byte| frames.push(byte, &mut out).is_none())
+        );
+        let heard: Vec<_> = framed(2, b"1234")
+            .into_iter()
+            .filter_map(|byte| frames.push(byte, &mut out))
+            .collect();
         assert_eq!(heard, [(2, 4)]);
     }
 }
