@@ -91,10 +91,8 @@ fn audit_one(genesis: &[u8], source: &Path) -> Result<Audited, String> {
             return Err(at(&"there is no chain.redb in it"));
         }
         let id = *ledger.id();
-        let walked = Store::open(&path, &id).and_then(|store| {
-            store.each_decided(|height, bytes| {
-                apply(&mut ledger, bytes).map_err(|why| StoreError::Damaged { height, why })
-            })
+        let walked = Store::read(&path, &id, |height, bytes| {
+            apply(&mut ledger, bytes).map_err(|why| StoreError::Damaged { height, why })
         });
         match walked {
             Ok(()) => {}

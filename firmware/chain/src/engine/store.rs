@@ -9,7 +9,7 @@ use std::path::Path;
 use election::hash::Digest;
 use election::ledger::Decided;
 use election::wire::{self, Bytes};
-use redb::{Database, ReadableDatabase as _, ReadableTable as _, TableDefinition};
+use redb::{Database, ReadableDatabase, ReadableTable as _, TableDefinition};
 use serde::{Deserialize, Serialize};
 
 use crate::Ledger;
@@ -258,18 +258,46 @@ impl Store {
     ///
     /// # Errors
     /// The file, or what `each` says.
-    pub fn each_decided<E: From<StoreError>>(
-        &self,
-        mut each: impl FnMut(u64, &[u8]) -> Result<(), E>,
-    ) -> Result<(), E> {
-        let read = self.database.begin_read().map_err(wrong)?;
-        let table = read.open_table(DECIDED).map_err(wrong)?;
-        for item in table.iter().map_err(wrong)? {
-            let (key, value) = item.map_err(wrong)?;
-            each(key.value(), value.value())?;
-        }
-        Ok(())
+    pub fn each_decided<E: From<StoreError>>(&self, each: impl FnMut(u64, &[u8]) -> Result<(), E>) -> Result<(), E> {
+        each_decided(&self.database, each)
     }
+
+    /// [`Store::each_decided`] of a stopped node's file, which is not written to: an auditor's copy may be read-only. A file that was not closed is
+    /// opened as [`Store::open`] does, because it must be mended first.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn read<E: From<StoreError>>(
+        path: &Path,
+        chain: &Digest,
+        each: impl FnMut(u64, &[u8]) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let Ok(database) = redb::Builder::new().set_cache_size(CACHE).open_read_only(path) else {
+            return Self::open(path, chain)?.each_decided(each);
+        };
+        let of = database.begin_read().map_err(wrong).and_then(|read| {
+            let facts = read.open_table(FACTS).map_err(wrong)?;
+            let of = facts.get("chain").map_err(wrong)?;
+            Ok(of.map(|value| value.value().to_vec()))
+        })?;
+        if of.as_deref() != Some(chain.as_slice()) {
+            return Err(StoreError::OtherChain.into());
+        }
+        each_decided(&database, each)
+    }
+}
+
+fn each_decided<E: From<StoreError>>(
+    database: &impl ReadableDatabase,
+    mut each: impl FnMut(u64, &[u8]) -> Result<(), E>,
+) -> Result<(), E> {
+    let read = database.begin_read().map_err(wrong)?;
+    let table = read.open_table(DECIDED).map_err(wrong)?;
+    for item in table.iter().map_err(wrong)? {
+        let (key, value) = item.map_err(wrong)?;
+        each(key.value(), value.value())?;
+    }
+    Ok(())
 }
 
 fn database_error(error: redb::DatabaseError) -> StoreError {

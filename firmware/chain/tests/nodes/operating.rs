@@ -86,6 +86,20 @@ fn o02_status_export_audit_and_a_clean_end() {
     let (code, report, _) = node(&arguments);
     assert_eq!(code, Some(0), "{report}");
     assert_eq!(report["one_chain"], true);
+    // An auditor's copy is read and not written to.
+    let copy = net.root().join("copy");
+    std::fs::create_dir(&copy).unwrap();
+    for name in ["chain.redb", "genesis.bin"] {
+        std::fs::copy(net.folder(1).join(name), copy.join(name)).unwrap();
+    }
+    let base = copy.join("chain.redb");
+    let mut mode = std::fs::metadata(&base).unwrap().permissions();
+    mode.set_readonly(true);
+    std::fs::set_permissions(&base, mode).unwrap();
+    let before = std::fs::read(&base).unwrap();
+    let (code, report, _) = node(&["audit", copy.to_str().unwrap()]);
+    assert_eq!(code, Some(0), "{report}");
+    assert_eq!(std::fs::read(&base).unwrap(), before);
     // A file with one bit changed is no chain.
     let mut bytes = std::fs::read(&out).unwrap();
     let middle = bytes.len() / 2;
