@@ -284,10 +284,8 @@ mod tests {
         let start = Instant::now();
         loop {
             let bytes = std::fs::read(&file).unwrap_or_default();
-            let heard: Vec<i16> = bytes
-                .chunks_exact(2)
-                .map(|pair| i16::from_le_bytes([pair[0], pair[1]]))
-                .collect();
+            let (pairs, _) = bytes.as_chunks::<2>();
+            let heard: Vec<i16> = pairs.iter().map(|pair| i16::from_le_bytes(*pair)).collect();
             if heard.len() >= wanted.len() {
                 assert_eq!(heard[..wanted.len()], wanted);
                 break;

@@ -1,7 +1,6 @@
 //! Every screen that a voter of an election can meet, as scenes: what the desk renders speech for, and what tests listen to.
 
 use std::format;
-use std::string::ToString as _;
 use std::vec::Vec;
 
 use kiosk::form::Form;
@@ -95,7 +94,7 @@ fn counts(form: &Form<'_>, visit: Scenes<'_>) {
                 selected: own,
                 votes_left: item.contest.votes.saturating_sub(own.count()),
             };
-            let name = format!("contest {} with {given} chosen", index + 1).to_string();
+            let name = format!("contest {} with {given} chosen", index + 1);
             visit(&name, &compose::scene(&Screen::Contest(screen)));
             selected.push(own);
         }

@@ -543,7 +543,7 @@ fn packages_that_are_older_or_changed_are_refused() {
     let mut machine = machine(Mode::Consultation);
     machine.package = desk::package(Mode::Consultation, 3);
     assert_eq!(machine.run(), Ran::Waiting);
-    assert_eq!(machine.world.pictures.get(), (1, 1), "the panel is told how names look");
+    assert_eq!(machine.world.pictures.get(), (1, 2), "the panel is told how names look");
     machine.power_cycle();
     machine.package = desk::package(Mode::Consultation, 2);
     let refused = |machine: &Machine| match machine.run() {
@@ -563,7 +563,7 @@ fn packages_that_are_older_or_changed_are_refused() {
         refused(&machine),
         PackageError::SectionHash(election::package::Kind::Pictures)
     );
-    assert_eq!(machine.world.pictures.get(), (1, 1));
+    assert_eq!(machine.world.pictures.get(), (1, 2));
 }
 
 #[test]
