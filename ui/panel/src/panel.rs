@@ -359,15 +359,11 @@ impl Inner {
             (reaction, present)
         };
         match reaction.act {
-            Some(act) => {
-                // A key has no place on the panel; a number that no box has tells it from fingers.
-                if self.passes(usize::MAX, act) {
-                    self.act(act);
-                }
-            }
+            // A key has no place on the panel; a number that no box has tells it from fingers.
+            Some(act) if self.passes(usize::MAX, act) => self.act(act),
             // Who listens for long is there all the same (A20): the kiosk's patience begins anew.
             None if present => self.send(Touch::Here),
-            None => {}
+            _ => {}
         }
         if reaction.draw {
             self.draw();
