@@ -79,6 +79,7 @@ fn u3_every_pixel_is_the_exact_mean_of_what_lies_under_it() {
         // Behind another character, the pen is at a pixel that is no multiple of anything.
         let line = "\u{20bb7}\u{3000}\u{20bb7}";
         let mask = set.line(line, em).unwrap();
+        let second = text::nearest(text::cell('\u{20bb7}') + text::cell('\u{3000}'), em);
         let baseline = (line_height(em) - em) / 2 + (em * 1802 + 1024) / 2048;
         let overlap = |from: i32, long: i32, other: i32, size: i32| {
             let shared = (from + long).min(other + size) - from.max(other);
@@ -87,7 +88,7 @@ fn u3_every_pixel_is_the_exact_mean_of_what_lies_under_it() {
         for y in 0..mask.height {
             for x in 0..mask.width {
                 let mut wanted = 0_u8;
-                for pen in [mask.margin, mask.margin + 2 * em] {
+                for pen in [mask.margin, mask.margin + second] {
                     let mut sum = 0;
                     for (row, shades) in (0_i32..).zip(pixels.chunks(usize::from(size.0))) {
                         let top = (i32::from(at.1) + row - i32::from(PEN.1)) * em + baseline * 96;

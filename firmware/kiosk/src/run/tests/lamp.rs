@@ -8,9 +8,11 @@ use super::platform::*;
 use crate::ports::Lamp::{self, Call, Fault, Finished, Off, Ready, Voting};
 use crate::run::Exit;
 
-/// A kiosk after these visits, how it ended and what its lamp has said.
+/// A kiosk after these visits, how it ended and what its lamp has said since it was provisioned.
 fn lamps(visits: &[Visit]) -> (Ran, std::vec::Vec<Lamp>) {
     let machine = machine(Mode::Statutory);
+    machine.world.online.set(false);
+    machine.world.lamps.borrow_mut().clear();
     machine.world.people.borrow_mut().visits.extend(visits.iter().cloned());
     let ran = machine.run();
     let lamps = machine.world.lamps.borrow().clone();
@@ -38,6 +40,7 @@ fn u7_who_leaves_without_a_vote_is_not_finished() {
 #[test]
 fn u7_a_fault_shows_on_the_lamp_and_stays() {
     let machine = machine(Mode::Statutory);
+    machine.world.lamps.borrow_mut().clear();
     {
         let from = usize::try_from(machine.layout.slot_offset(0)).unwrap();
         let mut disk = machine.media[0].disk.borrow_mut();
