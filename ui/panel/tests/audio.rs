@@ -422,7 +422,7 @@ fn u8_f10_nothing_is_said_without_headphones() {
     listener.press(Key::Next);
     assert!(!listener.said().is_empty());
     listener.headless.panel.headphones(false);
-    let last = listener.heard.borrow_mut().drain(..).last();
+    let last = listener.heard.borrow_mut().drain(..).next_back();
     assert!(last.is_some_and(|(texts, _)| texts.is_empty()), "silence is asked for");
     for key in [Key::Next, Key::Repeat, Key::Louder, Key::Select] {
         listener.press(key);
