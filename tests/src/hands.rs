@@ -9,6 +9,7 @@ use std::process::Child;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
+use election::package::Package;
 use kiosk::screen::{Health, Phase, Room, Screen, StaffScreen, Touch};
 use panel::layout::{Area, Style};
 use panel::render::Headless;
@@ -112,6 +113,13 @@ impl<G: Glass> Hands<G> {
             touched: None,
             reactions: Vec::new(),
         })
+    }
+
+    /// The kiosk has this package: names are drawn from its pictures, there as here.
+    pub fn names(&self, package: &Package<'_>) {
+        if let Some(pictures) = &package.pictures {
+            self.mirror.panel.pictures(pictures);
+        }
     }
 
     /// What the program wrote.

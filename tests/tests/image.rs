@@ -231,6 +231,7 @@ fn a10_f2_the_image_starts_into_the_kiosk_and_an_election_on_it_outlives_a_pulle
         pictures,
         taken: 0,
     };
+    day.machine.names(&day.package);
     day.machine.plug(&exchange).unwrap();
     let request = fs::read(brought(&exchange, "request-", &at("came"))).unwrap();
     let request: Registration = wire::decode(&request).unwrap();
@@ -310,6 +311,7 @@ fn a10_f2_the_image_starts_into_the_kiosk_and_an_election_on_it_outlives_a_pulle
 
     // On again: the keys open, both votes are there, the third is not, and its voter votes.
     day.machine = machine.switch_on().unwrap();
+    day.machine.names(&day.package);
     for drive in [&drives[0], &drives[1]] {
         day.machine.plug(drive).unwrap();
     }

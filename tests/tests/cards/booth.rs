@@ -254,6 +254,7 @@ enum Came {
 
 /// From a machine out of the box to open polls, as two staff members do it.
 pub fn open(booth: &mut Booth<'_>, station: &mut Station, folder: &Path) {
+    booth.machine.names(&booth.package);
     fs::write(folder.join("exchange/package-1.bin"), &station.package).unwrap();
     booth.machine.switch_on().unwrap();
     let (mut bytes, start) = (None, Instant::now());

@@ -233,6 +233,7 @@ fn a4_a9_a11_f5_an_election_on_the_appliance_with_both_kinds_of_cards() {
         admissions: Vec::new(),
         durable: Vec::new(),
     };
+    day.machine.names(&day.package);
     println!("set up after {:.0?}", begun.elapsed());
     let [exchange, original, duplicate] = ["exchange", "original", "duplicate"].map(|name| folder.path().join(name));
 
