@@ -60,8 +60,10 @@ pub struct App {
     pace: Pace,
     /// The engine waits to be told to start the next height.
     held: Option<(Reply<Next<Consortium>>, Instant)>,
-    /// Another validator has started the next height.
-    wanted: bool,
+    /// The height that another validator has started, as far as is known.
+    wanted: u64,
+    /// The height for which a block with somebody's transactions is here.
+    hurry: u64,
     /// The height and round that run.
     running: (u64, u32),
     /// The height of the newest block that came from a node that was further. While such blocks are decided this node is behind: the others
@@ -94,7 +96,8 @@ impl App {
             pen,
             pace,
             held: None,
-            wanted: false,
+            wanted: 0,
+            hurry: 0,
             running: (0, 0),
             fetched: 0,
             parts: Parts::default(),
@@ -157,7 +160,7 @@ impl App {
                     // A vote or proposal for the next height: somebody has started it. The engine has not looked at its signature yet.
                     Ok(Event::Received(message)) => {
                         let next = self.tip().saturating_add(1);
-                        if self.held.is_some() && !self.wanted && message.height().0 == next
+                        if self.wanted != next && message.height().0 == next
                             && self.judge.message_holds(&message, &self.members(next)) {
                             self.want();
                         }
@@ -175,21 +178,21 @@ impl App {
 
     /// Another validator has started the next height: so does this one, but not at any pace that the other likes.
     fn want(&mut self) {
-        self.wanted = true;
+        self.wanted = self.tip().saturating_add(1);
         self.start_if_wanted();
     }
 
     fn start_if_wanted(&mut self) {
         let Some((_, since)) = &self.held else { return };
         let waited = since.elapsed();
-        let late = waited >= self.pace.empty || (self.wanted && waited >= FLOOR);
-        if late || !self.node.pool().is_empty() {
+        let next = self.tip().saturating_add(1);
+        let late = waited >= self.pace.empty || (self.wanted == next && waited >= FLOOR);
+        if late || self.hurry == next || !self.node.pool().is_empty() {
             self.start();
         }
     }
 
     fn start(&mut self) {
-        self.wanted = false;
         if let Some((reply, _)) = self.held.take() {
             let next = Height(self.tip().saturating_add(1));
             let _ = reply.send(Next::Start(next, self.params()));
@@ -520,10 +523,9 @@ impl App {
             .keep(whole.height, whole.round, &undecided, &whole.block)?;
         if undecided.valid && block.transactions.iter().next().is_some() {
             // Somebody's transactions: no need to know them from elsewhere.
-            self.start();
-        } else {
-            self.want();
+            self.hurry = whole.height;
         }
+        self.want();
         Ok(Some(undecided))
     }
 
