@@ -4,6 +4,7 @@
 //! summary goes to standard output, progress and errors to standard error.
 
 mod cards;
+mod emulated;
 mod words;
 
 use std::io::Write as _;
@@ -95,9 +96,21 @@ struct Play {
     /// Writes what people who challenged a ballot photographed, for `staff check-opened`: one folder a ballot, new or empty
     #[arg(long, value_name = "DIR")]
     photographs: Option<PathBuf>,
+    /// Where kiosks run: in this process, or as a board's firmware in an emulator (built first if need be)
+    #[arg(long, value_enum, default_value_t = Target::Host)]
+    target: Target,
+    /// With `--target qemu`: writes the pictures of the board and of Linux, side by side, to this folder
+    #[arg(long, value_name = "DIR")]
+    screenshots: Option<PathBuf>,
     /// Summary as JSON
     #[arg(long)]
     json: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Target {
+    Host,
+    Qemu,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -165,6 +178,9 @@ impl Play {
         if let Some(validators) = self.chain {
             scenario = scenario.processes(validators);
         }
+        if self.target == Target::Qemu {
+            scenario = emulated::prepare(scenario, self.screenshots.as_deref(), self.headless)?;
+        }
         if let Some(path) = &self.totals {
             scenario = scenario.totals(read_totals(path).map_err(input)?);
         }
@@ -198,6 +214,7 @@ impl Play {
                 return Err(error);
             }
         };
+        emulated::tell(&scenario)?;
         self.tell(&report)
     }
 

@@ -13,6 +13,8 @@ mod judge;
 mod office;
 pub mod photographs;
 mod play;
+#[cfg(feature = "window")]
+pub mod qemu;
 pub mod report;
 pub mod scenario;
 #[cfg(feature = "window")]

@@ -80,6 +80,13 @@ pub(crate) fn play(scenario: &Scenario, out: &Path, progress: Progress<'_>) -> R
 
     stages.begin("ceremony");
     let (office, mut chain) = Office::new(&manifest, &town, scenario.validators, seed)?;
+    // Names as pictures cost the desk a moment: only for kiosks that draw them.
+    #[cfg(feature = "window")]
+    let office = if scenario.board.is_some() {
+        office.with_pictures()
+    } else {
+        office
+    };
     if scenario.processes {
         chain = office.validators(scenario.validators)?;
     }
@@ -95,6 +102,8 @@ pub(crate) fn play(scenario: &Scenario, out: &Path, progress: Progress<'_>) -> R
         begin: seconds(manifest.first_day).saturating_sub(17 * 3600),
         chain: (scenario.mode == Mode::Consultation).then(|| chain.clone()),
         trace: scenario.trace.as_deref().map(trace).transpose()?,
+        #[cfg(feature = "window")]
+        board: scenario.board.clone(),
     };
     let stations = Stations {
         scenario,
@@ -258,7 +267,7 @@ impl Count<'_> {
             batches: judged.batches,
             chain_height: judged.chain_height,
             validators: judged.validators,
-            target: "host",
+            target: scenario.target(),
             totals: judged.totals,
             no_votes: judged.no_votes,
             closing_words: played.closings,

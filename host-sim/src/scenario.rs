@@ -46,6 +46,8 @@ pub struct Scenario {
     pub(crate) failures: Vec<MediumFailure>,
     pub(crate) trace: Option<PathBuf>,
     pub(crate) photographs: Option<PathBuf>,
+    #[cfg(feature = "window")]
+    pub(crate) board: Option<crate::qemu::Emulation>,
 }
 
 /// A stretch without a network.
@@ -154,6 +156,8 @@ impl Scenario {
             failures: Vec::new(),
             trace: None,
             photographs: None,
+            #[cfg(feature = "window")]
+            board: None,
         }
     }
 
@@ -298,6 +302,23 @@ impl Scenario {
     pub fn photographs(mut self, folder: impl Into<PathBuf>) -> Self {
         self.photographs = Some(folder.into());
         self
+    }
+
+    /// Kiosks run on a board inside an emulator.
+    #[cfg(feature = "window")]
+    #[must_use]
+    pub fn board(mut self, board: crate::qemu::Emulation) -> Self {
+        self.board = Some(board);
+        self
+    }
+
+    /// Where kiosks run.
+    pub(crate) const fn target(&self) -> &'static str {
+        #[cfg(feature = "window")]
+        if self.board.is_some() {
+            return "qemu";
+        }
+        "host"
     }
 
     /// Plays it, and writes the election record to `out`, a new or empty folder.

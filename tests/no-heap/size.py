@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
-"""Prints how much flash and RAM an ELF file takes: the sizes of its loaded segments."""
+"""Prints how much flash and RAM an ELF file takes: the sizes of its loaded segments, and so many bytes of RAM more (a picture's): `size.py ELF [BYTES]`."""
 
+import os
 import struct
 import sys
 
@@ -18,6 +19,7 @@ for i in range(count):
     if kind == 1 and in_memory:  # PT_LOAD
         flash += in_file
         ram += in_memory if flags & 2 else 0
-print("binary without a heap: %d bytes of flash, %d of static RAM" % (flash, ram))
+ram += int(sys.argv[2]) if len(sys.argv) > 2 else 0
+print("%s: %d bytes of flash, %d of static RAM" % (os.path.basename(sys.argv[1]), flash, ram))
 if flash > FLASH_LIMIT or ram > RAM_LIMIT:
     sys.exit("that is more than a microcontroller has")

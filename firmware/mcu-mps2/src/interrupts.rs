@@ -46,8 +46,13 @@ unsafe impl InterruptNumber for Number {
     }
 }
 
-/// Lets them come.
+/// Lets them come; the executor's own comes after all others.
 pub fn enable() {
+    unsafe {
+        let mut core = cortex_m::Peripherals::steal();
+        core.SCB
+            .set_priority(cortex_m::peripheral::scb::SystemHandler::PendSV, 0xFF);
+    }
     for number in [3, 4, 34, 36, 38, 40] {
         unsafe { cortex_m::peripheral::NVIC::unmask(Number(number)) };
     }

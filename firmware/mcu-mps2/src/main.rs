@@ -14,10 +14,11 @@ mod serial;
 mod stack;
 mod time;
 
-use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use core::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
 
 use card::x509::X509;
-use cortex_m_rt::entry;
+use cortex_m::peripheral::SCB;
+use cortex_m_rt::{entry, exception};
 use election::hash::Digest;
 use embassy_executor::{Spawner, raw};
 use kiosk::ballot_box::Role;
@@ -38,25 +39,49 @@ use crate::ports::{HostFed, Machine, Seen, Told, Touched};
 use crate::serial::Serial;
 
 /// Bytes for the screen.
-const SCREENS: usize = 512 * 1024;
+const SCREENS: usize = 1024 * 1024;
 /// Bytes for certificates.
 const CERTIFICATES: usize = 64 * 1024;
 
 #[global_allocator]
 static HEAP: Arenas = Arenas::empty();
 
-/// Whether a task has something to do.
-static PENDED: AtomicBool = AtomicBool::new(true);
+/// The executor, once it is there.
+static EXECUTOR: AtomicPtr<raw::Executor> = AtomicPtr::new(core::ptr::null_mut());
 
+/// A task has something to do, or the host may want to know that we rest: the executor runs, after all other interrupts.
 #[unsafe(export_name = "__pender")]
 fn pender(_: *mut ()) {
-    PENDED.store(true, Ordering::Release);
+    run_soon();
+}
+
+/// See [`pender`].
+pub fn run_soon() {
+    SCB::set_pendsv();
+}
+
+/// The executor runs here, and the program proper does nothing but `wfi`: so it sleeps whenever nothing is to be done, and no interrupt can
+/// come between looking and sleeping. (The emulator does not wake from `wfi` for an interrupt that is masked, as a processor would.)
+#[exception]
+fn PendSV() {
+    let executor = EXECUTOR.load(Ordering::Acquire);
+    if executor.is_null() {
+        return;
+    }
+    // Nothing else polls it, and this handler is not entered while it runs.
+    unsafe { (*executor).poll() };
+    critical_section::with(|_| {
+        if !SCB::is_pendsv_pending() {
+            rest();
+        }
+    });
 }
 
 /// The host has rung: another time, a card in or out.
 pub fn bell() {
-    if map::get(word::PANIC) == 1 {
-        map::set(word::PANIC, 0);
+    let asked = map::get(word::PANIC);
+    if asked != 0 {
+        map::set(word::PANIC, asked & 2);
         panic!("asked for by the host");
     }
     ports::CARD_IN.sender().send(map::get(word::CARD_IN) == 1);
@@ -100,7 +125,10 @@ fn measure() {
         map::set(word::STACK[0], stack::deepest() as u32);
     }
     map::set(word::STACK[1], stack::size() as u32);
-    for (words, fill) in [(word::SCREENS, HEAP.screens()), (word::CERTIFICATES, HEAP.certificates())] {
+    for (words, fill) in [
+        (word::SCREENS, HEAP.screens()),
+        (word::CERTIFICATES, HEAP.certificates()),
+    ] {
         map::set(words[0], fill.peak as u32);
         map::set(words[1], fill.size as u32);
     }
@@ -143,7 +171,12 @@ async fn kiosk_task(panel: panel::Panel) {
         software: &software,
         key_unprotected: true,
     };
-    defmt::info!("station {}, package {} bytes, software {=[u8]:02x}", station, length, software[..8]);
+    defmt::info!(
+        "station {}, package {} bytes, software {=[u8]:02x}",
+        station,
+        length,
+        software[..8]
+    );
     let exit = mcu::program::serve(&mut ports, &config, &mut lent, tell).await;
     let end = match exit {
         Exit::Closed { .. } => End::Closed,
@@ -193,10 +226,7 @@ fn main() -> ! {
         static mut B: [MaybeUninit<u8>; CERTIFICATES] = [MaybeUninit::uninit(); CERTIFICATES];
         // Before the first allocation, once.
         unsafe {
-            HEAP.init(
-                (&raw mut A as usize, SCREENS),
-                (&raw mut B as usize, CERTIFICATES),
-            );
+            HEAP.init((&raw mut A as usize, SCREENS), (&raw mut B as usize, CERTIFICATES));
         }
     }
     map::set_long(word::ALARM, u64::MAX);
@@ -211,9 +241,8 @@ fn main() -> ! {
     };
     panic::prepare(&display, &panel);
     panel.show(&Screen::Starting);
-    static EXECUTOR: StaticCell<raw::Executor> = StaticCell::new();
-    let executor = EXECUTOR.init(raw::Executor::new(core::ptr::null_mut()));
-    let executor: &'static raw::Executor = executor;
+    static PLACE: StaticCell<raw::Executor> = StaticCell::new();
+    let executor: &'static raw::Executor = PLACE.init(raw::Executor::new(core::ptr::null_mut()));
     let spawner: Spawner = executor.spawner();
     match (screen_task(display), kiosk_task(panel)) {
         (Ok(screen), Ok(kiosk)) => {
@@ -222,18 +251,10 @@ fn main() -> ! {
         }
         _ => panic!("no room for the tasks"),
     }
+    EXECUTOR.store(core::ptr::from_ref(executor).cast_mut(), Ordering::Release);
+    run_soon();
     loop {
-        PENDED.store(false, Ordering::Release);
-        // The only place that polls, and it is not entered twice.
-        unsafe { executor.poll() };
-        cortex_m::interrupt::disable();
-        if !PENDED.load(Ordering::Acquire) {
-            rest();
-            // Wakes up for an interrupt also while they are off; its handler runs below.
-            cortex_m::asm::dsb();
-            cortex_m::asm::wfi();
-        }
-        unsafe { cortex_m::interrupt::enable() };
+        cortex_m::asm::wfi();
     }
 }
 

@@ -48,6 +48,10 @@ fn end(write: impl FnOnce(&mut Message) -> core::fmt::Result) -> ! {
     map::set(word::MESSAGE_LEN, message.0 as u32);
     map::set(word::RESTARTS, map::get(word::RESTARTS).wrapping_add(1));
     crate::serial::send(serial::HOST, &[Said::End as u8, End::Panic as u8]);
+    // Somebody wants to look at the screen.
+    while map::get(word::PANIC) == 2 {
+        cortex_m::asm::wfi();
+    }
     cortex_m::peripheral::SCB::sys_reset()
 }
 

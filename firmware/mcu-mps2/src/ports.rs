@@ -50,7 +50,10 @@ pub struct HostFed;
 impl Entropy for HostFed {
     fn fill(&mut self, bytes: &mut [u8]) -> Result<(), EntropyError> {
         let used = map::get(word::ENTROPY_USED) as usize;
-        let end = used.checked_add(bytes.len()).filter(|end| *end <= stand::ENTROPY_LEN).ok_or(EntropyError)?;
+        let end = used
+            .checked_add(bytes.len())
+            .filter(|end| *end <= stand::ENTROPY_LEN)
+            .ok_or(EntropyError)?;
         for (at, byte) in (used..end).zip(bytes.iter_mut()) {
             let place = map::byte(stand::ENTROPY + at);
             unsafe {
@@ -160,7 +163,12 @@ pub fn reader() -> SlotReader<Serial, Detect, Contact, Contact, embassy_time::De
         reset: Contact(2),
         power: Contact(1),
     };
-    SlotReader(card::uart::Slot::new(Serial(serial::CARD), pins, embassy_time::Delay, wiring))
+    SlotReader(card::uart::Slot::new(
+        Serial(serial::CARD),
+        pins,
+        embassy_time::Delay,
+        wiring,
+    ))
 }
 
 /// Lamp and sound, as the host hears them.

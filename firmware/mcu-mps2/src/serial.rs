@@ -46,7 +46,13 @@ pub fn start() {
         HEARD[line].store(map::get(word::SENT + 4 * line), Ordering::Relaxed);
         SPOKEN[line].store(map::get(word::HEARD + 4 * line), Ordering::Relaxed);
         write(line, DIVIDER, 16);
-        write(line, CONTROL, if line == serial::LOG { 1 } else { ENABLE | IN_INTERRUPT });
+        write(
+            line,
+            CONTROL,
+            if line == serial::LOG { 1 } else { ENABLE | IN_INTERRUPT },
+        );
+        // Tells the emulator that bytes are welcome from now on: it looks again only when one is taken.
+        let _ = read(line, 0);
     }
 }
 
@@ -63,6 +69,8 @@ pub fn send(line: usize, bytes: &[u8]) {
 pub fn interrupt(line: usize) {
     write(line, CLEAR, 0b1111);
     take(line);
+    // Also if nobody waits for it: the host wants to know that it was heard.
+    crate::run_soon();
 }
 
 fn take(line: usize) {

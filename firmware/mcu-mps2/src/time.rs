@@ -89,7 +89,10 @@ fn set(next: u64) {
     if next == u64::MAX {
         return;
     }
-    let ticks = next.saturating_sub(now()).saturating_mul(PER_MICRO).clamp(PER_MICRO, u64::from(u32::MAX));
+    let ticks = next
+        .saturating_sub(now())
+        .saturating_mul(PER_MICRO)
+        .clamp(PER_MICRO, u64::from(u32::MAX));
     write(ALARM, CONTROL, 0);
     write(ALARM, RELOAD, 0);
     write(ALARM, VALUE, ticks as u32);

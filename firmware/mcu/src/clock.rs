@@ -12,7 +12,11 @@ pub struct BoardClock {
 
 impl Clock for BoardClock {
     fn seconds(&self) -> u64 {
-        if self.begin == 0 { 0 } else { self.begin.saturating_add(Instant::now().as_secs()) }
+        if self.begin == 0 {
+            0
+        } else {
+            self.begin.saturating_add(Instant::now().as_secs())
+        }
     }
 
     fn milliseconds(&self) -> u64 {

@@ -35,7 +35,8 @@ static USED_CELL: ConstStaticCell<[u8; ROWS / 8]> = ConstStaticCell::new([0; ROW
 static SCRATCH_CELL: ConstStaticCell<[u8; SCRATCH]> = ConstStaticCell::new([0; SCRATCH]);
 static ENTRIES_CELL: ConstStaticCell<[batch::Entry; ENTRIES]> = ConstStaticCell::new([ENTRY; ENTRIES]);
 static SLOT_CELL: ConstStaticCell<[u8; SCRATCH]> = ConstStaticCell::new([0; SCRATCH]);
-static SECRETS_CELL: ConstStaticCell<[Secret; SELECTIONS]> = ConstStaticCell::new([const { Secret::EMPTY }; SELECTIONS]);
+static SECRETS_CELL: ConstStaticCell<[Secret; SELECTIONS]> =
+    ConstStaticCell::new([const { Secret::EMPTY }; SELECTIONS]);
 static PREPARED_CELL: ConstStaticCell<[PreparedSelection; SELECTIONS]> =
     ConstStaticCell::new([const { PreparedSelection::EMPTY }; SELECTIONS]);
 static SUMS_CELL: ConstStaticCell<[PreparedSum; SUMS]> = ConstStaticCell::new([const { PreparedSum::EMPTY }; SUMS]);

@@ -80,7 +80,7 @@ pub mod word {
     pub const SENT: usize = 0x30;
     /// Bytes of the flash still to be programmed before the power fails in the middle of them; 0: it holds.
     pub const FUSE: usize = 0x44;
-    /// 1: the program is to panic at the next bell, to see what a panic does.
+    /// 1: the program is to panic at the next bell, to see what a panic does; 2: and not to start again.
     pub const PANIC: usize = 0x48;
     /// The authority's public key, 33 bytes.
     pub const AUTHORITY: usize = 0x50;

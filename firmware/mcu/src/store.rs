@@ -46,7 +46,11 @@ impl<F: MultiwriteNorFlash> FlashStore<F> {
             && CELL_LEN.is_multiple_of(F::READ_SIZE)
             && F::ERASE_SIZE >= 4_096
             && flash.capacity() >= F::ERASE_SIZE * 2 * (Item::ALL.len() - 1 + 16);
-        if suits { Ok(Self { flash }) } else { Err(StoreError::Device) }
+        if suits {
+            Ok(Self { flash })
+        } else {
+            Err(StoreError::Device)
+        }
     }
 
     /// Gives the flash back.
@@ -111,7 +115,9 @@ impl<F: MultiwriteNorFlash> FlashStore<F> {
             return Ok(None);
         };
         let word = |index: usize| {
-            let bytes = rest.get(4 * index..4 * index + 4).and_then(|bytes| bytes.try_into().ok());
+            let bytes = rest
+                .get(4 * index..4 * index + 4)
+                .and_then(|bytes| bytes.try_into().ok());
             bytes.map_or(0, u32::from_le_bytes)
         };
         let (number, length, check) = (word(0), word(1), word(2));
@@ -145,7 +151,10 @@ impl<F: MultiwriteNorFlash> FlashStore<F> {
     }
 
     async fn blank(&mut self, start: u32, half: u32) -> Result<(), StoreError> {
-        self.flash.erase(start, start + half).await.map_err(|_| StoreError::Device)
+        self.flash
+            .erase(start, start + half)
+            .await
+            .map_err(|_| StoreError::Device)
     }
 }
 
@@ -182,7 +191,9 @@ impl<F: MultiwriteNorFlash> Store for FlashStore<F> {
         if size > found.half {
             return Err(StoreError::TooLong);
         }
-        let (number, side) = found.newest.map_or((1, 0), |(_, _, number, side)| (number.wrapping_add(1), side));
+        let (number, side) = found
+            .newest
+            .map_or((1, 0), |(_, _, number, side)| (number.wrapping_add(1), side));
         let [one, two] = found.starts;
         let (start, other) = if side == 0 { (one, two) } else { (two, one) };
         let end = if side == 0 { found.ends[0] } else { found.ends[1] };
@@ -196,7 +207,12 @@ impl<F: MultiwriteNorFlash> Store for FlashStore<F> {
         let mut digest = begin(item, number, length);
         digest.update(bytes);
         let mut head = [0; CELL_LEN];
-        let parts = [MARK, number.to_le_bytes(), length.to_le_bytes(), digest.finalize().to_le_bytes()];
+        let parts = [
+            MARK,
+            number.to_le_bytes(),
+            length.to_le_bytes(),
+            digest.finalize().to_le_bytes(),
+        ];
         for (to, from) in head.iter_mut().zip(parts.as_flattened()) {
             *to = *from;
         }

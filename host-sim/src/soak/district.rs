@@ -126,6 +126,8 @@ fn run(case: &Case, trace: Option<Trace>, visited: &dyn Fn(), told: &SharedBook,
         begin: crate::play::seconds(manifest.first_day).saturating_sub(17 * 3600),
         chain: Some(chain.clone()),
         trace,
+        #[cfg(feature = "window")]
+        board: None,
     };
     let stations = Stations {
         scenario: &scenario,

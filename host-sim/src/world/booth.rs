@@ -189,7 +189,7 @@ impl Booth {
     }
 
     /// The next touch of the people, or of a hand on the real panel.
-    async fn next_touch(&self) -> Touch {
+    pub(crate) async fn next_touch(&self) -> Touch {
         let inner = &self.inner;
         let people = inner.touched.wait_for(|| inner.touches.borrow_mut().pop_front());
         let glass = inner.glass.borrow().clone();

@@ -27,6 +27,15 @@ const LONGEST: u64 = 30 * 24 * HOUR;
 
 type Task = Pin<Box<dyn Future<Output = ()>>>;
 
+/// Something beside the world that computes on its own when it is sent something: a board in an emulator.
+pub trait Outside {
+    /// Waits, for real, until it rests; whether anything came of it.
+    ///
+    /// # Errors
+    /// It hangs, or is gone.
+    fn settle(&self) -> Result<bool>;
+}
+
 /// The executor. Clones are the same one; tasks hold one to spawn others.
 #[derive(Clone)]
 pub struct Executor {
@@ -38,6 +47,7 @@ struct Inner {
     /// `None` while a task is being polled.
     tasks: RefCell<BTreeMap<u64, Option<Task>>>,
     ready: Arc<Queue>,
+    beside: RefCell<Vec<Weak<dyn Outside>>>,
     serial: Cell<u64>,
 }
 
@@ -89,6 +99,7 @@ impl Executor {
                 time,
                 tasks: RefCell::default(),
                 ready: Arc::default(),
+                beside: RefCell::default(),
                 serial: Cell::new(0),
             }),
         }
@@ -98,6 +109,25 @@ impl Executor {
     #[must_use]
     pub fn time(&self) -> &Rc<Timeline> {
         &self.inner.time
+    }
+
+    /// From now on time moves only when this rests too, until it is dropped.
+    pub fn beside(&self, outside: &Rc<dyn Outside>) {
+        self.inner.beside.borrow_mut().push(Rc::downgrade(outside));
+    }
+
+    /// Waits until all that is beside the world rests; whether anything came of it.
+    fn settle(&self) -> Result<bool> {
+        let mut any = false;
+        let beside: Vec<_> = {
+            let mut beside = self.inner.beside.borrow_mut();
+            beside.retain(|one| one.strong_count() > 0);
+            beside.iter().filter_map(Weak::upgrade).collect()
+        };
+        for one in beside {
+            any |= one.settle()?;
+        }
+        Ok(any)
     }
 
     /// Starts a task. It goes on until it is done, or until [`Job::stop`].
@@ -150,6 +180,9 @@ impl Executor {
                 if let Some(value) = main.take() {
                     return Ok(value);
                 }
+            }
+            if self.settle()? {
+                continue;
             }
             each();
             if self.inner.time.now() > end {

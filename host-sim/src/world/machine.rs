@@ -8,6 +8,8 @@ use chacha20::ChaCha20Rng;
 use election::hash::Digest;
 use election::sign::PublicKey;
 use kiosk::ballot_box::Role;
+#[cfg(feature = "window")]
+use kiosk::ports::Clock as _;
 use kiosk::ports::{NoUplink, Platform, Ports, Uplink};
 use kiosk::run::{Config, Exit};
 use kiosk::screen::Fault;
@@ -39,6 +41,9 @@ pub struct World {
     pub chain: Option<SharedChain>,
     /// Told of every move of a person.
     pub trace: Option<Trace>,
+    /// The board that kiosks run on, in an emulator; none: they run here.
+    #[cfg(feature = "window")]
+    pub board: Option<crate::qemu::Emulation>,
 }
 
 /// How a kiosk's program ended.
@@ -235,6 +240,25 @@ impl Machine {
             uplink,
         };
         let package = self.package.borrow().clone();
+        #[cfg(feature = "window")]
+        if let Some(emulation) = &self.world.board
+            && (!emulation.alternates || self.starts.get() % 2 == 1)
+        {
+            let parts = crate::qemu::Parts {
+                emulation: emulation.clone(),
+                executor: self.world.executor.clone(),
+                booth: self.booth.clone(),
+                port: ports.panel,
+                items: self.items.clone(),
+                slots: self.slots.clone(),
+                power: self.power.clone(),
+                package,
+                setup: self.setup.clone(),
+                rng: self.rng("entropy"),
+                begin: ports.clock.seconds(),
+            };
+            return self.world.executor.spawn(crate::qemu::program(parts, ports.uplink));
+        }
         self.world.executor.spawn(program(ports, package, self.setup.clone()))
     }
 }

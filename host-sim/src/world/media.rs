@@ -89,6 +89,12 @@ impl Memory {
         &self.live
     }
 
+    /// Other bytes are on it now, all of them durable: it was in something else than this world's slots.
+    pub fn replace(&mut self, bytes: Vec<u8>) {
+        self.live = bytes;
+        self.unsynced.clear();
+    }
+
     /// Lets it fail, or heals it.
     pub fn set_condition(&mut self, condition: Condition) {
         self.condition = condition;

@@ -56,6 +56,11 @@ impl Power {
         self.countdown.set(Some(boundaries));
     }
 
+    /// Takes the cut that [`Power::fail_after`] planned, for a kiosk whose boundaries are not counted here.
+    pub fn planned(&self) -> Option<u64> {
+        self.countdown.take()
+    }
+
     /// Lets `fuse` decide at every boundary from now on.
     pub fn set_fuse(&self, fuse: Option<Fuse>) {
         *self.fuse.borrow_mut() = fuse;

@@ -37,6 +37,16 @@ impl Card {
         self.chip.clone()
     }
 
+    /// Whether it can be powered at all.
+    #[must_use]
+    pub const fn answers(&self) -> bool {
+        self.answers
+    }
+
+    fn is(&self, other: &Self) -> bool {
+        Rc::ptr_eq(&self.chip, &other.chip) && self.answers == other.answers
+    }
+
     /// Something in the shape of a card: a postcard, a point card.
     #[must_use]
     pub fn cardboard() -> Self {
@@ -96,6 +106,22 @@ impl CardSlot {
         }
         self.inner.changed.notify();
         card
+    }
+
+    /// Waits until something else is in than this, or nothing any more.
+    pub async fn other_than(&self, old: Option<&Card>) -> Option<Card> {
+        let changed = &self.inner.changed;
+        changed
+            .wait_for(|| {
+                let card = self.inner.card.borrow();
+                let same = match (&*card, old) {
+                    (Some(one), Some(two)) => one.is(two),
+                    (None, None) => true,
+                    _ => false,
+                };
+                (!same).then(|| card.clone())
+            })
+            .await
     }
 
     /// Whether something is in.

@@ -186,15 +186,17 @@ impl<'i> In<'i> {
 ///
 /// # Errors
 /// [`Unseen`].
-pub fn show<T>(bytes: &[u8], package: &Package<'_>, show: impl FnOnce(&Screen<'_>) -> T) -> Result<T, Unseen> {
+pub fn show<T>(bytes: &[u8], package: Option<&Package<'_>>, show: impl FnOnce(&Screen<'_>) -> T) -> Result<T, Unseen> {
     let mut from = In(bytes);
+    // Before a package is accepted there are screens without any name.
+    let known = package.ok_or(Unseen);
     let kind = from.byte()?;
     let screen = match kind {
         kind::BLANK => Screen::Blank,
         kind::STARTING => Screen::Starting,
         kind::IDLE => Screen::Idle {
-            election: package.manifest.name,
-            station: package.station.name,
+            election: known?.manifest.name,
+            station: known?.station.name,
         },
         kind::WRONG_CARD => Screen::WrongCard {
             why: match from.byte()? {
@@ -214,13 +216,13 @@ pub fn show<T>(bytes: &[u8], package: &Package<'_>, show: impl FnOnce(&Screen<'_
         }
         kind::LAST_TRY => Screen::LastTry { who: from.pin_of()? },
         kind::ADMITTING => Screen::Admitting,
-        kind::CONTEST => Screen::Contest(from.contest(package)?),
-        kind::OVERVOTE => Screen::Overvote(from.contest(package)?),
+        kind::CONTEST => Screen::Contest(from.contest(known?)?),
+        kind::OVERVOTE => Screen::Overvote(from.contest(known?)?),
         kind::REVIEW => {
             let id = from.list()?;
-            let style = package.manifest.styles().position(|style| style.id.as_bytes() == id);
+            let style = known?.manifest.styles().position(|style| style.id.as_bytes() == id);
             let style = style.and_then(|style| u16::try_from(style).ok()).ok_or(Unseen)?;
-            let form = Form::new(package.manifest, style).ok_or(Unseen)?;
+            let form = Form::new(known?.manifest, style).ok_or(Unseen)?;
             let mut selected = [Selected::NONE; election::manifest::MAX_STYLE_CONTESTS];
             let count = usize::try_from(from.word()?).map_err(|_| Unseen)?;
             let selected = selected.get_mut(..count).ok_or(Unseen)?;
@@ -238,7 +240,7 @@ pub fn show<T>(bytes: &[u8], package: &Package<'_>, show: impl FnOnce(&Screen<'_
         kind::RECORDING => Screen::Recording,
         kind::OPENING => {
             let id = from.list()?;
-            let contest = package.manifest.contests().find(|contest| contest.id.as_bytes() == id);
+            let contest = known?.manifest.contests().find(|contest| contest.id.as_bytes() == id);
             Screen::Opening(OpeningScreen {
                 contest: contest.ok_or(Unseen)?,
                 index: from.byte()?,
@@ -277,7 +279,7 @@ pub fn show<T>(bytes: &[u8], package: &Package<'_>, show: impl FnOnce(&Screen<'_
             };
             return Ok(show(&Screen::Staff(StaffScreen::Closed(closed))));
         }
-        staff => Screen::Staff(from.staff(staff, package)?),
+        staff => Screen::Staff(from.staff(staff, known?)?),
     };
     Ok(show(&screen))
 }

@@ -154,7 +154,10 @@ fn an_erased_item_leaves_no_byte_of_it() {
 fn what_is_too_long_is_refused_and_the_old_one_stands() {
     let mut store = FlashStore::new(Part::new()).unwrap();
     block_on(store.write(Item::Accepted, b"old")).unwrap();
-    assert_eq!(block_on(store.write(Item::Accepted, &[0; BLOCK])), Err(StoreError::TooLong));
+    assert_eq!(
+        block_on(store.write(Item::Accepted, &[0; BLOCK])),
+        Err(StoreError::TooLong)
+    );
     assert_eq!(read(&mut store, Item::Accepted), Some(b"old".to_vec()));
     block_on(store.write(Item::Delta, &[7; LONGEST])).unwrap();
     assert_eq!(read(&mut store, Item::Delta), Some(std::vec![7; LONGEST]));

@@ -1,0 +1,99 @@
+//! `--target qemu`: what is special about kiosks that are boards in an emulator.
+
+use std::path::Path;
+
+use anyhow::Result;
+
+use crate::scenario::{BadInput, Scenario};
+
+/// Builds the firmware and lets the scenario's kiosks run on it.
+///
+/// # Errors
+/// There is no emulator, the firmware does not build, or the scenario is not for a board.
+#[cfg(feature = "window")]
+pub fn prepare(scenario: Scenario, pictures: Option<&Path>, headless: bool) -> Result<Scenario> {
+    use crate::scenario::PlannedCut;
+    use election::manifest::Mode;
+    if !headless {
+        return Err(BadInput("--target qemu: only with --headless so far".into()).into());
+    }
+    if scenario.mode == Mode::Statutory {
+        return Err(BadInput(
+            "--target qemu: the firmware is built with a network, so not for --mode statutory".into(),
+        )
+        .into());
+    }
+    // The power fails twice in the middle of a write: the emulator is killed there.
+    let cut = |boundary| PlannedCut {
+        kiosk: 0,
+        epoch: 0,
+        boundary,
+        torn: false,
+    };
+    Ok(scenario
+        .cut(cut(31))
+        .cut(cut(47))
+        .board(crate::qemu::image::emulation(pictures)?))
+}
+
+/// Without the panel there is no finger that could find its buttons.
+///
+/// # Errors
+/// Always.
+#[cfg(not(feature = "window"))]
+pub fn prepare(_: Scenario, _: Option<&Path>, _: bool) -> Result<Scenario> {
+    Err(BadInput("--target qemu: this simulator was built without the feature `window`".into()).into())
+}
+
+/// Says on standard error what the boards measured of themselves and how their pictures compare with Linux's.
+///
+/// # Errors
+/// A picture differs.
+pub fn tell(scenario: &Scenario) -> Result<()> {
+    #[cfg(feature = "window")]
+    if let Some(board) = &scenario.board {
+        use crate::qemu::image::lock;
+        let measured = *lock(&board.measured);
+        let of = |[used, all]: [u32; 2]| format!("{used} of {all} bytes");
+        eprintln!(
+            "board: {} starts, {} pictures drawn, stack {}, heap of the screen {}, heap of certificates {}",
+            measured.starts,
+            measured.frames,
+            of(measured.stack),
+            of(measured.screens),
+            of(measured.certificates)
+        );
+        if let Some((what, [used, all])) = [
+            ("stack", measured.stack),
+            ("heap of the screen", measured.screens),
+            ("heap of certificates", measured.certificates),
+        ]
+        .into_iter()
+        .find(|(_, [used, all])| u64::from(*used) * 10 > u64::from(*all) * 9)
+        {
+            anyhow::bail!("the board's {what} is nearly full: {used} of {all} bytes");
+        }
+        if measured.restarts > 0 {
+            anyhow::bail!("the board panicked {} times", measured.restarts);
+        }
+        let album = lock(&board.album);
+        let wrong: Vec<String> = album
+            .pictures
+            .iter()
+            .filter(|(_, difference)| !difference.is_same())
+            .map(|(name, difference)| format!("{name}: {difference:?}"))
+            .collect();
+        let lines: usize = album.pictures.values().map(|difference| difference.of).sum();
+        eprintln!(
+            "board: {} pictures with {lines} lines of letters compared with the panel on Linux: {} differ",
+            album.pictures.len(),
+            wrong.len()
+        );
+        if !wrong.is_empty() {
+            anyhow::bail!("the board draws something else than Linux: {}", wrong.join("; "));
+        }
+    }
+    #[cfg(not(feature = "window"))]
+    let _ = scenario;
+    Ok(())
+}

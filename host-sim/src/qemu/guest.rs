@@ -1,0 +1,421 @@
+//! A running board: its process, its lines, its memory, and whether it rests.
+
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::io::{Read as _, Write as _};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::PathBuf;
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::rc::Rc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, bail};
+use mcu::stand::{End, Said, serial, word};
+use tempfile::TempDir;
+
+use super::image::{Emulation, Measured, lock};
+use super::memory::Memory;
+use crate::world::executor::Outside;
+use crate::world::notify::Notify;
+use crate::world::time::Timeline;
+
+/// How long a board may compute before it is said to hang: real time, a hundred times what the longest takes.
+const PATIENCE: Duration = Duration::from_secs(300);
+/// How long a board may say nothing before it is rung once more: real time.
+const NUDGE: Duration = Duration::from_secs(3);
+/// How long the emulator may take to start.
+const START: Duration = Duration::from_secs(60);
+/// What wraps the emulator: it ends with us, whatever becomes of us, because its input closes then.
+const WRAP: &str = "\"$@\" </dev/null & read -r _; kill -9 $!; wait";
+
+/// What a board said, oldest first.
+#[derive(Default)]
+pub struct Heard {
+    /// Screens, as [`mcu::sight`] writes them.
+    pub screens: VecDeque<Vec<u8>>,
+    /// Contacts of the card: bit 0 power, bit 1 reset.
+    pub contacts: VecDeque<u8>,
+    /// Bytes to the card.
+    pub card: VecDeque<u8>,
+    /// Bytes to the network.
+    pub uplink: VecDeque<u8>,
+    /// Lamp changes.
+    pub lamps: VecDeque<u8>,
+    /// Sounds.
+    pub sounds: VecDeque<u8>,
+    /// How its program ended.
+    pub end: Option<u8>,
+    /// Of the line to us, what is not yet whole.
+    host: Vec<u8>,
+    rest: Option<u32>,
+}
+
+impl Heard {
+    /// Takes apart what came on the line to us.
+    fn understand(&mut self) {
+        loop {
+            let host = &self.host;
+            let Some(letter) = host.first().copied() else { return };
+            let length = match (letter, host.get(1..3)) {
+                (letter, _) if letter == Said::Rest as u8 => 5,
+                (letter, Some([low, high])) if letter == Said::Screen as u8 => {
+                    3 + usize::from(u16::from_le_bytes([*low, *high]))
+                }
+                (letter, None) if letter == Said::Screen as u8 => return,
+                _ => 2,
+            };
+            if host.len() < length {
+                return;
+            }
+            let said: Vec<u8> = self.host.drain(..length).collect();
+            let last = said.last().copied().unwrap_or(0);
+            match letter {
+                _ if letter == Said::Rest as u8 => {
+                    self.rest = said
+                        .get(1..5)
+                        .and_then(|sum| Some(u32::from_le_bytes(sum.try_into().ok()?)));
+                }
+                _ if letter == Said::Screen as u8 => self.screens.push_back(said.get(3..).unwrap_or_default().to_vec()),
+                _ if letter == Said::Contacts as u8 => self.contacts.push_back(last),
+                _ if letter == Said::Lamp as u8 => self.lamps.push_back(last),
+                _ if letter == Said::Sound as u8 => self.sounds.push_back(last),
+                _ if letter == Said::End as u8 => {
+                    self.end = Some(last);
+                    return;
+                }
+                // A word of another version: the rest of the line cannot be read any more.
+                _ => self.host.clear(),
+            }
+        }
+    }
+}
+
+/// A running board.
+pub struct Guest {
+    /// Its external memory.
+    pub memory: Memory,
+    /// What it said and nobody has taken yet.
+    pub heard: RefCell<Heard>,
+    /// Something was heard.
+    pub changed: Notify,
+    time: Rc<Timeline>,
+    started: u64,
+    settled: Cell<u64>,
+    lines: Vec<Option<RefCell<UnixStream>>>,
+    incoming: Receiver<(usize, Vec<u8>)>,
+    sent: [Cell<u32>; serial::COUNT],
+    received: [Cell<u32>; serial::COUNT],
+    gone: Cell<bool>,
+    process: RefCell<Option<(Child, ChildStdin)>>,
+    /// Log, memory and sockets lie here until the end.
+    folder: TempDir,
+    measured: Arc<Mutex<Measured>>,
+}
+
+impl Guest {
+    /// Starts a board on a memory that `prepare` has filled.
+    ///
+    /// # Errors
+    /// The emulator does not start.
+    pub fn start(
+        emulation: &Emulation,
+        time: Rc<Timeline>,
+        prepare: impl FnOnce(&Memory) -> Result<()>,
+    ) -> Result<Rc<Self>> {
+        // Memory that is a file is quick in memory; anywhere else it works too.
+        let folder =
+            tempfile::Builder::new()
+                .prefix("ippyo-board-")
+                .tempdir_in(if PathBuf::from("/dev/shm").is_dir() {
+                    PathBuf::from("/dev/shm")
+                } else {
+                    std::env::temp_dir()
+                })?;
+        let place = |name: &str| folder.path().join(name);
+        let memory = Memory::create(&place("memory"))?;
+        memory.set(word::KEPT, 1)?;
+        memory.set_long(word::ALARM, u64::MAX)?;
+        prepare(&memory)?;
+        let names = ["", "touch", "card", "uplink", "host"];
+        let mut listeners = Vec::new();
+        for name in names.iter().skip(serial::TOUCH) {
+            listeners.push(UnixListener::bind(place(name))?);
+        }
+        let fill = |argument: &String| {
+            let mut argument = argument.replace("{image}", &emulation.image.display().to_string());
+            for name in ["memory", "log", "touch", "card", "uplink", "host"] {
+                argument = argument.replace(&format!("{{{name}}}"), &place(name).display().to_string());
+            }
+            argument
+        };
+        let mut child = Command::new("sh")
+            .args(["-c", WRAP, "sh"])
+            .args(emulation.arguments.iter().map(fill))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(std::fs::File::create(place("errors"))?)
+            .spawn()
+            .context("the emulator does not start")?;
+        let input = child.stdin.take().context("no way to end the emulator")?;
+        let (give, incoming) = channel();
+        let mut lines = vec![None];
+        for (line, listener) in (serial::TOUCH..).zip(listeners) {
+            let stream =
+                accept(&listener).with_context(|| std::fs::read_to_string(place("errors")).unwrap_or_default())?;
+            let mut from = stream.try_clone()?;
+            let give = give.clone();
+            std::thread::Builder::new().name("board line".into()).spawn(move || {
+                let mut bytes = [0; 4096];
+                // Ends when the emulator does, or when nobody listens any more.
+                while let Ok(length) = from.read(&mut bytes)
+                    && length > 0
+                    && give.send((line, bytes[..length].to_vec())).is_ok()
+                {}
+            })?;
+            lines.push(Some(RefCell::new(stream)));
+        }
+        Ok(Rc::new(Self {
+            memory,
+            heard: RefCell::default(),
+            changed: Notify::default(),
+            started: time.now(),
+            settled: Cell::new(0),
+            time,
+            lines,
+            incoming,
+            sent: Default::default(),
+            received: Default::default(),
+            gone: Cell::new(false),
+            process: RefCell::new(Some((child, input))),
+            folder,
+            measured: emulation.measured.clone(),
+        }))
+    }
+
+    /// Sends bytes on a line. What time it is goes with them.
+    ///
+    /// # Errors
+    /// The board is gone.
+    pub fn send(&self, line: usize, bytes: &[u8]) -> Result<()> {
+        if self.gone.get() || bytes.is_empty() {
+            return Ok(());
+        }
+        self.memory
+            .set_long(word::NOW, (self.time.now() - self.started) * 1_000)?;
+        let sent = self.sent.get(line).context("there is no such line")?;
+        sent.set(sent.get().wrapping_add(u32::try_from(bytes.len())?));
+        // The number first: a board that has read less than that does not rest.
+        self.memory.set(word::SENT + 4 * line, sent.get())?;
+        let stream = self
+            .lines
+            .get(line)
+            .and_then(Option::as_ref)
+            .context("nothing is sent on this line")?;
+        stream
+            .borrow_mut()
+            .write_all(bytes)
+            .context("the board does not listen any more")
+    }
+
+    /// Rings: look at the control page, and at the time.
+    ///
+    /// # Errors
+    /// As [`Guest::send`].
+    pub fn ring(&self) -> Result<()> {
+        self.send(serial::HOST, b"!")
+    }
+
+    /// Waits, for real, until its program ends like this; what it says before that is thrown away.
+    ///
+    /// # Errors
+    /// It does not.
+    pub fn wait_for_end(&self, end: End) -> Result<()> {
+        loop {
+            if let Some(ended) = self.heard.borrow_mut().end.take_if(|ended| *ended == end as u8) {
+                anyhow::ensure!(ended == end as u8);
+                return Ok(());
+            }
+            let (line, bytes) = self
+                .incoming
+                .recv_timeout(PATIENCE)
+                .context("the board says nothing any more")?;
+            self.take(line, &bytes);
+        }
+    }
+
+    /// Waits until the board has come to rest once more.
+    pub async fn rested(&self) {
+        let before = self.settled.get();
+        self.changed
+            .wait_for(|| (self.settled.get() != before).then_some(()))
+            .await;
+    }
+
+    /// The world's millisecond until which the board rests, if it waits for any.
+    ///
+    /// # Errors
+    /// What the file system says.
+    pub fn alarm(&self) -> Result<Option<u64>> {
+        let micros = self.memory.long(word::ALARM)?;
+        Ok((micros != u64::MAX).then(|| self.started.saturating_add(micros.div_ceil(1_000))))
+    }
+
+    /// The board's log, as far as it goes.
+    ///
+    /// # Errors
+    /// What the file system says.
+    pub fn log(&self) -> Result<Vec<u8>> {
+        Ok(std::fs::read(self.folder.path().join("log"))?)
+    }
+
+    fn take(&self, line: usize, bytes: &[u8]) {
+        let mut heard = self.heard.borrow_mut();
+        if let Some(count) = self.received.get(line) {
+            count.set(count.get().wrapping_add(u32::try_from(bytes.len()).unwrap_or(0)));
+        }
+        match line {
+            serial::CARD => heard.card.extend(bytes),
+            serial::UPLINK => heard.uplink.extend(bytes),
+            serial::HOST => {
+                heard.host.extend(bytes);
+                heard.understand();
+            }
+            _ => {}
+        }
+    }
+
+    /// Whether it has read all we sent, says that it rests, and we have read all it sent.
+    fn rests(&self) -> Result<bool> {
+        let sum = self.sent.iter().fold(0_u32, |sum, sent| sum.wrapping_add(sent.get()));
+        if self.heard.borrow().rest != Some(sum) {
+            return Ok(false);
+        }
+        for line in [serial::CARD, serial::UPLINK] {
+            let spoken = self.memory.word(word::HEARD + 4 * line)?;
+            if self.received.get(line).map(Cell::get) != Some(spoken) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Ends it at once, as if its plug were pulled, and keeps what it measured.
+    pub fn kill(&self) {
+        self.gone.set(true);
+        let Some((mut child, input)) = self.process.borrow_mut().take() else {
+            return;
+        };
+        drop(input);
+        // The wrap waits for the emulator: from here on nobody writes the memory.
+        let _ = child.wait();
+        let pair = |words: [usize; 2]| words.map(|word| self.memory.word(word).unwrap_or(0));
+        lock(&self.measured).add(&Measured {
+            stack: pair(word::STACK),
+            screens: pair(word::SCREENS),
+            certificates: pair(word::CERTIFICATES),
+            frames: self.memory.word(word::FRAMES).unwrap_or(0),
+            restarts: self.memory.word(word::RESTARTS).unwrap_or(0),
+            starts: 1,
+        });
+    }
+
+    /// The last panic's message, if there was one.
+    ///
+    /// # Errors
+    /// What the file system says.
+    pub fn panic_message(&self) -> Result<Option<String>> {
+        let length = self.memory.word(word::MESSAGE_LEN)? as usize;
+        let bytes = self
+            .memory
+            .read(mcu::stand::CONTROL + word::MESSAGE, length.min(word::MESSAGE_MOST))?;
+        Ok((length > 0).then(|| String::from_utf8_lossy(&bytes).into_owned()))
+    }
+}
+
+impl Outside for Guest {
+    fn settle(&self) -> Result<bool> {
+        let mut any = false;
+        let begun = Instant::now();
+        loop {
+            while let Ok((line, bytes)) = self.incoming.try_recv() {
+                self.take(line, &bytes);
+                any = true;
+            }
+            let fuse = self.heard.borrow().end == Some(End::Fuse as u8);
+            if self.gone.get() || fuse || self.rests()? {
+                break;
+            }
+            match self.incoming.recv_timeout(NUDGE) {
+                Ok((line, bytes)) => {
+                    self.take(line, &bytes);
+                    any = true;
+                }
+                // Either it computes, or the emulator has missed that bytes wait for it: a bell changes nothing in the one case and wakes it
+                // in the other.
+                Err(RecvTimeoutError::Timeout) if begun.elapsed() < PATIENCE => {
+                    // Not before it listens at all: that it has once said.
+                    if self.heard.borrow().rest.is_some() {
+                        self.ring()?;
+                    }
+                }
+                Err(_) => bail!(
+                    "the board does not come to rest: {}",
+                    self.panic_message()?.unwrap_or_else(|| "it hangs".into())
+                ),
+            }
+        }
+        if any {
+            self.settled.set(self.settled.get() + 1);
+            self.changed.notify();
+        }
+        Ok(any)
+    }
+}
+
+impl Drop for Guest {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+fn accept(listener: &UnixListener) -> Result<UnixStream> {
+    listener.set_nonblocking(true)?;
+    let begun = Instant::now();
+    loop {
+        match listener.accept() {
+            Ok((stream, _)) => {
+                stream.set_nonblocking(false)?;
+                return Ok(stream);
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock && begun.elapsed() < START => {
+                std::thread::sleep(Duration::from_millis(2));
+            }
+            Err(error) => return Err(error).context("the emulator does not come to its lines"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_board_says_is_understood_however_it_is_cut_up() {
+        let said = [&b"L\x03S\x02\x00hiP\x03R\x04\x00\x00\x00N\x01"[..], b"X\x02"].concat();
+        for cut in 0..said.len() {
+            let mut heard = Heard::default();
+            for part in [&said[..cut], &said[cut..]] {
+                heard.host.extend(part);
+                heard.understand();
+            }
+            assert_eq!(heard.screens, [b"hi".to_vec()]);
+            assert_eq!(
+                (heard.lamps, heard.contacts, heard.sounds),
+                ([3].into(), [3].into(), [1].into())
+            );
+            assert_eq!((heard.rest, heard.end), (Some(4), Some(2)));
+        }
+    }
+}
