@@ -20,6 +20,9 @@ const FLUSH: u32 = 8;
 const FLUSH_DONE: u32 = 9;
 /// The reader, before the emulator has given it a number.
 const ANY: u32 = u32::MAX;
+/// What the reader says of every card, as one does that makes up an answer for contactless ones: T=0 first, then T=1. The emulated one speaks T=0
+/// alone, and would take a card for mute that offers nothing but T=1, as My Number cards with contacts do.
+const ANSWER_TO_RESET: &[u8] = &[0x3B, 0x80, 0x80, 0x01, 0x01];
 /// More than any command has.
 const LONGEST: usize = 1 << 17;
 
@@ -53,10 +56,9 @@ impl Reader {
     /// A card into the slot.
     pub fn insert(&mut self, mut card: AnyCard) -> Result<()> {
         card.reset();
-        let atr = card.atr().to_vec();
         let before = self.slot.lock().unwrap_or_else(PoisonError::into_inner).replace(card);
         ensure!(before.is_none(), "there was a card in the slot");
-        send(&self.line, ATR, 0, &atr)
+        send(&self.line, ATR, 0, ANSWER_TO_RESET)
     }
 
     /// The card out of the slot.

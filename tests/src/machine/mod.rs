@@ -195,7 +195,10 @@ impl Machine {
             .args(["-drive", &format!("if=pflash,format=raw,readonly=on,file={FIRMWARE}")])
             .args(["-drive", &format!("if=pflash,format=raw,file={}", at("settings"))])
             .args(["-blockdev", &self.disk.node().to_string()])
-            .args(["-device", &format!("virtio-blk-pci,drive={},bootindex=0", self.disk.node_name())])
+            .args([
+                "-device",
+                &format!("virtio-blk-pci,drive={},bootindex=0", self.disk.node_name()),
+            ])
             .args([
                 "-device",
                 &format!("virtio-gpu-pci,xres={},yres={}", PANEL.width, PANEL.height),
