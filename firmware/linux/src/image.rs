@@ -49,7 +49,7 @@ mod tests {
         for wrong in [
             format!("{WORD}{}", &hash[1..]),
             format!("{WORD}{hash}00"),
-            format!("{WORD}"),
+            WORD.to_string(),
             format!("{WORD}{hash} {WORD}{hash}"),
             format!("{WORD}{}", hash.replace('a', "g")),
         ] {

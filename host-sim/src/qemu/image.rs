@@ -148,11 +148,11 @@ fn build(board: &Path) -> Result<PathBuf> {
         bail!("the firmware does not build");
     }
     let messages = String::from_utf8_lossy(&out.stdout);
-    let images = messages.lines().filter_map(|line| {
+    let mut images = messages.lines().filter_map(|line| {
         let message: serde_json::Value = serde_json::from_str(line).ok()?;
         Some(PathBuf::from(message.get("executable")?.as_str()?))
     });
-    images.last().context("cargo built no image")
+    images.next_back().context("cargo built no image")
 }
 
 #[cfg(test)]
