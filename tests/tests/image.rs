@@ -338,7 +338,8 @@ fn a10_f2_the_image_starts_into_the_kiosk_and_an_election_on_it_outlives_a_pulle
         spoiled: 0,
         void: 0,
     };
-    let few = None;
+    // Fewer than k of the package: the kiosk says so, and staff close all the same.
+    let few = Some(8);
     day.see(&Screen::Staff(StaffScreen::ConfirmClose { counts, few }));
     day.machine.send(Touch::Confirm).unwrap();
     day.sign(StaffAction::Close, &mut station.staff, 2..=2);
