@@ -19,7 +19,8 @@ pub fn prepare(display: &Display, panel: &Panel) {
     panel.show(&crate::SAFE);
     display.draw(map::pixels());
     // Before any task runs.
-    let kept = unsafe { (*&raw mut SAFE).keep(map::pixels()) };
+    let safe = &raw mut SAFE;
+    let kept = unsafe { (*safe).keep(map::pixels()) };
     if !kept {
         defmt::warn!("the safe screen is too busy to be kept");
     }
@@ -42,7 +43,8 @@ impl core::fmt::Write for Message {
 
 fn end(write: impl FnOnce(&mut Message) -> core::fmt::Result) -> ! {
     cortex_m::interrupt::disable();
-    unsafe { (*&raw const SAFE).show(map::pixels()) };
+    let safe = &raw const SAFE;
+    unsafe { (*safe).show(map::pixels()) };
     let mut message = Message(0);
     let _ = write(&mut message);
     map::set(word::MESSAGE_LEN, message.0 as u32);

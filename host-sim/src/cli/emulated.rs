@@ -77,20 +77,19 @@ pub fn tell(scenario: &Scenario) -> Result<()> {
             anyhow::bail!("the board panicked {} times", measured.restarts);
         }
         let album = lock(&board.album);
-        let wrong: Vec<String> = album
-            .pictures
-            .iter()
-            .filter(|(_, difference)| !difference.is_same())
-            .map(|(name, difference)| format!("{name}: {difference:?}"))
-            .collect();
-        let lines: usize = album.pictures.values().map(|difference| difference.of).sum();
+        let sum =
+            |part: fn(&crate::qemu::picture::Difference) -> usize| album.pictures.values().map(part).sum::<usize>();
+        let (outside, lines, of) = (sum(|one| one.outside), sum(|one| one.lines), sum(|one| one.of));
         eprintln!(
-            "board: {} pictures with {lines} lines of letters compared with the panel on Linux: {} differ",
+            "board: {} pictures compared with the panel on Linux: {outside} pixels outside letters differ; {lines} of {of} lines of letters look otherwise",
             album.pictures.len(),
-            wrong.len()
         );
-        if !wrong.is_empty() {
-            anyhow::bail!("the board draws something else than Linux: {}", wrong.join("; "));
+        for (name, difference) in album.pictures.iter().filter(|(_, difference)| !difference.is_same()) {
+            eprintln!("board: {name}: {difference:?}");
+        }
+        // Letters drawn from distances are rough; a page without letters is not.
+        if outside > 0 || lines * 8 > of {
+            anyhow::bail!("the board draws something else than Linux");
         }
     }
     #[cfg(not(feature = "window"))]

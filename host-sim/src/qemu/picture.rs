@@ -15,7 +15,7 @@ use mcu::stand::{HEIGHT, WIDTH};
 /// Values of a channel that are the same: an edge blended in 5 bits is up to two of their steps off.
 const SAME: i32 = 20;
 /// Pixels that a line's ink may begin earlier or later.
-const SHIFT: usize = 3;
+const SHIFT: usize = 4;
 
 /// A line of letters: where it is, in pixels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -168,13 +168,23 @@ fn same_line(board: &[u32], linux: &[u32], letter: usize) -> bool {
     if one.0.abs_diff(two.0) > SHIFT || one.1.abs_diff(two.1) > SHIFT {
         return false;
     }
-    // Stretches as wide as a letter and a half, so that a letter that is missing empties more than a half of one.
-    let stretch = (letter * 3 / 2).max(8);
-    (0..linux.len()).step_by(stretch / 2).all(|from| {
-        let sum = |ink: &[u32]| ink.iter().skip(from).take(stretch).sum::<u32>();
-        let (one, two) = (sum(board), sum(linux));
-        // A stretch that holds next to nothing says nothing.
-        two.max(one) < 255 * 12 || (one * 100 > two * 50 && two * 100 > one * 50)
+    // Stretches narrower than a letter, so that a letter that is missing empties one; what is a little beside it counts for the other picture,
+    // because strokes are a pixel or two off.
+    let letter = letter * 5 / 7;
+    let stretch = (letter * 3 / 4).max(6);
+    (0..linux.len()).step_by((stretch / 3).max(2)).all(|from| {
+        let sum = |ink: &[u32], slack: usize| -> u32 {
+            ink.iter()
+                .skip(from.saturating_sub(slack))
+                .take(stretch + slack + slack.min(from))
+                .sum()
+        };
+        let holds = |what: &[u32], at_least: &[u32]| {
+            let wanted = sum(at_least, 0);
+            // A stretch that holds next to nothing says nothing.
+            wanted < 255 * 14 || sum(what, 3) * 100 >= wanted * 25
+        };
+        holds(board, linux) && holds(linux, board)
     })
 }
 
