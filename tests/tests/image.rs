@@ -199,7 +199,6 @@ fn configure(disk: &Path, folder: &Path, authority: &str) {
 }
 
 #[test]
-#[ignore = "needs an image: tests/run image"]
 fn a10_f2_the_image_starts_into_the_kiosk_and_an_election_on_it_outlives_a_pulled_plug() {
     let image =
         PathBuf::from(std::env::var_os("IPPYO_IMAGE").expect("IPPYO_IMAGE: the folder of an image; tests/run image"));
