@@ -3,6 +3,7 @@
 use tempfile::TempDir;
 
 use super::*;
+use crate::engine::context::BlockPart;
 use crate::engine::node::tests::node;
 use crate::engine::signer::Memory;
 use crate::fixture::{World, key, world};
