@@ -256,7 +256,7 @@ mod tests {
     }
 
     fn lines() -> Vec<Letters> {
-        let line = |line| Letters {
+        let line = |line: usize| Letters {
             x: 16,
             y: 16 + line * 50,
             width: 700,
