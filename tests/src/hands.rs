@@ -149,7 +149,7 @@ impl<G: Glass> Hands<G> {
     pub fn see(&mut self, screen: &Screen<'_>) -> Result<Duration> {
         self.mirror.panel.show(screen);
         let wanted = self.wanted();
-        self.wait(screen, &wanted, |now| *now == wanted)
+        self.wait(screen, &wanted, |now| now.same_but_for_corners(&wanted))
     }
 
     /// What should stand on the panel with this screen.

@@ -35,7 +35,7 @@ use crate::ports::{Board, Seen};
 use crate::touch::Touchpad;
 
 /// Bytes for the screen.
-const SCREENS: usize = 512 * 1024;
+const SCREENS: usize = 1024 * 1024;
 /// Bytes for certificates.
 const CERTIFICATES: usize = 64 * 1024;
 /// The watchdog bites after so many microseconds in which no task came to its turn. The longest work without a turn is judging a chain of

@@ -150,6 +150,9 @@ impl Panel {
                 if scene.kind == kind::IDLE {
                     state.settings = state.home;
                     state.ear.reset();
+                } else if matches!(scene.kind, kind::LOCKED | kind::CALL_STAFF | kind::FAULT | kind::STAFF) {
+                    // Staff come, and nothing of a ballot stands there: they find no dark kiosk.
+                    state.ear.lighten();
                 }
             }
             if scene == state.scene {
@@ -365,6 +368,8 @@ impl Inner {
             None if present => self.send(Touch::Here),
             _ => {}
         }
+        // What is set by keys where nobody votes ends with time, too.
+        self.forget_later();
         if reaction.draw {
             self.draw();
         }
@@ -438,6 +443,7 @@ impl Inner {
                     }
                     if next.place == crate::practice::Place::Start {
                         state.settings = state.home;
+                        state.ear.reset();
                     }
                     state.practice = Some(next);
                 }
@@ -473,15 +479,33 @@ impl Inner {
                     state.over = None;
                     state.filter.changed(now);
                 }
-                Act::Language(language) => state.settings.language = language,
-                Act::Size(size) => state.settings.size = size,
-                Act::Theme(theme) => state.settings.theme = theme,
+                // What stands under the finger may have moved.
+                Act::Language(language) => {
+                    state.settings.language = language;
+                    state.filter.changed(now);
+                }
+                Act::Size(size) => {
+                    state.settings.size = size;
+                    state.filter.changed(now);
+                }
+                Act::Theme(theme) => {
+                    state.settings.theme = theme;
+                    state.filter.changed(now);
+                }
                 Act::Wake => {
                     state.ear.wake();
                     // Whoever touched the dark panel saw no button.
                     state.filter.changed(now);
                 }
             }
+        }
+        let present = {
+            let state = self.state.borrow();
+            state.practice.is_none() && compose::voting(state.scene.kind) && state.queue.is_empty()
+        };
+        if present {
+            // Who turns pages or changes the text's size is there (A20), though the kiosk is told nothing else of it.
+            self.send(Touch::Here);
         }
         self.forget_later();
         self.draw();
@@ -500,6 +524,7 @@ impl Inner {
                         return;
                     }
                     state.settings = state.home;
+                    state.ear.reset();
                     state.over = None;
                     state.page = 0;
                 }

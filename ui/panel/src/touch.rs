@@ -5,8 +5,9 @@ use kiosk::screen::Touch;
 
 use crate::scene::Act;
 
-/// Milliseconds after a new picture during which a press was meant for the old one.
-pub const GUARD: u64 = 350;
+/// Milliseconds after a new picture during which a press was meant for the old one. Longer than [`SAME`]: the buttons that lead on stand at one
+/// place on every screen, so the second half of a slow double tap would else act on a screen that nobody has read (A3).
+pub const GUARD: u64 = 600;
 /// Milliseconds within which the same touch again is the same tap (a trembling finger).
 pub const SAME: u64 = 450;
 /// The same for keys of the PIN pad, where the same digit twice is meant.

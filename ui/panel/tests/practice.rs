@@ -57,7 +57,7 @@ fn tap(headless: &Headless, act: Act) {
 
 fn hold(headless: &Headless, act: Act) {
     let (x, y) = find(&headless.panel.page(), act).expect("it is there");
-    headless.advance(500);
+    headless.advance(panel::touch::GUARD);
     headless.press(x, y);
     headless.advance(2_100);
     headless.release(x, y);

@@ -315,6 +315,48 @@ fn f9_a_double_tap_on_next_skips_nothing() {
     assert_eq!(booth.place, Place::Contest(1, false));
 }
 
+/// The buttons that lead on stand at one place: however slow the second half of a double tap is, it acts on no screen that nobody has read.
+#[test]
+fn a3_a_slow_double_tap_passes_no_review_and_casts_nothing() {
+    for gap in (20..panel::touch::SAME + 100).step_by(20) {
+        for (from, act, to) in [
+            (Place::Contest(0, false), Touch::Next, Place::Contest(1, false)),
+            (Place::Contest(2, false), Touch::Next, Place::Review),
+            (Place::Review, Touch::Confirm, Place::Sealed),
+        ] {
+            let mut booth = Booth::new();
+            booth.enter();
+            booth.place = from;
+            booth.show();
+            let pages = booth.headless.panel.page().count;
+            booth.headless.panel.turn(pages - 1);
+            booth.headless.draw();
+            booth.headless.advance(5_000);
+            let (x, y) = booth.find(|area| area.act == Some(Act::Send(act))).unwrap();
+            for _ in 0..2 {
+                booth.headless.press(x, y);
+                booth.headless.advance(60);
+                booth.headless.release(x, y);
+                booth.run();
+                booth.headless.advance(gap);
+            }
+            assert_eq!(booth.place, to, "{gap} ms");
+        }
+    }
+}
+
+/// Who turns pages or changes sizes says nothing to the kiosk but that somebody is there.
+#[test]
+fn a20_whoever_only_looks_is_there() {
+    let mut booth = Booth::new();
+    booth.enter();
+    booth.headless.advance(5_000);
+    let (x, y) = booth.find(|area| area.act == Some(Act::Settings)).unwrap();
+    booth.headless.tap(x, y);
+    assert_eq!(booth.headless.panel.try_next(), Some(Touch::Here));
+    assert_eq!(booth.headless.panel.try_next(), None);
+}
+
 /// The queue holds 16 touches, drops the newest, and is emptied when the kind of screen changes.
 #[test]
 fn touches_for_one_screen_never_act_on_the_next() {
@@ -375,7 +417,7 @@ fn the_staff_menu_wants_a_long_press() {
     let (x, y) = booth.find(|area| matches!(area.act, Some(Act::Hold(_)))).unwrap();
     booth.headless.tap(x, y);
     assert_eq!(booth.headless.panel.try_next(), None);
-    booth.headless.advance(500);
+    booth.headless.advance(panel::touch::GUARD);
     booth.headless.press(x, y);
     booth.headless.advance(2_100);
     booth.headless.release(x, y);

@@ -155,6 +155,11 @@ impl Ear {
         self.say(&[Word::AudioShown.into()]);
     }
 
+    /// The picture is wanted by somebody else than the voter.
+    pub fn lighten(&mut self) {
+        self.blank = false;
+    }
+
     /// A key is pressed: from now on screens are followed. True if they were not before, and the one that is shown has to be told.
     pub fn begin(&mut self) -> bool {
         !core::mem::replace(&mut self.keyed, true) && self.sound.is_none()

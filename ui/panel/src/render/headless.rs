@@ -146,9 +146,9 @@ impl Headless {
         self.dispatch(WindowEvent::PointerExited);
     }
 
-    /// An ordinary tap of 120 ms, half a second after whatever was before.
+    /// An ordinary tap of 120 ms, when the panel takes touches again after whatever was before.
     pub fn tap(&self, x: i32, y: i32) {
-        self.advance(500);
+        self.advance(crate::touch::GUARD + 150);
         self.press(x, y);
         self.advance(120);
         self.release(x, y);
