@@ -29,7 +29,7 @@ use crate::screen::{
     Fault, Phase as KioskPhase, Recorded, Room, Screen, StaffAction, StaffScreen, StaffTouch, Touch, ZeroReport,
 };
 use crate::session::{
-    CHALLENGES, Effect, Input, MAX_CONTESTS, Phase, PinDigits, Place, Record, Selected, State, Tag, WrongCard,
+    Aside, CHALLENGES, Effect, Input, MAX_CONTESTS, Phase, PinDigits, Place, Record, Selected, State, Tag, WrongCard,
 };
 use crate::staff::{Act, Desk};
 
@@ -171,15 +171,21 @@ impl<P: Platform> Polls<'_, '_, '_, '_, P> {
     async fn voters(&mut self) -> Result<(), Stop> {
         let mut state = State::new();
         self.desk.signals.lamp(Lamp::Ready);
+        let mut changed = true;
         loop {
-            let length = self.write_opening(&state)?;
-            let opening = self.opening.get(..length).unwrap_or(&[]);
-            self.desk.panel.show(&screen(&state, self.package, opening));
+            if changed {
+                let length = self.write_opening(&state)?;
+                let opening = self.opening.get(..length).unwrap_or(&[]);
+                self.desk.panel.show(&screen(&state, self.package, opening));
+            }
             if state.voting().is_none() && !matches!(state.phase(), Phase::Done) {
                 // The card is out: whoever was in the booth has read what became of the vote.
                 self.vault.lock().await.told().await?;
             }
             let input = self.next(&state).await?;
+            // Who is only there changes nothing that is shown, unless it answers "are you still there?".
+            changed = !(matches!(input, Input::Touch(Touch::Here))
+                && state.voting().is_some_and(|voting| voting.aside() == Aside::None));
             let (next, staff) = self.step(state, input).await?;
             state = next;
             if staff && self.staff_menu().await? {
