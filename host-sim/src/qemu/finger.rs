@@ -26,7 +26,7 @@ const TAP: u64 = 130;
 /// The same for what has to be held, with some more.
 const HOLD: u64 = panel::touch::HOLD + 200;
 /// Milliseconds before a page that was just turned is touched: longer than the panel takes no touch for.
-const LOOK: u64 = panel::touch::GUARD + 200;
+const LOOK: u64 = panel::touch::GUARD + 50;
 /// Pages and menus that are gone through for one touch.
 const STEPS: usize = 40;
 
