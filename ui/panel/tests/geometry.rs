@@ -14,28 +14,7 @@ use panel::words::LANGUAGES;
 use panel::{Config, Settings};
 
 /// The panels that are promised: 7, 10.1, 10.1 and 15.6 inches.
-const PANELS: [Config; 4] = [
-    Config {
-        width: 800,
-        height: 480,
-        diagonal_mm: 178,
-    },
-    Config {
-        width: 1024,
-        height: 600,
-        diagonal_mm: 257,
-    },
-    Config {
-        width: 1280,
-        height: 800,
-        diagonal_mm: 257,
-    },
-    Config {
-        width: 1920,
-        height: 1080,
-        diagonal_mm: 396,
-    },
-];
+const PANELS: [Config; 4] = panel::metrics::REFERENCE;
 
 /// A board's 5-inch panel: usable, in the sizes that fit.
 const SMALL: Config = Config {

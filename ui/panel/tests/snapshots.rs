@@ -51,28 +51,7 @@ const SCREENS: [&str; 28] = [
     "practice-contest",
 ];
 
-const PANELS: [Config; 4] = [
-    Config {
-        width: 800,
-        height: 480,
-        diagonal_mm: 178,
-    },
-    Config {
-        width: 1024,
-        height: 600,
-        diagonal_mm: 257,
-    },
-    Config {
-        width: 1280,
-        height: 800,
-        diagonal_mm: 257,
-    },
-    Config {
-        width: 1920,
-        height: 1080,
-        diagonal_mm: 396,
-    },
-];
+const PANELS: [Config; 4] = panel::metrics::REFERENCE;
 
 /// Levels of screen, language, panel, text size, theme.
 type Case = [usize; 5];
