@@ -276,3 +276,29 @@ impl Drop for Display {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_missing_dot_is_no_corner() {
+        let page = Picture {
+            width: 40,
+            height: 10,
+            pixels: vec![0x00FB_F8F0; 400],
+        };
+        let with = |count: usize, colour: u32| {
+            let mut pixels = page.pixels.clone();
+            pixels[100..100 + count].fill(colour);
+            Picture {
+                width: 40,
+                height: 10,
+                pixels,
+            }
+        };
+        assert!(page.same_but_for_corners(&with(6, 0x00C6_C3BB)), "some shades");
+        assert!(!page.same_but_for_corners(&with(1, 0x0015_202C)), "one pixel of ink");
+        assert!(!page.same_but_for_corners(&with(13, 0x00FA_F8F0)), "too many");
+    }
+}
