@@ -108,7 +108,7 @@ impl Player {
         let start = Instant::now();
         let place = loop {
             let place = self.until(name, |now| now["places"][name].is_object())["places"][name].clone();
-            sleep(Duration::from_millis(500));
+            sleep(Duration::from_millis(panel::touch::GUARD + 150));
             if self.now()["places"][name] == place {
                 break place;
             }
