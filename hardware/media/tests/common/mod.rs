@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use election::batch::{self, Kind};
 use election::hash::{Digest, hash};
-use election::ledger::StaffSignature;
+use election::ledger::{StaffSignature, Transaction};
+use election::sign::Signer;
 use election::wire::Bytes;
 use kiosk::audit::Event;
 use kiosk::ballot_box::*;
@@ -88,7 +89,9 @@ pub struct Voters {
     pub done: BTreeMap<u8, Vec<u8>>,
     /// Who has said "cast" and read nothing yet.
     pub casting: Option<(u8, Vec<u8>)>,
-    sessions: u32,
+    /// Whose batches leave, where any do.
+    pub batches: Option<Signer>,
+    pub sessions: u32,
 }
 
 /// Formats a medium that is blank.
@@ -160,6 +163,11 @@ pub fn day<M: Medium>(original: M, duplicate: M, sector: u32, voters: &mut Voter
             vote(&mut ballot_box, voter, voters, rng)?;
         }
     }
+    if let Some(signer) = &voters.batches
+        && ballot_box.batch_due(K)
+    {
+        run(ballot_box.write_batch(K, signer, rng))?.unwrap();
+    }
     Some(ballot_box.counts())
 }
 
@@ -229,4 +237,34 @@ pub fn judge<M: Medium>(medium: M, voters: &Voters, context: &str) {
         );
     }
     assert_eq!(found.len(), voters.done.len(), "a vote nobody cast ({context})");
+}
+
+#[allow(dead_code)] // One test looks at batches.
+/// The batches on a medium, as the desk reads them: how many entries each has. Each is whole and signed, and of ballots that stand there.
+pub fn batches<M: Medium>(medium: M, voters: &Voters, context: &str) -> Vec<usize> {
+    let key = voters.batches.as_ref().unwrap().public_key();
+    let leaves: Vec<Digest> = voters
+        .done
+        .iter()
+        .map(|(voter, ballot)| Any.leaf(Kind::Cast, ballot, &tag(*voter).0).unwrap().leaf)
+        .collect();
+    let mut reader = run(Reader::open(medium)).unwrap().unwrap();
+    let mut buffer = vec![0; reader.buffer_len(K)];
+    let mut found = Vec::new();
+    while let Some(item) = run(reader.next(&mut buffer)).unwrap().unwrap() {
+        if item.kind != EntryKind::Transaction {
+            continue;
+        }
+        let Ok(Transaction::Batch(batch)) = election::wire::decode(item.payload) else {
+            panic!("not a batch ({context})");
+        };
+        batch.check(&key).unwrap();
+        let entries: Vec<batch::Entry> = batch.entries.iter().map(Result::unwrap).collect();
+        assert!(
+            entries.iter().all(|entry| leaves.contains(&entry.leaf)),
+            "a batch of something else ({context})"
+        );
+        found.push(entries.len());
+    }
+    found
 }
