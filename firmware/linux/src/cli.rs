@@ -8,7 +8,7 @@ use clap::{Parser, Subcommand};
 
 use crate::config::Config;
 use crate::machine::Standing;
-use crate::{medium, program};
+use crate::{medium, network, program};
 
 /// Set for the graphics library: a pixel of the configuration is a pixel of the panel, whatever the display says of itself.
 const SCALE: &str = "SLINT_SCALE_FACTOR";
@@ -45,6 +45,14 @@ enum Command {
         /// The device configuration, TOML
         file: PathBuf,
     },
+    /// Gives the image's network card its address and opens the firewall to the gateways; started by the image, before the kiosk
+    Network {
+        /// The device configuration, TOML
+        file: PathBuf,
+        /// Only says, by exit code 0 or 1, whether the configuration has a network
+        #[arg(long)]
+        wanted: bool,
+    },
 }
 
 /// Runs the program.
@@ -53,6 +61,7 @@ pub fn main() -> ExitCode {
     let cli = Cli::parse();
     match (cli.check, cli.config) {
         (Some(Command::CheckConfig { file }), _) => check(&file),
+        (Some(Command::Network { file, wanted }), _) => network(&file, wanted),
         (None, Some(file)) => start(&file),
         (None, None) => ExitCode::from(2),
     }
@@ -76,6 +85,23 @@ fn start(file: &Path) -> ExitCode {
     match program::run(config) {
         Ok(Standing::Running | Standing::Closed) => ExitCode::SUCCESS,
         Ok(Standing::OutOfOrder) => ExitCode::from(1),
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::from(3)
+        }
+    }
+}
+
+fn network(file: &Path, wanted: bool) -> ExitCode {
+    let config = match read(file) {
+        Ok(config) => config,
+        Err(code) => return code,
+    };
+    if wanted {
+        return ExitCode::from(u8::from(config.gateways.is_empty()));
+    }
+    match network::up(&config) {
+        Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("{error}");
             ExitCode::from(3)

@@ -2,6 +2,7 @@
 //! a misspelt one would otherwise be a setting that is silently not there.
 
 use std::fmt;
+use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 
 use election::hash::{Digest, hash};
@@ -35,6 +36,8 @@ pub struct Config {
     pub reader: Option<String>,
     /// Gateways, `host:port`; none: this kiosk has no network.
     pub gateways: Vec<String>,
+    /// What the image gives its network card; elsewhere the network is the system's.
+    pub network: Option<Network>,
     /// Lamp and buzzer.
     pub signals: Option<Signals>,
     /// Headphones and keypad.
@@ -108,6 +111,22 @@ struct Reader {
 #[serde(deny_unknown_fields)]
 struct Uplink {
     gateways: Vec<String>,
+    address: Option<String>,
+    router: Option<Ipv4Addr>,
+    card: Option<String>,
+}
+
+/// `[uplink]`: the machine's own place on the network, for the image.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Network {
+    /// Its address.
+    pub address: Ipv4Addr,
+    /// How many bits of it are the network's.
+    pub prefix: u8,
+    /// Who takes what goes elsewhere.
+    pub router: Option<Ipv4Addr>,
+    /// Hardware address of the card, where there are several.
+    pub card: Option<String>,
 }
 
 /// `[signals]`: lines of a GPIO chip.
@@ -247,6 +266,7 @@ impl Config {
         if let Err(error) = panel::metrics::Metrics::new(file.panel.config()) {
             return value("panel", error.to_string());
         }
+        let network = file.uplink.as_ref().map(network).transpose()?.flatten();
         let gateways = file.uplink.map(|uplink| uplink.gateways);
         match &gateways {
             Some(list) if list.is_empty() => {
@@ -314,6 +334,7 @@ impl Config {
             media,
             reader: file.reader.name,
             gateways,
+            network,
             signals: file.signals,
             audio: file.audio,
             watchdog: file.watchdog.device,
@@ -333,6 +354,29 @@ impl Panel {
             height: self.height,
             diagonal_mm: self.diagonal_mm,
         }
+    }
+}
+
+/// The machine's own place on the network, if `[uplink]` names one.
+fn network(uplink: &Uplink) -> Result<Option<Network>, ConfigError> {
+    let Some(text) = &uplink.address else {
+        return match (&uplink.router, &uplink.card) {
+            (None, None) => Ok(None),
+            _ => value("uplink.address", "is missing: a router or a card is for a machine with an address"),
+        };
+    };
+    let parts = text.split_once('/').and_then(|(address, prefix)| {
+        let prefix: u8 = prefix.parse().ok()?;
+        (1..=32).contains(&prefix).then_some((address.parse().ok()?, prefix))
+    });
+    match parts {
+        Some((address, prefix)) => Ok(Some(Network {
+            address,
+            prefix,
+            router: uplink.router,
+            card: uplink.card.clone(),
+        })),
+        None => value("uplink.address", format!("{text:?} is not of the form 10.0.0.9/24")),
     }
 }
 
@@ -440,6 +484,18 @@ mod tests {
             (format!("{}[uplink]\ngateways = [\"host\"]\n", good()), "host:port"),
             (format!("{}[uplink]\ngateways = [\":7\"]\n", good()), "host:port"),
             (format!("{}[uplink]\ngateway = [\"a:1\"]\n", good()), "gateway"),
+            (
+                format!("{}[uplink]\ngateways = [\"a:1\"]\naddress = \"10.0.0.9\"\n", good()),
+                "uplink.address",
+            ),
+            (
+                format!("{}[uplink]\ngateways = [\"a:1\"]\naddress = \"10.0.0.9/33\"\n", good()),
+                "uplink.address",
+            ),
+            (
+                format!("{}[uplink]\ngateways = [\"a:1\"]\nrouter = \"10.0.0.1\"\n", good()),
+                "uplink.address",
+            ),
             (format!("software = \"12\"\n{}", good()), "software"),
             (format!("{}[reader]\nname = \"\"\n", good()), "reader.name"),
             (format!("{}[audio]\nkeypad = \"Pad\"\n", good()), "full_db"),

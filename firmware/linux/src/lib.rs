@@ -34,6 +34,7 @@ pub mod lent;
 pub mod log;
 pub mod machine;
 pub mod medium;
+pub mod network;
 pub mod program;
 pub mod reader;
 pub mod signals;

@@ -23,10 +23,10 @@ def cargo(repository, target):
     flags = f"--remap-path-prefix={repository}=/ippyo --remap-path-prefix={home}=/cargo"
     say("building the kiosk")
     run(
-        "cargo", "build", "--locked", "-p", "linux", "--release", "--features", "kms", "--target", triple,
+        "cargo", "build", "--locked", "-p", "linux", "--profile", "image", "--no-default-features", "--features", "kms,sound", "--target", triple,
         cwd=repository, env=os.environ | {"RUSTFLAGS": flags, "CARGO_TARGET_DIR": str(target)},
     )  # fmt: skip
-    return target / triple / "release/linux"
+    return target / triple / "image/linux"
 
 
 def build(here, packages, root, program, kernel):
