@@ -14,6 +14,7 @@ mod count_commands;
 mod decrypt_commands;
 mod election_commands;
 mod flash_command;
+mod image_command;
 mod line_command;
 mod media_command;
 mod medium_command;
@@ -70,6 +71,9 @@ enum Command {
     /// The signed election package of a station
     #[command(subcommand)]
     Package(station_commands::PackageCommand),
+    /// Signed updates of the Linux kiosk's software, on an exchange drive
+    #[command(subcommand)]
+    Image(image_command::ImageCommand),
     /// Speaks with a kiosk that has a serial line in place of an exchange drive
     Line(line_command::Line),
     /// Seals E to a kiosk that two staff cards have signed in
@@ -108,6 +112,7 @@ pub fn main() -> ExitCode {
         #[cfg(feature = "screens")]
         Command::Speak(command) => command.run(),
         Command::Package(command) => command.run(),
+        Command::Image(command) => command.run(),
         Command::Line(command) => command.run(),
         Command::Ceremony(command) => command.run(),
         Command::Provision(command) => command.run(),

@@ -56,6 +56,8 @@ pub struct Imported {
     pub definition: Definition,
     /// What was left out, joined or made up, for a person to read.
     pub notes: Vec<String>,
+    /// What voters may stumble over: options that are hard to tell apart.
+    pub warnings: Vec<String>,
     /// The manifest's bytes.
     #[serde(skip)]
     pub manifest: Vec<u8>,
@@ -177,6 +179,7 @@ fn build(
         contests[index] = Some(read.finish(&languages)?);
     }
     let contests: Vec<Contest> = contests.into_iter().flatten().collect();
+    let warnings = crate::alike::check(&contests, &languages)?;
     let used: BTreeSet<usize> = parts
         .styles
         .iter()
@@ -259,6 +262,7 @@ fn build(
     Ok(Imported {
         definition,
         notes,
+        warnings,
         manifest,
     })
 }

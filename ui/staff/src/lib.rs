@@ -4,6 +4,7 @@
 //! progress callback, so that the simulator plays the same desk that a town hall uses. The desk never learns who
 //! voted what: it holds no voter's name, and it decrypts sums only.
 
+pub mod alike;
 pub mod anchor;
 pub mod ballots;
 pub mod cards;
@@ -17,6 +18,7 @@ pub mod encode;
 pub mod files;
 pub mod genesis;
 pub mod html;
+pub mod image;
 pub mod import;
 pub mod json;
 pub mod keyfile;

@@ -2,11 +2,13 @@
 //! pictures of its characters (SPEC.md, section 7, kind 8), or refused by name if no font has a character or no panel the room.
 
 mod draw;
+mod fallback;
 mod fits;
 mod fonts;
 mod said;
 
 pub use draw::{Drawn, draw};
+pub use fallback::Fallback;
 pub use fits::fits;
 pub use fonts::Fonts;
 

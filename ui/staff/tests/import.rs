@@ -314,7 +314,7 @@ fn definition(contests: &[(u8, u8)], styles: &[(u8, u8)], languages: &[&str], bl
         let mut choices = Vec::new();
         for o in 0..*options {
             candidates.push(
-                json!({"@type": "BallotDefinition.Candidate", "@id": format!("p{c}-{o}"), "BallotName": text("名")}),
+                json!({"@type": "BallotDefinition.Candidate", "@id": format!("p{c}-{o}"), "BallotName": text(&format!("名{o}"))}),
             );
             choices.push(json!({"@type": "BallotDefinition.CandidateOption", "@id": format!("o{c}-{o}"), "CandidateIds": [format!("p{c}-{o}")]}));
         }

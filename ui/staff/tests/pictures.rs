@@ -24,7 +24,7 @@ use rand_core::SeedableRng as _;
 use staff::encode::{seq_of, to_bytes};
 use staff::genesis::Staff;
 use staff::import::{Options, import_bytes};
-use staff::screens::{Drawn, Fonts, check, draw, fits};
+use staff::screens::{Drawn, Fallback, Fonts, check, draw, fits};
 use staff::{Kind, Outcome, package};
 
 const KAGA: &str = include_str!("../../../host-sim/elections/kaga-consultation.json");
@@ -56,7 +56,7 @@ fn drawn(manifest: &CheckedManifest<'_>, fonts: &[PathBuf]) -> Outcome<Drawn> {
 /// Every picture unpacked equals what the panel draws of it in the picture's own size.
 fn same_pixels(section: &[u8]) {
     let pictures = Pictures::read(section).unwrap();
-    let set = Set::new(&pictures).unwrap();
+    let set = Set::new(&pictures, usize::MAX).unwrap();
     for picture in pictures.pictures.iter().map(Result::unwrap) {
         let mask = set.line(picture.cluster, i32::from(EM)).unwrap();
         let wide = usize::try_from(mask.width).unwrap();
@@ -173,13 +173,123 @@ fn u3_letters_of_no_font_and_files_that_are_no_font_are_refused() {
 
 #[test]
 fn u3_what_does_not_fit_is_refused_by_name() {
-    fits(&manifest(KAGA)).unwrap();
+    assert_eq!(fits(&manifest(KAGA), &station()).unwrap(), Vec::<String>::new());
     let long = "長い名前の候補者".repeat(60);
-    let problem = fits(&with_names("a", &long)).unwrap_err();
+    let refused = |manifest: &CheckedManifest<'_>, station: &[(String, String)], parts: &[&str]| {
+        let problem = fits(manifest, &station.to_vec()).unwrap_err();
+        assert_eq!(problem.kind, Kind::Refused);
+        let text = problem.to_string();
+        for part in parts {
+            assert!(text.contains(part), "{part}: {text}");
+        }
+    };
+    let of_option = [
+        "contest c-specialty, option o-s2, name:",
+        "\"contest\"",
+        "800x480",
+        "smallest text size",
+    ];
+    refused(&with_names("a", &long), &station(), &of_option);
+    // Whoever waits for voters with a card has one page; whose name it is that takes it is said.
+    let election = manifest(&KAGA.replacen("加賀市政策に関する意向投票", &long, 1));
+    refused(
+        &election,
+        &station(),
+        &["the election's name:", "\"idle\"", "one page", "800x480", "\"ja\""],
+    );
+    let named = [("ja".to_owned(), long.clone())];
+    refused(
+        &manifest(KAGA),
+        &named,
+        &["the station's name:", "\"idle\"", "one page", "800x480"],
+    );
+    // Each has room alone, both together have not.
+    let half = "長い名前の投票所".repeat(14);
+    let election = manifest(&KAGA.replacen("加賀市政策に関する意向投票", &half, 1));
+    assert!(fits(&election, &station()).is_ok());
+    refused(
+        &election,
+        &[("ja".to_owned(), half)],
+        &["the election's name; the station's name:"],
+    );
+}
+
+/// A text that a panel sets smaller than the size a voter meets first is let through, and said.
+#[test]
+fn v3_a_text_that_makes_others_small_is_noted() {
+    let long = "長い名前の市役所".repeat(14);
+    let notes = fits(&manifest(KAGA), &vec![("ja".to_owned(), long)]).unwrap();
+    assert!(
+        notes
+            .iter()
+            .any(|note| note.contains("the station's name") && note.contains("idle") && note.contains("800x480")),
+        "{notes:?}"
+    );
+}
+
+/// Kanji of the registers that the panel's font lacks: extension B, a rare one of the first block, one of extension C.
+const REGISTER: &str = "髙﨑𠮷辻󠄀龘𪜀";
+
+/// The font of full repertoire that Debian has: shown through it, each from the file that has it; refused by name without it.
+#[test]
+fn u3_the_fallback_shows_what_the_panels_font_lacks() {
+    let manifest = with_names(REGISTER, "b");
+    let with = |fallback: &Fallback| Fonts::for_names::<PathBuf>(&[], &manifest, &station(), fallback);
+    let fonts = with(&Fallback::debian()).unwrap();
+    let names: Vec<&str> = fonts.list().map(|(_, name)| name).collect();
+    assert_eq!(
+        names,
+        ["BIZ UDPGothic", "HanaMinA Regular", "HanaMinB Regular"],
+        "Debian's package fonts-hanazono is needed: tests/run tools"
+    );
+    let drawn = draw(&manifest, &station(), &fonts).unwrap();
+    let mut rare: Vec<&str> = drawn.rare.iter().map(String::as_str).collect();
+    rare.sort_unstable();
+    assert_eq!(rare, ["龘", "𠮷", "𪜀"]);
+    let pictures = Pictures::read(&drawn.section).unwrap();
+    check(&manifest, &station(), Some(&pictures)).unwrap();
+    same_pixels(&drawn.section);
+    // Ink of their own, none a box for what is missing: all differ.
+    let of = |cluster: &str| {
+        let mut all = pictures.pictures.iter().map(Result::unwrap);
+        all.find(|picture| picture.cluster == cluster).unwrap().packed
+    };
+    let clusters = ["髙", "﨑", "𠮷", "辻\u{e0100}", "龘", "𪜀"];
+    for (index, one) in clusters.iter().enumerate() {
+        assert!(clusters[index + 1..].iter().all(|other| of(one) != of(other)), "{one}");
+    }
+    // What needs no fallback has none in its package: the same bytes on a machine without it.
+    let plain = self::manifest(KAGA);
+    let fonts = Fonts::for_names::<PathBuf>(&[], &plain, &station(), &Fallback::debian()).unwrap();
+    assert_eq!(fonts.list().count(), 1);
+    // A font that the clerk names goes before it.
+    let fonts = Fonts::for_names(&[rare_font()], &with_names(RARE, "b"), &station(), &Fallback::debian()).unwrap();
+    assert_eq!(fonts.list().count(), 2);
+}
+
+#[test]
+fn u3_without_the_fallback_a_rare_kanji_is_refused_by_name_and_what_to_install_is_said() {
+    let manifest = with_names(REGISTER, "b");
+    let folder = tempfile::tempdir().unwrap();
+    let empty = Fallback::within(folder.path());
+    let fonts = Fonts::for_names::<PathBuf>(&[], &manifest, &station(), &empty).unwrap();
+    let text = draw(&manifest, &station(), &fonts).unwrap_err().to_string();
+    for part in [
+        "contest c-specialty, option o-s1, name",
+        "𠮷",
+        "U+20BB7",
+        "fonts-hanazono",
+        "--font",
+    ] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    // Another font under its name is not it.
+    std::fs::copy(rare_font(), folder.path().join("HanaMinA.ttf")).unwrap();
+    let problem = Fonts::for_names::<PathBuf>(&[], &manifest, &station(), &empty)
+        .err()
+        .unwrap();
     assert_eq!(problem.kind, Kind::Refused);
-    let text = problem.to_string();
-    assert!(text.contains("contest c-specialty, option o-s2"), "{text}");
-    assert!(text.contains("800x480"), "{text}");
+    assert!(problem.to_string().contains("SHA-256"), "{problem}");
 }
 
 /// 60 candidates with names of 5 characters, all different, in kanji and kana.
@@ -289,7 +399,7 @@ fn contest<'a>(manifest: &CheckedManifest<'a>) -> ContestScreen<'a> {
 /// The panel with these names on it.
 fn shown(manifest: &CheckedManifest<'_>, section: &[u8], config: Config, settings: Settings) -> Headless {
     let headless = Headless::new(config).unwrap();
-    headless.panel.pictures(&Pictures::read(section).unwrap());
+    headless.panel.pictures(&Pictures::read(section).unwrap()).unwrap();
     headless.panel.show(&Screen::Contest(contest(manifest)));
     headless.panel.set(settings);
     headless
@@ -356,7 +466,7 @@ fn u3_the_panel_shows_the_pictures_pixel_by_pixel() {
 /// Without pictures the same page stands in the same places, whatever characters are in it.
 #[test]
 fn u3_pictures_change_no_place() {
-    let manifest = with_names(RARE, "ブロッコリー");
+    let manifest = with_names(RARE, "キャベツ");
     let section = drawn(&manifest, &[rare_font()]).unwrap().section;
     let settings = Settings::default();
     let with = shown(&manifest, &section, REFERENCE[0], settings).panel.page();

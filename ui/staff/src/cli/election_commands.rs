@@ -124,6 +124,9 @@ fn describe(imported: &Imported) -> String {
     for note in &imported.notes {
         out.push_str(&format!("  note: {note}\n"));
     }
+    for warning in &imported.warnings {
+        out.push_str(&format!("  warning: {warning}\n"));
+    }
     out
 }
 

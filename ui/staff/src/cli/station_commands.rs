@@ -202,8 +202,10 @@ impl PackageBuild {
         name: &crate::definition::Texts,
     ) -> Outcome<Option<Vec<u8>>> {
         use crate::screens;
-        let fonts = screens::Fonts::with_files(&self.fonts)?;
-        screens::fits(manifest).map_err(|problem| problem.in_file(&self.manifest))?;
+        for note in screens::fits(manifest, name).map_err(|problem| problem.in_file(&self.manifest))? {
+            eprintln!("note: {note}");
+        }
+        let fonts = screens::Fonts::for_names(&self.fonts, manifest, name, &screens::Fallback::debian())?;
         let drawn = screens::draw(manifest, name, &fonts).map_err(|problem| problem.in_file(&self.manifest))?;
         if !self.json {
             for (hash, font) in fonts.list() {

@@ -162,9 +162,10 @@ fn one(faces: &[Face<'_>], said: &Said, cluster: &str) -> Outcome<Own> {
         return Err(refused(said, cluster, "has too many marks"));
     }
     let Some((number, face)) = (0_u8..).zip(faces).find(|(_, face)| face.has(cluster)) else {
-        return Err(
-            refused(said, cluster, "is in none of the fonts").advice("give a font that has it with --font FILE")
-        );
+        return Err(refused(said, cluster, "is in none of the fonts").advice(format!(
+            "install Debian's {} (nearly all kanji there are), or give a font that has it with --font FILE",
+            super::fallback::PACKAGE
+        )));
     };
     let glyphs = face.shape(cluster).unwrap_or_default();
     let em = f32::from(EM);

@@ -1,23 +1,50 @@
-//! The fonts of the desk: the one that panels have, then those that the clerk names, never one that happens to be on the machine.
+//! The fonts of the desk: the one that panels have, then those that the clerk names, then for names one of full repertoire of which every
+//! byte is known ([`Fallback`]); never one that happens to be on the machine.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use election::hash::{Digest, sha256};
+use election::manifest::CheckedManifest;
 use election::pictures::MAX_FONTS;
 use harfrust::{Feature, FontRef, ShapeOptions, ShaperData, Tag, UnicodeBuffer};
 use skrifa::MetadataProvider as _;
 
+use super::fallback::Fallback;
+use super::said::{Said, said};
+use crate::definition::Texts;
 use crate::files;
 use crate::problem::{Kind, Outcome, Problem};
 
 /// Longest font file: collections for all of East Asia have 20 to 60 MB.
 const LONGEST: u64 = 256 << 20;
 
-struct Font {
+pub(super) struct Font {
     bytes: Cow<'static, [u8]>,
-    hash: Digest,
+    pub(super) hash: Digest,
     name: String,
+}
+
+impl Font {
+    /// Reads a file.
+    pub(super) fn read(path: &Path) -> Outcome<Self> {
+        let bytes = files::read(path, LONGEST)?;
+        let font = FontRef::from_index(&bytes, 0).map_err(|error| {
+            Problem::new(Kind::Malformed, path.display(), format!("is not a font: {error}"))
+                .advice("give an OpenType font or collection (.ttf, .otf, .ttc)")
+        })?;
+        let name = font
+            .localized_strings(skrifa::string::StringId::FULL_NAME)
+            .english_or_first()
+            .map_or_else(|| path.display().to_string(), |name| name.to_string());
+        let hash = sha256(&bytes);
+        Ok(Self {
+            bytes: Cow::Owned(bytes),
+            hash,
+            name,
+        })
+    }
 }
 
 /// Fonts in the order in which they are asked.
@@ -42,21 +69,7 @@ impl Fonts {
         let mut fonts = Self::bundled();
         for path in paths {
             let path = path.as_ref();
-            let bytes = files::read(path, LONGEST)?;
-            let font = FontRef::from_index(&bytes, 0).map_err(|error| {
-                Problem::new(Kind::Malformed, path.display(), format!("is not a font: {error}"))
-                    .advice("give an OpenType font or collection (.ttf, .otf, .ttc)")
-            })?;
-            let name = font
-                .localized_strings(skrifa::string::StringId::FULL_NAME)
-                .english_or_first()
-                .map_or_else(|| path.display().to_string(), |name| name.to_string());
-            let hash = sha256(&bytes);
-            fonts.0.push(Font {
-                bytes: Cow::Owned(bytes),
-                hash,
-                name,
-            });
+            fonts.0.push(Font::read(path)?);
         }
         if fonts.0.len() > MAX_FONTS {
             return Err(Problem::new(
@@ -66,6 +79,41 @@ impl Fonts {
             ));
         }
         Ok(fonts)
+    }
+
+    /// These fonts and, for the characters of an election and a station's name that none of them has, those of [`Fallback`] that do: what
+    /// is not needed is not taken, so that the same definition and the same `--font`s give the same bytes on every machine, or are refused.
+    ///
+    /// # Errors
+    /// As [`Fonts::with_files`]; a font of the fallback that is not the one that is meant.
+    pub fn for_names<P: AsRef<Path>>(
+        paths: &[P],
+        manifest: &CheckedManifest<'_>,
+        station: &Texts,
+        fallback: &Fallback,
+    ) -> Outcome<Self> {
+        let mut fonts = Self::with_files(paths)?;
+        let said = said(manifest, station)?;
+        let clusters: BTreeSet<&str> = said.iter().flat_map(Said::clusters).collect();
+        for file in fallback.files() {
+            if fonts.lacks(&clusters)?.is_empty() || fonts.0.len() >= MAX_FONTS {
+                break;
+            }
+            let Some(font) = file.load()? else { continue };
+            let lacking = fonts.lacks(&clusters)?.len();
+            fonts.0.push(font);
+            if fonts.lacks(&clusters)?.len() == lacking {
+                fonts.0.pop();
+            }
+        }
+        Ok(fonts)
+    }
+
+    /// The characters that no font has.
+    fn lacks<'c>(&self, clusters: &BTreeSet<&'c str>) -> Outcome<Vec<&'c str>> {
+        let faces = self.faces()?;
+        let lacks = |cluster: &&&str| !faces.iter().any(|face| face.has(cluster));
+        Ok(clusters.iter().filter(lacks).copied().collect())
     }
 
     /// Hash and name of each file.
