@@ -45,6 +45,7 @@ pub mod small_group;
 pub mod table;
 pub mod tag;
 pub mod tally;
+pub mod update;
 pub mod verify;
 pub mod wire;
 pub mod words;
