@@ -75,15 +75,17 @@ impl Drive {
         self.file.with_extension("before")
     }
 
-    /// How the emulator is told of it. From here on writes are noted.
+    /// How the emulator is told of it. From here on writes are noted, and a flush can be held back (`Running::hold`).
     pub(super) fn node(&self) -> Value {
         let _ = fs::copy(&self.file, self.before());
         let _ = fs::File::create(self.log());
-        json!({
-            "driver": "blklogwrites", "node-name": self.node_name(), "log-sector-size": SECTOR,
+        let noted = json!({
+            "driver": "blklogwrites", "log-sector-size": SECTOR,
             "file": {"driver": "file", "filename": self.file.display().to_string()},
             "log": {"driver": "file", "filename": self.log().display().to_string()},
-        })
+        });
+        // The plain one on top is where the emulator looks whether a flush is to be held back.
+        json!({"driver": "raw", "node-name": self.node_name(), "file": {"driver": "blkdebug", "image": noted}})
     }
 
     /// A file onto it; not while it is in a machine.
@@ -142,6 +144,7 @@ impl Drive {
     /// The log is not one.
     pub fn cut(&self) -> Result<Lost> {
         let mut log = fs::File::open(self.log())?;
+        let end = log.metadata()?.len();
         let mut head = [0; 24];
         log.read_exact(&mut head).context("an empty log")?;
         log.to_sector()?;
@@ -149,12 +152,16 @@ impl Drive {
         let mut target = fs::OpenOptions::new().write(true).open(self.before())?;
         let mut waiting: Vec<(u64, Vec<u8>)> = Vec::new();
         let mut lost = Lost::default();
-        // The head's count of entries is written at flushes: what comes after it was never flushed.
-        for _ in 0..word(&head, 2) {
+        // The head's count of entries is written at flushes only: what was never flushed comes after them, as far as the log goes.
+        while log.stream_position()? + SECTOR <= end {
             let mut entry = [0; 32];
             log.read_exact(&mut entry)?;
             let (sector, count, flags) = (word(&entry, 0), word(&entry, 1), word(&entry, 2));
             log.to_sector()?;
+            if (count, flags) == (0, 0) || (flags & DISCARD == 0 && log.stream_position()? + count * SECTOR > end) {
+                // The emulator was ended while it wrote this one.
+                break;
+            }
             let mut data = Vec::new();
             if flags & DISCARD == 0 {
                 data = vec![0; usize::try_from(count * SECTOR)?];

@@ -5,11 +5,14 @@
 
 mod ccid;
 pub mod drive;
+pub mod inside;
 mod qmp;
+mod start;
+pub mod wire;
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
@@ -20,21 +23,26 @@ use crate::station::AnyCard;
 use crate::xvfb::Picture;
 use ccid::Reader;
 use drive::Drive;
+use inside::Inside;
 use qmp::Qmp;
+use wire::Wire;
 
-/// How long a picture may take to appear: the emulated machine starts in it.
-const PATIENCE: Duration = Duration::from_secs(240);
+/// How long a picture may take to appear: the emulated machine starts in it, on whatever runs the tests.
+const PATIENCE: Duration = Duration::from_secs(600);
 /// How long a program beside it may take to start or to end.
 const QUICK: Duration = Duration::from_secs(30);
 /// How long a finger stays: an emulated panel is asked for touches some times a second.
 const TAP: Duration = Duration::from_millis(200);
 /// Between two looks at the display, each of them a file of three megabytes.
 const LOOK: Duration = Duration::from_millis(100);
-/// Where Debian puts the firmware.
-const FIRMWARE: &str = "/usr/share/OVMF/OVMF_CODE_4M.fd";
-const SETTINGS: &str = "/usr/share/OVMF/OVMF_VARS_4M.fd";
 /// Memory of the machine, in MiB.
 pub const MEMORY: u32 = 512;
+/// The machine's own address and its network's, as `kiosk.toml` has it.
+pub const ADDRESS: &str = "10.0.2.15/24";
+/// Where the machine reaches what listens on this one's 127.0.0.1.
+pub const WORLD: &str = "10.0.2.2";
+/// What the emulator calls a flush that is held back.
+const HELD: &str = "held";
 
 /// The display and the touch panel of a machine.
 pub struct Screen {
@@ -128,8 +136,8 @@ impl Machine {
         let own = folder.join("disk.drive");
         let copied = Command::new("cp").arg("--sparse=always").arg(disk).arg(&own).status()?;
         ensure!(copied.success(), "{} cannot be copied", disk.display());
-        fs::copy(SETTINGS, folder.join("settings"))
-            .with_context(|| format!("{SETTINGS} is missing: run `tests/run tools`"))?;
+        fs::copy(start::SETTINGS, folder.join("settings"))
+            .with_context(|| format!("{} is missing: run `tests/run tools`", start::SETTINGS))?;
         Ok(Self {
             folder: folder.to_path_buf(),
             disk: Drive::of(own, "disk"),
@@ -153,106 +161,18 @@ impl Machine {
     /// # Errors
     /// A program is missing or does not start.
     pub fn switch_on(&self) -> Result<Running> {
-        let at = |name: &str| self.folder.join(name).display().to_string();
-        for name in ["tpm.sock", "card.sock", "qmp.sock"] {
-            let _ = fs::remove_file(self.folder.join(name));
-        }
-        let tpm = Command::new("swtpm")
-            .args(["socket", "--tpm2", "--tpmstate", &format!("dir={}", at("tpm"))])
-            .args(["--ctrl", &format!("type=unixio,path={}", at("tpm.sock"))])
-            .stdin(Stdio::null())
-            .spawn()
-            .context("swtpm is missing: run `tests/run tools`")?;
-        let mut tpm = Stopped(Some(tpm));
-        wait(&self.folder.join("tpm.sock"))?;
-        let log = fs::OpenOptions::new()
-            .create(true)
-            .append(true)
-            .open(self.folder.join("emulator.log"))?;
-        let process = Command::new("qemu-system-x86_64")
-            .args([
-                "-machine",
-                "q35",
-                "-accel",
-                "tcg,thread=multi",
-                "-cpu",
-                "max",
-                "-smp",
-                "2",
-                "-m",
-                &MEMORY.to_string(),
-            ])
-            .args([
-                "-nodefaults",
-                "-no-user-config",
-                "-display",
-                "none",
-                "-vga",
-                "none",
-                "-nic",
-                "none",
-            ])
-            .args(["-drive", &format!("if=pflash,format=raw,readonly=on,file={FIRMWARE}")])
-            .args(["-drive", &format!("if=pflash,format=raw,file={}", at("settings"))])
-            .args(["-blockdev", &self.disk.node().to_string()])
-            .args([
-                "-device",
-                &format!("virtio-blk-pci,drive={},bootindex=0", self.disk.node_name()),
-            ])
-            .args([
-                "-device",
-                &format!("virtio-gpu-pci,xres={},yres={}", PANEL.width, PANEL.height),
-            ])
-            .args([
-                "-device",
-                "qemu-xhci,p2=8,p3=8",
-                "-device",
-                "usb-tablet",
-                "-device",
-                "usb-ccid,id=ccid",
-            ])
-            .args([
-                "-chardev",
-                &format!("socket,id=card,path={},server=on,wait=off", at("card.sock")),
-            ])
-            .args(["-device", "ccid-card-passthru,chardev=card"])
-            .args(["-chardev", &format!("socket,id=tpm,path={}", at("tpm.sock"))])
-            .args([
-                "-tpmdev",
-                "emulator,id=tpm0,chardev=tpm",
-                "-device",
-                "tpm-crb,tpmdev=tpm0",
-            ])
-            .args([
-                "-device",
-                "virtio-rng-pci",
-                "-serial",
-                &format!("file:{}", at("serial.log")),
-            ])
-            .args(["-qmp", &format!("unix:{},server=on,wait=off", at("qmp.sock"))])
-            .stdin(Stdio::null())
-            .stdout(log.try_clone()?)
-            .stderr(log)
-            .spawn()
-            .context("qemu-system-x86_64 is missing: run `tests/run tools`")?;
-        let since = Instant::now();
-        let mut process = Stopped(Some(process));
-        wait(&self.folder.join("qmp.sock"))?;
-        wait(&self.folder.join("card.sock"))?;
-        let screen = Screen {
-            line: Qmp::open(&self.folder.join("qmp.sock"))?,
-            dump: self.folder.join("screen.ppm"),
-            seen: Picture::default(),
-            looked: since,
-        };
-        let mut hands = Hands::new(screen, self.folder.join("emulator.log"), PATIENCE)?;
-        hands.process = process.0.take();
-        Ok(Running {
-            hands,
-            reader: Reader::open(&self.folder.join("card.sock"))?,
-            tpm: tpm.0.take().context("no TPM")?,
-            since,
-        })
+        start::start(&self.folder, &self.disk, None)
+    }
+
+    /// Switches it on with somebody inside: [`inside`] says how. `image` is the folder of the image build.
+    ///
+    /// # Errors
+    /// As [`Machine::switch_on`], or what is inside does not answer.
+    pub fn look_into(&self, image: &Path) -> Result<(Running, Inside)> {
+        let kernel = inside::prepare(image, &self.folder)?;
+        let running = start::start(&self.folder, &self.disk, Some(&kernel))?;
+        let inside = Inside::open(&self.folder.join("serial.sock"))?;
+        Ok((running, inside))
     }
 }
 
@@ -315,6 +235,115 @@ impl Running {
         self.hands.display.picture()?.png(file)
     }
 
+    /// From now on the next flush of this drive is held back: what was written before it is not durable, and nothing comes after it.
+    ///
+    /// # Errors
+    /// The emulator refuses.
+    pub fn hold(&mut self, drive: &Drive) -> Result<()> {
+        let command = format!("qemu-io {} \"break flush_to_disk {HELD}\"", drive.node_name());
+        let said = self.hands.display.line.say(&command)?;
+        ensure!(said.trim().is_empty(), "{command}: {said}");
+        Ok(())
+    }
+
+    /// Pulls the plug in the middle of a write, with a card in the slot: when the machine has written, and waits for the flush that is held
+    /// back. What it has not flushed, [`Drive::cut`] takes away.
+    ///
+    /// # Errors
+    /// It writes nothing, it cannot be ended, or no card is in.
+    pub fn cut_when_held(&mut self) -> Result<AnyCard> {
+        let start = Instant::now();
+        while !self.hands.said().contains(&format!("Suspended request '{HELD}'")) {
+            ensure!(start.elapsed() < PATIENCE, "nothing is flushed");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        self.pull_and_cut()
+    }
+
+    /// Keys of a keyboard pressed together, by the emulator's names. Without a keyboard they go nowhere.
+    ///
+    /// # Errors
+    /// There is no such key.
+    pub fn press_keys(&mut self, keys: &[&str]) -> Result<()> {
+        let keys: Vec<_> = keys.iter().map(|key| json!({"type": "qcode", "data": key})).collect();
+        self.hands
+            .display
+            .line
+            .ask("send-key", &json!({"keys": keys, "hold-time": 100}))?;
+        Ok(())
+    }
+
+    /// Puts a USB device in, by the emulator's name.
+    ///
+    /// # Errors
+    /// The emulator refuses.
+    pub fn plug_device(&mut self, driver: &str, name: &str) -> Result<()> {
+        self.hands
+            .display
+            .line
+            .ask("device_add", &json!({"driver": driver, "id": name}))?;
+        Ok(())
+    }
+
+    /// The network's cable, pulled or put in.
+    ///
+    /// # Errors
+    /// The emulator refuses.
+    pub fn cable(&mut self, there: bool) -> Result<()> {
+        self.hands
+            .display
+            .line
+            .ask("set_link", &json!({"name": start::CARD, "up": there}))?;
+        Ok(())
+    }
+
+    /// The cable out of the world's socket, and its end into a test's hand.
+    ///
+    /// # Errors
+    /// The emulator refuses.
+    pub fn wire(&mut self, folder: &Path) -> Result<Wire> {
+        let (theirs, ours) = (folder.join("wire-machine"), folder.join("wire-test"));
+        let wire = Wire::open(&ours, &theirs)?;
+        let line = &mut self.hands.display.line;
+        for name in ["socket", "world"] {
+            line.ask("netdev_del", &json!({"id": name}))?;
+        }
+        let end = |path: &Path| json!({"type": "unix", "path": path.display().to_string()});
+        line.ask(
+            "netdev_add",
+            &json!({"type": "dgram", "id": "wire", "local": end(&theirs), "remote": end(&ours)}),
+        )?;
+        line.ask(
+            "netdev_add",
+            &json!({"type": "hubport", "id": "socket", "hubid": 0, "netdev": "wire"}),
+        )?;
+        Ok(wire)
+    }
+
+    /// Whether the machine was reset since the power came.
+    ///
+    /// # Errors
+    /// The emulator does not answer.
+    pub fn was_reset(&mut self) -> Result<bool> {
+        let line = &mut self.hands.display.line;
+        line.ask("query-status", &json!({}))?;
+        Ok(line.events.iter().any(|event| event == "RESET"))
+    }
+
+    /// Waits until the machine gives up: it resets itself, which ends the emulator.
+    ///
+    /// # Errors
+    /// It does not.
+    pub fn gives_up(&mut self) -> Result<()> {
+        let start = Instant::now();
+        let process = self.hands.process.as_mut().context("not running")?;
+        while process.try_wait()?.is_none() {
+            ensure!(start.elapsed() < PATIENCE, "the machine goes on");
+            std::thread::sleep(LOOK);
+        }
+        Ok(())
+    }
+
     /// Pulls the plug, with a card in the slot. What the machine has not told its drives to keep, [`Drive::cut`] takes away.
     ///
     /// # Errors
@@ -351,25 +380,4 @@ impl Drop for Running {
             let _ = process.wait();
         }
     }
-}
-
-/// A program that is stopped if what comes after it does not start.
-struct Stopped(Option<Child>);
-
-impl Drop for Stopped {
-    fn drop(&mut self) {
-        if let Some(process) = &mut self.0 {
-            let _ = process.kill();
-            let _ = process.wait();
-        }
-    }
-}
-
-fn wait(socket: &Path) -> Result<()> {
-    let start = Instant::now();
-    while !socket.exists() {
-        ensure!(start.elapsed() < QUICK, "{} does not appear", socket.display());
-        std::thread::sleep(Duration::from_millis(20));
-    }
-    Ok(())
 }

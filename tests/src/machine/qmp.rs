@@ -15,6 +15,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub struct Qmp {
     line: UnixStream,
     answers: BufReader<UnixStream>,
+    /// Names of the events so far; the emulated machine sends few.
+    pub events: Vec<String>,
 }
 
 impl Qmp {
@@ -25,10 +27,17 @@ impl Qmp {
         let mut qmp = Self {
             answers: BufReader::new(line.try_clone()?),
             line,
+            events: Vec::new(),
         };
         qmp.read()?;
         qmp.ask("qmp_capabilities", &json!({}))?;
         Ok(qmp)
+    }
+
+    /// One command of the monitor for people; what it says.
+    pub fn say(&mut self, command: &str) -> Result<String> {
+        let said = self.ask("human-monitor-command", &json!({"command-line": command}))?;
+        Ok(said.as_str().unwrap_or_default().to_owned())
     }
 
     fn read(&mut self) -> Result<Value> {
@@ -37,7 +46,7 @@ impl Qmp {
         Ok(serde_json::from_str(&text)?)
     }
 
-    /// One command; what it returns. Events between are not looked at.
+    /// One command; what it returns. Events between are kept by name.
     pub fn ask(&mut self, command: &str, arguments: &Value) -> Result<Value> {
         writeln!(self.line, "{}", json!({"execute": command, "arguments": arguments}))?;
         loop {
@@ -47,6 +56,9 @@ impl Qmp {
             }
             if let Some(value) = answer.get_mut("return") {
                 return Ok(value.take());
+            }
+            if let Some(event) = answer["event"].as_str() {
+                self.events.push(event.to_owned());
             }
         }
     }

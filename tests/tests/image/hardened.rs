@@ -1,0 +1,257 @@
+//! What runs on the machine, what it opens, and what it lets in: looked at from inside ([`tests::machine::inside`]) and from the other end of its cable.
+
+use std::fs;
+use std::time::{Duration, Instant};
+
+use election::ledger::{Registration, kiosk_id};
+use election::package::Package;
+use election::wire;
+use kiosk::screen::{Fault, Screen, StaffAction, StaffScreen, Touch};
+use tempfile::TempDir;
+use tests::machine::Machine;
+use tests::machine::drive::Drive;
+use tests::machine::inside::Inside;
+use tests::machine::wire::{GATEWAY, SOMEBODY};
+use tests::station::Station;
+
+use super::day::{Day, brought, configure, flip, image, place_of};
+
+/// Everything that runs: who, and what.
+const PROGRAMS: [(&str, &str); 5] = [
+    ("kiosk", "/usr/bin/kiosk"),
+    ("pcscd", "/usr/sbin/pcscd"),
+    // The manager of devices.
+    ("root", "/usr/bin/udevadm"),
+    ("root", "/usr/lib/systemd/systemd"),
+    ("root", "/usr/lib/systemd/systemd-journald"),
+];
+/// Every socket that somebody can connect to, all of them on the machine itself.
+const SOCKETS: [&str; 8] = [
+    "/run/pcscd/pcscd.comm",
+    "/run/systemd/io.system.ManagedOOM",
+    "/run/systemd/journal/io.systemd.journal",
+    "/run/systemd/journal/stdout",
+    "/run/systemd/private",
+    "/run/systemd/userdb/io.systemd.DynamicUser",
+    "/run/udev/control",
+    // The one that writes updates, when staff want one.
+    "/run/updater.sock",
+];
+
+#[test]
+fn a10_nothing_runs_but_the_kiosk_nothing_listens_and_what_is_not_known_is_not_taken() {
+    let (image, _) = image();
+    let folder = TempDir::new().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    for name in ["desk", "came"] {
+        fs::create_dir(at(name)).unwrap();
+    }
+    let mut station = Station::new(&at("desk"), "tsukuba-2015-referendum", "style-1", 1, 0).unwrap();
+    let bytes = station.package.clone();
+    let authority: [u8; 33] = hex::decode(&station.authority).unwrap().try_into().unwrap();
+    let machine = Machine::new(&at("machine"), &image.join("kiosk.disk")).unwrap();
+    configure(&machine.disk(), folder.path(), &station);
+    let exchange = Drive::new(folder.path(), "exchange", "IPPYO-EXCH", 24).unwrap();
+    fs::write(at("package-1.bin"), &bytes).unwrap();
+    exchange.put(&at("package-1.bin"), "package-1.bin").unwrap();
+    let (running, mut inside) = machine.look_into(&image).unwrap();
+    let package = Package::open(&bytes, &authority).unwrap();
+    let mut day = Day::new(running, package, "hardened");
+    day.machine.plug(&exchange).unwrap();
+    let request = fs::read(brought(&exchange, "request-", &at("came"))).unwrap();
+    let request: Registration = wire::decode(&request).unwrap();
+    let kiosk = kiosk_id(&request.kiosk.0);
+    let first = Screen::Staff(StaffScreen::Provision {
+        kiosk: &kiosk,
+        software: &request.software,
+    });
+    day.see(&first);
+
+    // A keyboard and a drive that nobody knows: they are seen, and nothing is done with them.
+    let foreign = Drive::new(folder.path(), "foreign", "HOLIDAY", 24).unwrap();
+    foreign.put(&at("package-1.bin"), "package-1.bin").unwrap();
+    day.machine.plug(&foreign).unwrap();
+    day.machine.plug_device("usb-kbd", "keyboard").unwrap();
+    let keyboard = "grep -l 'USB Keyboard' /sys/bus/usb/devices/*/product";
+    let drives = "ls /sys/class/block";
+    let count = |inside: &mut Inside| inside.ask(&format!("look {drives}")).unwrap().matches("sd").count();
+    until("the keyboard and both drives", || {
+        inside.ask(&format!("look {keyboard}")).is_ok() && count(&mut inside) >= 2
+    });
+    inside.ask("/usr/bin/udevadm settle").unwrap();
+    let place = inside.ask(&format!("look {keyboard}")).unwrap();
+    let place = place.trim().trim_end_matches("/product");
+    let name = place.rsplit('/').next().unwrap();
+    let authorized = inside.ask(&format!("look cat {place}/{name}:1.0/authorized")).unwrap();
+    assert_eq!(authorized.trim(), "0", "a keyboard is driven");
+    assert!(inside.ask(&format!("look test -e {place}/{name}:1.0/driver")).is_err());
+    let mounts = inside.ask("look grep /dev/sd /proc/mounts").unwrap();
+    assert_eq!(mounts.lines().count(), 1, "{mounts}");
+    assert!(mounts.contains(" /media/exchange "), "{mounts}");
+    for keys in [
+        &["ctrl", "alt", "delete"][..],
+        &["ctrl", "alt", "f2"],
+        &["alt", "sysrq", "b"],
+    ] {
+        day.machine.press_keys(keys).unwrap();
+    }
+    day.still(&first);
+    assert_eq!(
+        inside.ask("look cat /sys/class/tty/tty0/active").unwrap().trim(),
+        "tty1"
+    );
+
+    // A log that somebody floods stays as large as it may be.
+    inside
+        .ask("look yes 'a line that says nothing, again and again, until the log is full' | look head -n 20000 | look logger")
+        .unwrap();
+    let size = inside.ask("look du -sk /run/log").unwrap();
+    let size: u32 = size.split_whitespace().next().unwrap().parse().unwrap();
+    println!("the log has {size} KiB after 20,000 lines");
+    assert!(size <= 5 << 10, "{size} KiB of log");
+    day.still(&first);
+
+    // The kiosk with everything at work, its reader as well.
+    day.machine.send(Touch::Confirm).unwrap();
+    let (action, number) = (StaffAction::Provision, 1);
+    day.see(&Screen::Staff(StaffScreen::InsertCard { action, number }));
+    until("the daemon of card readers", || inside.ask("look pidof pcscd").is_ok());
+    programs(&mut inside);
+    sockets(&mut inside);
+
+    // It falls: what comes back is the screen that is right now, and nobody's card is waited for.
+    let before = pid(&mut inside);
+    inside.ask(&format!("look kill -ABRT {before}")).unwrap();
+    until("another kiosk", || {
+        ![String::new(), before.clone()].contains(&pid(&mut inside))
+    });
+    day.see(&first);
+    assert_ne!(pid(&mut inside), before);
+
+    // Its disk is full: staff are told that it is out of order, and when there is room and the drive is put in again, it goes on.
+    inside
+        .ask("look dd if=/dev/zero of=/state/full bs=65536; look sync; true")
+        .unwrap();
+    day.machine.send(Touch::Confirm).unwrap();
+    day.sign(StaffAction::Provision, &mut station.staff, 1..=2);
+    day.see(&Screen::Fault {
+        why: Fault::Store,
+        recorded: None,
+    });
+    inside.ask("look rm /state/full").unwrap();
+    day.machine.unplug(&exchange).unwrap();
+    day.machine.plug(&exchange).unwrap();
+    day.see(&first);
+
+    // From the other end of the cable: nothing, whoever asks. Then the firewall is taken down, and the machine answers: the scan is not blind.
+    let mut wire = day.machine.wire(folder.path()).unwrap();
+    let port = station.gateway().rsplit_once(':').unwrap().1.to_owned();
+    let own = format!("to {GATEWAY}:{port}, flags 02");
+    for who in [SOMEBODY, GATEWAY] {
+        let start = Instant::now();
+        let mut sent = wire.scan(who).unwrap();
+        sent.retain(|frame| !frame.ends_with(&own));
+        assert_eq!(sent, [""; 0], "the machine says something to {who}");
+        println!(
+            "65,535 ports of TCP, 16 of UDP and an echo asked by {who}: no answer ({:.0?})",
+            start.elapsed()
+        );
+    }
+    inside.ask("/usr/sbin/nft flush ruleset").unwrap();
+    let sent = wire.scan(SOMEBODY).unwrap();
+    println!(
+        "without the firewall: {} answers, such as {:?}",
+        sent.len(),
+        sent.first()
+    );
+    assert!(sent.len() > 60_000, "{}", sent.len());
+    assert!(
+        !sent.iter().any(|frame| frame.ends_with("flags 12")),
+        "something listens"
+    );
+    day.still(&first);
+}
+
+/// The time at which the root was made: the file system reads it, and nothing looks at it but the hash tree.
+#[test]
+fn a10_a_machine_with_a_bit_of_its_root_changed_gives_up() {
+    let (image, _) = image();
+    let folder = TempDir::new().unwrap();
+    let machine = Machine::new(&folder.path().join("machine"), &image.join("kiosk.disk")).unwrap();
+    let disk = machine.disk();
+    flip(&disk, place_of(&disk, b"hsqs") + 8);
+    let mut running = machine.switch_on().unwrap();
+    running.gives_up().unwrap();
+    println!("it gives up {:.0} s after power", running.since.elapsed().as_secs_f64());
+}
+
+fn pid(inside: &mut Inside) -> String {
+    let ask =
+        "for p in /proc/[0-9]*; do [ \"$(look readlink $p/exe)\" = /usr/bin/kiosk ] && echo ${p#/proc/}; done; true";
+    inside.ask(ask).unwrap().trim().to_owned()
+}
+
+fn programs(inside: &mut Inside) {
+    // A process that is not a thread of the kernel has a program.
+    let listed = inside
+        .ask("for p in /proc/[0-9]*; do e=$(look readlink $p/exe) && echo \"$(look stat -c %U $p) $e\"; done; true")
+        .unwrap();
+    // busybox is the looking itself.
+    let mut found: Vec<(&str, &str)> = listed
+        .lines()
+        .filter_map(|line| line.split_once(' '))
+        .filter(|(_, what)| *what != "/run/busybox")
+        .collect();
+    // udev's helpers come and go under its name.
+    found.sort_unstable();
+    found.dedup();
+    println!("programs: {found:?}");
+    assert_eq!(found, PROGRAMS, "{listed}");
+    let kiosk = pid(inside);
+    let status = inside.ask(&format!("look cat /proc/{kiosk}/status")).unwrap();
+    for line in [
+        "Uid:\t900\t900\t900\t900",
+        "CapEff:\t0000000000000000",
+        "CapBnd:\t0000000000000000",
+        "NoNewPrivs:\t1",
+        "Seccomp:\t2",
+    ] {
+        assert!(status.lines().any(|said| said == line), "{line}: {status}");
+    }
+}
+
+fn sockets(inside: &mut Inside) {
+    let table = |inside: &mut Inside, name: &str| -> Vec<String> {
+        let text = inside.ask(&format!("look cat /proc/net/{name}")).unwrap();
+        text.lines().skip(1).map(str::to_owned).collect()
+    };
+    // State 0A listens.
+    let tcp = table(inside, "tcp");
+    assert!(
+        !tcp.iter().any(|line| line.split_whitespace().nth(3) == Some("0A")),
+        "{tcp:?}"
+    );
+    for name in ["udp", "udplite", "raw", "packet"] {
+        assert_eq!(table(inside, name), [""; 0], "{name}");
+    }
+    assert!(inside.ask("look test -e /proc/net/tcp6").is_err(), "there is IPv6");
+    let unix = table(inside, "unix");
+    let listening: Vec<&str> = unix
+        .iter()
+        .filter(|line| line.split_whitespace().nth(3) == Some("00010000"))
+        .filter_map(|line| line.split_whitespace().nth(7))
+        .collect();
+    println!("sockets that take connections: {listening:?}");
+    for socket in listening {
+        assert!(SOCKETS.contains(&socket), "{socket}");
+    }
+    println!("{}", inside.ask("/usr/sbin/nft list ruleset").unwrap());
+}
+
+fn until(what: &str, mut there: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !there() {
+        assert!(start.elapsed() < Duration::from_secs(600), "no {what}");
+        std::thread::sleep(Duration::from_millis(200));
+    }
+}
