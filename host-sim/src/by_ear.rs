@@ -12,6 +12,7 @@ use anyhow::{Context as _, Result, ensure};
 use election::clips::Clips;
 use election::manifest::Manifest;
 use kiosk::form::Form;
+use kiosk::ports::TooLarge;
 use kiosk::screen::{Screen, Touch};
 use panel::audio::{Piece, Speech, pieces};
 use panel::render::Headless;
@@ -155,8 +156,8 @@ impl RealPanel for Fitted {
         self.0.panel.show(screen);
     }
 
-    fn pictures(&self, pictures: &election::pictures::Pictures<'_>) {
-        self.0.panel.pictures(pictures);
+    fn pictures(&self, pictures: &election::pictures::Pictures<'_>) -> Result<(), TooLarge> {
+        self.0.panel.pictures(pictures)
     }
 
     fn clips(&self, clips: Option<&Clips<'_>>) {

@@ -23,7 +23,7 @@ use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use kiosk::ports::Lamp;
+use kiosk::ports::{Lamp, TooLarge};
 use kiosk::screen::{Screen, Touch};
 use panel::surface::{float, sync};
 use slint::{ComponentHandle as _, VecModel};
@@ -155,8 +155,8 @@ impl RealPanel for Fitted {
         self.0.show(screen);
     }
 
-    fn pictures(&self, pictures: &election::pictures::Pictures<'_>) {
-        self.0.pictures(pictures);
+    fn pictures(&self, pictures: &election::pictures::Pictures<'_>) -> Result<(), TooLarge> {
+        self.0.pictures(pictures)
     }
 
     fn clips(&self, clips: Option<&election::clips::Clips<'_>>) {

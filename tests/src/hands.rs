@@ -118,7 +118,8 @@ impl<G: Glass> Hands<G> {
     /// The kiosk has this package: names are drawn from its pictures, there as here.
     pub fn names(&self, package: &Package<'_>) {
         if let Some(pictures) = &package.pictures {
-            self.mirror.panel.pictures(pictures);
+            // This panel has memory for any package.
+            let _ = self.mirror.panel.pictures(pictures);
         }
     }
 
@@ -185,6 +186,10 @@ impl<G: Glass> Hands<G> {
             online: None,
             height: 0,
             seconds: 0,
+            media: [Ok(0); 2],
+            reader: Ok(false),
+            disk: None,
+            celsius: None,
         };
         self.see_buttons(&Screen::Staff(StaffScreen::Menu { phase, health }))
     }

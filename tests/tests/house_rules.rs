@@ -346,3 +346,51 @@ fn the_binary_without_a_heap_links_the_versions_that_ship() {
     let strange: Vec<_> = bare.iter().filter(|p| p.0 != "no-heap" && !ship.contains(*p)).collect();
     assert!(strange.is_empty(), "{strange:?}: copy the versions of Cargo.lock");
 }
+
+/// A10: what is not in the image cannot be switched on. The kernel's drivers for radios are modules; these are parts of the names of all its families.
+#[test]
+fn a10_the_image_has_no_driver_for_a_radio() {
+    const RADIOS: [&str; 26] = [
+        "80211",
+        "802154",
+        "wlan",
+        "wifi",
+        "bluetooth",
+        "btusb",
+        "hci_",
+        "nfc",
+        "wwan",
+        "qmi",
+        "mbim",
+        "ath",
+        "iwl",
+        "brcm",
+        "b43",
+        "rtw",
+        "rtl8",
+        "rt2",
+        "mt76",
+        "mwifi",
+        "wilc",
+        "wl1",
+        "carl",
+        "zd12",
+        "ipw",
+        "rsi",
+    ];
+    let list = read("firmware/linux/image/modules.list");
+    let modules: Vec<&str> = list
+        .lines()
+        .filter(|line| !line.starts_with('#'))
+        .filter_map(|line| line.split_whitespace().last())
+        .collect();
+    assert!(modules.len() > 10, "no list of modules");
+    let radio = |module: &&&str| {
+        RADIOS
+            .iter()
+            .any(|part| module.starts_with(part) || module.contains("80211"))
+    };
+    let found: Vec<_> = modules.iter().filter(radio).collect();
+    assert!(found.is_empty(), "the image could use a radio: {found:?}");
+    assert!(radio(&&"iwlwifi") && radio(&&"mac80211") && !radio(&&"virtio_gpu"));
+}

@@ -37,3 +37,4 @@ pub mod screen;
 pub mod service;
 pub mod session;
 pub mod staff;
+pub mod update;

@@ -13,6 +13,7 @@ use election::clips::Clips;
 use election::pictures::Pictures;
 
 use crate::screen::{Screen, Touch};
+use crate::update::{Ask, Refused, Said};
 
 /// One kiosk's hardware as types.
 pub trait Platform {
@@ -109,10 +110,16 @@ pub trait Panel {
     /// Draws a screen; it stays until the next call. Must not block for longer than a frame.
     fn show(&mut self, screen: &Screen<'_>);
 
-    /// How the characters of the election's names look, told once when the package is accepted and it has pictures. A panel that draws
-    /// from them shows the same pixels as every other; one that has its own way of showing names does without.
-    fn pictures(&mut self, pictures: &Pictures<'_>) {
+    /// How the characters of the election's names look, told once at each start when the package is accepted and it has pictures. A panel that
+    /// draws from them shows the same pixels as every other; one that has its own way of showing names does without. They take the place of
+    /// those of an earlier start.
+    ///
+    /// # Errors
+    /// [`TooLarge`]: more than this panel has memory for, and nothing of them is kept. The kiosk is out of order then, and says so; a package
+    /// must never end a panel.
+    fn pictures(&mut self, pictures: &Pictures<'_>) -> Result<(), TooLarge> {
         let _ = pictures;
+        Ok(())
     }
 
     /// What of the election can be heard, told once when the package is accepted: `None` if it has no clips. A panel without
@@ -121,11 +128,29 @@ pub trait Panel {
         let _ = clips;
     }
 
+    /// Whether the machine takes updates of its software, told once at each start: then the staff's menu before opening and the screen of registration
+    /// offer [`crate::screen::StaffTouch::Update`]. A panel that is not told offers none.
+    fn updates(&mut self, takes: bool) {
+        let _ = takes;
+    }
+
     /// The next touch. Dropping the future loses no touch. Touches that the screen shown does not offer are
     /// ignored above, so a panel need not filter them. A queue behind it holds at most 16 touches, drops the newest, and is emptied by `show`
     /// when the kind of screen changes: a touch meant for one screen must never act on the next.
     async fn next(&mut self) -> Touch;
 }
+
+/// Pictures of names need more memory than the panel has for them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TooLarge;
+
+impl fmt::Display for TooLarge {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the pictures of names are too large for this panel: use a kiosk with more memory, or fewer different characters")
+    }
+}
+
+impl core::error::Error for TooLarge {}
 
 /// The card slot.
 pub trait CardReader {
@@ -141,6 +166,13 @@ pub trait CardReader {
     /// Waits until no card is in; at once if none is. A reader that disappears counts as a removed card.
     /// Works also after [`CardReader::power_down`]. Dropping the future is allowed.
     async fn wait_removed(&mut self);
+
+    /// How the reader is, for staff: whether something is in the slot. It answers within a second or so, whatever the driver does, and never
+    /// gives a card power.
+    ///
+    /// # Errors
+    /// [`ReaderError`], as [`CardReader::wait_insert`] would say it now, as far as that can be seen without power.
+    async fn look(&mut self) -> Result<bool, ReaderError>;
 
     /// The card's link. Commands fail with `Removed` when there is no card.
     fn link(&mut self) -> &mut Self::Link;
@@ -352,6 +384,44 @@ pub trait Store {
     /// # Errors
     /// [`StoreError`].
     async fn erase(&mut self, item: Item) -> Result<(), StoreError>;
+
+    /// Whether this machine takes updates of its software; where it does not, [`Store::update`] is never asked.
+    fn updates(&self) -> bool {
+        false
+    }
+
+    /// The way of an update, a step a call; a machine without updates does without. Must answer within seconds: what takes longer says how far it is.
+    ///
+    /// # Errors
+    /// [`Refused`]: the way begins anew.
+    async fn update(&mut self, ask: Ask) -> Result<Said, Refused> {
+        let _ = ask;
+        Err(Refused::Nobody)
+    }
+
+    /// How much room is left on the disk that this lies on, for staff; `None` where the items have places of their own (a microcontroller's
+    /// flash), or nobody can tell.
+    async fn space(&mut self) -> Option<Space> {
+        None
+    }
+}
+
+/// Room on a disk, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Space {
+    /// Still free.
+    pub free: u64,
+    /// In all.
+    pub size: u64,
+}
+
+impl Space {
+    /// Whether staff should know: less than a twentieth is left, or less than 64 MiB of a larger disk. What a kiosk writes there is a few
+    /// kilobytes a day, but a disk that fills up by something else would stop it (`Fault::Store`).
+    #[must_use]
+    pub const fn is_low(self) -> bool {
+        self.free < self.size / 20 || (self.size > 1 << 30 && self.free < 64 << 20)
+    }
 }
 
 /// Why the internal store failed.
@@ -375,12 +445,17 @@ impl fmt::Display for StoreError {
 
 impl core::error::Error for StoreError {}
 
-/// Lamp and sound, for staff across the room and for the voter (U6, U7).
+/// What the case tells: lamp and sound, for staff across the room and for the voter (U6, U7); how warm it is, for the staff's menu.
 pub trait Signals {
     /// Sets the lamp until the next call.
     fn lamp(&mut self, lamp: Lamp);
     /// Plays a sound.
     fn sound(&mut self, sound: Sound);
+
+    /// The warmest place that is measured, in degrees Celsius; `None` where nothing measures. Must not block.
+    fn celsius(&mut self) -> Option<i16> {
+        None
+    }
 }
 
 /// The lamp (U7).

@@ -10,8 +10,9 @@ use election::wire::Seq;
 
 use crate::ballot_box::{Counts, MediaFault, Role};
 use crate::form::Form;
-use crate::ports::MediumError;
+use crate::ports::{MediumError, ReaderError, Space};
 use crate::session::{PinDigits, Selected, WrongCard};
+use crate::update::{Offer, Refused};
 
 /// One screen. The touches a screen offers are named with it; all others do nothing.
 #[derive(Clone, Copy)]
@@ -207,7 +208,7 @@ pub enum Fault {
 #[derive(Clone, Copy)]
 #[non_exhaustive]
 pub enum StaffScreen<'a> {
-    /// What can be done now. [`StaffTouch::Open`], [`StaffTouch::Close`], [`StaffTouch::TakeOver`] as far as `phase` allows,
+    /// What can be done now. [`StaffTouch::Open`], [`StaffTouch::Update`] (of a machine that takes updates), [`StaffTouch::Close`], [`StaffTouch::TakeOver`] as far as `phase` allows,
     /// [`Touch::Back`] while polls are open.
     Menu {
         /// Where the kiosk stands.
@@ -215,7 +216,8 @@ pub enum StaffScreen<'a> {
         /// How it is.
         health: Health,
     },
-    /// The kiosk made its keys: staff compare this with the desk. [`Touch::Confirm`] asks for two staff cards.
+    /// The kiosk made its keys: staff compare this with the desk. [`Touch::Confirm`] asks for two staff cards, [`StaffTouch::Update`] where
+    /// a machine takes updates.
     Provision {
         /// The kiosk's id (SPEC.md, section 8).
         kiosk: &'a Digest,
@@ -271,6 +273,36 @@ pub enum StaffScreen<'a> {
     /// Closed: witnesses write the words down. [`Touch::Confirm`] ends the run. When nothing is unsent or there is no network,
     /// [`StaffTouch::Retire`] forgets the keys, so that the kiosk can be registered for the next epoch.
     Closed(ClosedScreen<'a>),
+    /// An update of the software, before polls are open.
+    Update(UpdateScreen<'a>),
+}
+
+/// The way of an update.
+#[derive(Clone, Copy)]
+pub enum UpdateScreen<'a> {
+    /// This image would be taken: staff compare its hash with what the authority has published. Afterwards the kiosk has to be registered
+    /// again. [`Touch::Confirm`] asks for two staff cards, [`Touch::Back`].
+    Offer {
+        /// The image.
+        offer: &'a Offer,
+    },
+    /// It is being written. No touch.
+    Writing {
+        /// The image.
+        offer: &'a Offer,
+        /// How far, in hundredths.
+        percent: u8,
+    },
+    /// It is in place. [`Touch::Confirm`] starts the machine again.
+    Done {
+        /// The image.
+        offer: &'a Offer,
+    },
+    /// Not taken; what runs stays. [`Touch::Confirm`] or [`Touch::Back`] returns.
+    Refused {
+        /// Why.
+        why: Refused,
+    },
 }
 
 /// Where the kiosk stands.
@@ -299,6 +331,8 @@ pub enum StaffAction {
     CloseAgain,
     /// Take over from another kiosk.
     TakeOver,
+    /// Have an update of the software written.
+    Update,
 }
 
 /// Why a staff card was refused.
@@ -340,6 +374,25 @@ pub struct Health {
     pub height: u64,
     /// The clock, in seconds since 1970, for staff to compare.
     pub seconds: u64,
+    /// What is in the slots for media at this moment, original and duplicate: its size in bytes, or what is wrong with it.
+    pub media: [Result<u64, MediumError>; 2],
+    /// The card reader: whether something is in its slot, or what is wrong with it.
+    pub reader: Result<bool, ReaderError>,
+    /// The kiosk's own disk, where it has one.
+    pub disk: Option<Space>,
+    /// The warmest place inside, in degrees Celsius, where something measures.
+    pub celsius: Option<i16>,
+}
+
+impl Health {
+    /// From so many degrees Celsius on staff are told that the machine is hot: boards of this kind slow down at 80 to 85.
+    pub const HOT: i16 = 75;
+
+    /// Whether staff are to be told that it is hot.
+    #[must_use]
+    pub const fn is_hot(&self) -> bool {
+        matches!(self.celsius, Some(celsius) if celsius >= Self::HOT)
+    }
 }
 
 /// How much room the media have left for votes, as far as may be said without a staff card (A14).
@@ -462,4 +515,6 @@ pub enum StaffTouch {
     Retire,
     /// The epoch's number.
     Epoch(u8),
+    /// Update the software, before polls are opened or the kiosk is registered.
+    Update,
 }

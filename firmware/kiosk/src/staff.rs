@@ -77,7 +77,7 @@ impl Act<'_> {
     const fn role(&self) -> u8 {
         match self.action {
             StaffAction::Open | StaffAction::Close | StaffAction::CloseAgain => role::POLLS,
-            StaffAction::Provision | StaffAction::TakeOver => role::PROVISIONS,
+            StaffAction::Provision | StaffAction::TakeOver | StaffAction::Update => role::PROVISIONS,
         }
     }
 }

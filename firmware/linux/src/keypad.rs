@@ -35,16 +35,17 @@ enum Event {
 /// The system gives no thread.
 pub fn listen(panel: Panel, keypad: Option<&str>, jack: Option<&str>, log: &Log) -> io::Result<()> {
     PANEL.set(Some(panel));
-    for (what, name, read) in [
-        ("keypad", keypad, keys as fn(&mut Device) -> io::Result<()>),
-        ("headphone socket", jack, socket),
+    // A socket that is gone says nothing any more: whether somebody is plugged in is unknown, and nothing may be said to a room.
+    let unplugged = Some(Event::Headphones(false));
+    for (what, name, read, gone) in [
+        ("keypad", keypad, keys as Read<Device>, None),
+        ("headphone socket", jack, socket, unplugged),
     ] {
         let Some(name) = name.map(str::to_owned) else { continue };
         let log = log.clone();
         std::thread::Builder::new().name(what.into()).spawn(move || {
             loop {
-                let outcome = find(&name).and_then(|mut device| read(&mut device));
-                if let Err(error) = outcome {
+                if let Err(error) = attend(|| find(&name), read, gone, &mut bring) {
                     // The same line again is only counted.
                     log.say(&format!("{what} {name:?}: {error}"));
                 }
@@ -55,32 +56,49 @@ pub fn listen(panel: Panel, keypad: Option<&str>, jack: Option<&str>, log: &Log)
     Ok(())
 }
 
+/// Reads a device until it is gone, and gives what happens.
+type Read<D> = fn(&mut D, &mut dyn FnMut(Event)) -> io::Result<()>;
+
+/// One life of a device: found, read until it is gone, and what its end means.
+fn attend<D>(
+    find: impl FnOnce() -> io::Result<D>,
+    read: impl FnOnce(&mut D, &mut dyn FnMut(Event)) -> io::Result<()>,
+    gone: Option<Event>,
+    give: &mut dyn FnMut(Event),
+) -> io::Result<()> {
+    let outcome = find().and_then(|mut device| read(&mut device, give));
+    if let Some(gone) = gone {
+        give(gone);
+    }
+    outcome
+}
+
 fn find(name: &str) -> io::Result<Device> {
     let found = evdev::enumerate().find(|(_, device)| device.name().is_some_and(|own| own.contains(name)));
     let (_, device) = found.ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "no input device has this name"))?;
     Ok(device)
 }
 
-fn keys(device: &mut Device) -> io::Result<()> {
+fn keys(device: &mut Device, give: &mut dyn FnMut(Event)) -> io::Result<()> {
     device.grab()?;
     loop {
         for event in device.fetch_events()? {
             if let EventSummary::Key(_, code, value) = event.destructure()
                 && let Some(key) = key_of(code, value)
             {
-                bring(Event::Key(key));
+                give(Event::Key(key));
             }
         }
     }
 }
 
-fn socket(device: &mut Device) -> io::Result<()> {
+fn socket(device: &mut Device, give: &mut dyn FnMut(Event)) -> io::Result<()> {
     let plugged = device.get_switch_state()?.contains(SwitchCode::SW_HEADPHONE_INSERT);
-    bring(Event::Headphones(plugged));
+    give(Event::Headphones(plugged));
     loop {
         for event in device.fetch_events()? {
             if let EventSummary::Switch(_, SwitchCode::SW_HEADPHONE_INSERT, value) = event.destructure() {
-                bring(Event::Headphones(value != 0));
+                give(Event::Headphones(value != 0));
             }
         }
     }
@@ -195,6 +213,31 @@ mod tests {
         ] {
             assert_eq!(key_of(code, 1), None);
         }
+    }
+
+    /// A socket that vanishes, however it stood, is one without headphones: also one that is never found.
+    #[test]
+    fn u8_a_headphone_socket_that_is_gone_is_nobody_who_listens() {
+        let unplugged = Event::Headphones(false);
+        let mut heard = Vec::new();
+        let mut give = |event| heard.push(event);
+        let pulled = |_: &mut (), give: &mut dyn FnMut(Event)| {
+            give(Event::Headphones(true));
+            Err(io::Error::from_raw_os_error(19))
+        };
+        assert!(attend(|| Ok(()), pulled, Some(unplugged), &mut give).is_err());
+        let nobody = || Err(io::Error::from(io::ErrorKind::NotFound));
+        assert!(attend(nobody, pulled, Some(unplugged), &mut give).is_err());
+        // A keypad that is gone presses nothing.
+        let pressed = |_: &mut (), give: &mut dyn FnMut(Event)| {
+            give(Event::Key(Key::Next));
+            Err(io::Error::from_raw_os_error(19))
+        };
+        assert!(attend(|| Ok(()), pressed, None, &mut give).is_err());
+        assert_eq!(
+            heard,
+            [Event::Headphones(true), unplugged, unplugged, Event::Key(Key::Next)]
+        );
     }
 
     /// A device that is not there is an error that names it; whatever else is plugged in is not taken for it.

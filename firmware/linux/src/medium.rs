@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn a_medium_put_in_later_is_seen_and_one_pulled_out_is_missing() {
+    fn a6_a_medium_put_in_later_is_seen_and_one_pulled_out_is_missing() {
         let folder = tempfile::tempdir().unwrap();
         let mut slot = SlotMedium::new("original", folder.path(), Log::silent()).unwrap();
         assert_eq!(block_on(slot.geometry()), Err(MediumError::Missing));

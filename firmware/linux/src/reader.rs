@@ -14,6 +14,9 @@ pub const IN_ALL: u64 = 60_000;
 /// Longest wait for a card to lose its power. The reader's thread does it in any case, as soon as the driver lets go.
 const POWER_DOWN: u32 = 2_000;
 
+/// Longest wait for the daemon to say what is in the slot.
+const LOOK: u32 = 1_000;
+
 /// The slot.
 pub struct SlotReader {
     reader: Reader,
@@ -55,6 +58,14 @@ impl CardReader for SlotReader {
 
     async fn wait_removed(&mut self) {
         self.reader.wait_removed().await;
+    }
+
+    async fn look(&mut self) -> Result<bool, ReaderError> {
+        match select(self.reader.look(), self.clock.sleep(LOOK)).await {
+            Either::First(seen) => seen.map_err(ours),
+            // A daemon or driver that does not even say what is in the slot.
+            Either::Second(()) => Err(ReaderError::Gone),
+        }
     }
 
     fn link(&mut self) -> &mut Self {

@@ -1,10 +1,14 @@
 //! Headphones over ALSA: clips of the package, decoded, at the voter's speed and loudness, in a thread of their own, so that a sound device that
-//! hangs leaves the panel alive.
+//! hangs leaves the panel alive: nothing here waits for it without an end, neither while it speaks nor when the program ends, and staff read that
+//! there is no sound.
 //!
 //! Nothing is kept or logged of what is said: it is somebody's choice.
 
+use std::collections::BTreeSet;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use alsa::pcm::{Access, Format, HwParams, PCM};
 use alsa::{Direction, ValueOr};
@@ -21,6 +25,15 @@ const HELD: u32 = 80_000;
 /// So much silence behind the last clip, in chunks: longer than what the device holds.
 const BEHIND: usize = 6;
 
+/// Milliseconds that one wait for room in the device lasts at most.
+const WAIT: u32 = 100;
+/// Waits, recoveries and writes of nothing in a row after which a device does not work: a device that works takes a chunk every 20 ms.
+const STALLS: u32 = 20;
+/// A device in whose calls the thread has been for so long hangs, whatever it may say later. Longer than all waits above.
+const HANGS: Duration = Duration::from_secs(5);
+/// How long the start waits for the device to open, and the end for the thread.
+const PATIENCE: Duration = Duration::from_secs(2);
+
 /// What is to be played next; only the latest counts.
 #[derive(Default)]
 struct Order {
@@ -31,13 +44,36 @@ struct Order {
     ended: bool,
 }
 
+/// The package's clips, and which there are: asked for many times a screen.
+struct Section {
+    bytes: Vec<u8>,
+    keys: BTreeSet<ClipKey>,
+}
+
 struct Shared {
     order: Mutex<Order>,
     changed: Condvar,
-    section: Mutex<Option<Arc<[u8]>>>,
+    section: Mutex<Option<Arc<Section>>>,
     /// The device takes sound.
     works: Mutex<bool>,
+    /// Since when the thread has been in a call of the device's.
+    inside: Mutex<Option<Instant>>,
 }
+
+/// A device that takes samples. Calls may take long, or never end.
+trait Out {
+    /// Takes some from the front; 0: there is no room now.
+    fn write(&mut self, samples: &[i16]) -> Result<usize, alsa::Error>;
+    /// Waits for room, [`WAIT`] at most.
+    fn wait(&mut self) -> Result<(), alsa::Error>;
+    /// After an error: so that it goes on.
+    fn recover(&mut self, error: alsa::Error) -> Result<(), alsa::Error>;
+    /// Forgets what it holds.
+    fn silence(&mut self) -> Result<(), alsa::Error>;
+}
+
+/// How a device is opened.
+type Open = dyn FnMut() -> Result<Box<dyn Out>, alsa::Error> + Send;
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
@@ -47,6 +83,8 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 pub struct Headphones {
     shared: Arc<Shared>,
     thread: Option<JoinHandle<()>>,
+    /// Nothing comes; it closes when the thread has ended.
+    ended: Receiver<()>,
     home: u8,
 }
 
@@ -56,27 +94,40 @@ impl Headphones {
     /// # Errors
     /// The system gives no thread.
     pub fn new(config: &Audio, log: Log) -> std::io::Result<Self> {
-        let works = match open(&config.device) {
-            Ok(_) => true,
-            Err(error) => {
-                log.say(&format!("no sound device {}: {error}", config.device));
-                false
-            }
-        };
+        let device = config.device.clone();
+        let open = move || Alsa::open(&device).map(|alsa| Box::new(alsa) as Box<dyn Out>);
+        Self::start(&config.device, Box::new(open), config.full_db, log)
+    }
+
+    fn start(device: &str, mut open: Box<Open>, full_db: u8, log: Log) -> std::io::Result<Self> {
         let shared = Arc::new(Shared {
             order: Mutex::default(),
             changed: Condvar::new(),
             section: Mutex::default(),
-            works: Mutex::new(works),
+            works: Mutex::new(false),
+            inside: Mutex::default(),
         });
-        let (mine, device) = (shared.clone(), config.device.clone());
-        let thread = std::thread::Builder::new()
-            .name("headphones".into())
-            .spawn(move || mine.run(&device, &log))?;
+        let (lives, ended) = sync_channel(0);
+        let (tell, opened) = sync_channel(1);
+        let (mine, notes) = (shared.clone(), log.clone());
+        let thread = std::thread::Builder::new().name("headphones".into()).spawn(move || {
+            let _lives: SyncSender<()> = lives;
+            let first = mine.within(&mut open).map(drop);
+            *lock(&mine.works) = first.is_ok();
+            // Nobody listens any more if it took too long.
+            let _ = tell.try_send(first);
+            mine.run(&mut open, &notes);
+        })?;
+        match opened.recv_timeout(PATIENCE) {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => log.say(&format!("no sound device {device}: {error}")),
+            Err(_) => log.say(&format!("the sound device {device} does not answer")),
+        }
         Ok(Self {
             shared,
             thread: Some(thread),
-            home: home_volume(config.full_db),
+            ended,
+            home: home_volume(full_db),
         })
     }
 
@@ -98,7 +149,9 @@ impl Drop for Headphones {
         order.ended = true;
         self.shared.changed.notify_one();
         drop(order);
-        if let Some(thread) = self.thread.take() {
+        // A thread that is in a device that hangs is left there: it holds nothing that the kiosk needs, and ends with the process.
+        let over = self.ended.recv_timeout(PATIENCE) == Err(RecvTimeoutError::Disconnected);
+        if let (true, Some(thread)) = (over, self.thread.take()) {
             let _ = thread.join();
         }
     }
@@ -106,11 +159,16 @@ impl Drop for Headphones {
 
 impl Sound for Headphones {
     fn clips(&mut self, clips: Option<&Clips<'_>>) {
-        *lock(&self.shared.section) = clips.map(|clips| clips.bytes().into());
+        let section = clips.map(|clips| Section {
+            bytes: clips.bytes().to_vec(),
+            keys: clips.keys().collect(),
+        });
+        *lock(&self.shared.section) = section.map(Arc::new);
     }
 
     fn voice(&self) -> Voice {
-        if !*lock(&self.shared.works) {
+        let hangs = lock(&self.shared.inside).is_some_and(|since| since.elapsed() > HANGS);
+        if hangs || !*lock(&self.shared.works) {
             Voice::NoDevice
         } else if lock(&self.shared.section).is_none() {
             Voice::NoClips
@@ -120,9 +178,9 @@ impl Sound for Headphones {
     }
 
     fn has(&self, key: ClipKey) -> bool {
-        let section = lock(&self.shared.section).clone();
-        let clips = section.as_deref().and_then(|bytes| Clips::read(bytes).ok());
-        clips.is_some_and(|clips| clips.find(key).is_some())
+        lock(&self.shared.section)
+            .as_ref()
+            .is_some_and(|section| section.keys.contains(&key))
     }
 
     fn say(&mut self, clips: &[ClipKey], level: Level) {
@@ -139,7 +197,7 @@ impl Sound for Headphones {
 }
 
 impl Shared {
-    fn run(&self, device: &str, log: &Log) {
+    fn run(&self, open: &mut Open, log: &Log) {
         let mut done = 0;
         loop {
             let (number, clips, level) = {
@@ -156,7 +214,7 @@ impl Shared {
             let (Some(level), Some(section)) = (level, lock(&self.section).clone()) else {
                 continue;
             };
-            let played = self.play(device, &section, &clips, level, number);
+            let played = self.play(open, &section.bytes, &clips, level, number);
             let works = played.is_ok();
             if *lock(&self.works) != works {
                 log.say(&match played {
@@ -172,70 +230,125 @@ impl Shared {
         lock(&self.order).number != number
     }
 
+    /// Calls the device, and notes meanwhile since when.
+    fn within<R>(&self, call: impl FnOnce() -> R) -> R {
+        *lock(&self.inside) = Some(Instant::now());
+        let result = call();
+        *lock(&self.inside) = None;
+        result
+    }
+
     fn play(
         &self,
-        device: &str,
+        open: &mut Open,
         section: &[u8],
         clips: &[ClipKey],
         level: Level,
         number: u64,
     ) -> Result<(), alsa::Error> {
         let Ok(read) = Clips::read(section) else { return Ok(()) };
-        let pcm = open(device)?;
-        let io = pcm.io_i16()?;
-        let give = |samples: &[i16]| -> Result<bool, alsa::Error> {
-            for chunk in samples.chunks(CHUNK) {
-                if self.stale(number) {
-                    pcm.drop()?;
-                    return Ok(false);
-                }
-                let mut rest = chunk;
-                while !rest.is_empty() {
-                    match io.writei(rest) {
-                        Ok(written) => rest = rest.get(written..).unwrap_or_default(),
-                        // Too late with the next chunk: a gap is heard, and it goes on.
-                        Err(error) => pcm.try_recover(error, true)?,
-                    }
-                }
-            }
-            Ok(true)
-        };
+        let mut out = self.within(open)?;
         for clip in clips.iter().filter_map(|key| read.find(*key)) {
             let samples: Vec<i16> = clip.samples().collect();
             let volume = gain(level.volume);
             let loud = |sample: i16| i16::try_from(i32::from(sample) * volume / 32_768).unwrap_or(0);
             let samples: Vec<i16> = stretch(&samples, level.eighths()).into_iter().map(loud).collect();
-            if !give(&samples)? {
+            if !self.give(&mut *out, &samples, number)? {
                 return Ok(());
             }
         }
-        if give(&[0; CHUNK * BEHIND])? {
-            pcm.drain()?;
+        // When all of the silence is in, the device holds nothing else: what was said has been heard, and the rest may go.
+        if self.give(&mut *out, &[0; CHUNK * BEHIND], number)? {
+            self.within(|| out.silence())?;
         }
+        // Closing is a call of the device's, too.
+        self.within(move || drop(out));
         Ok(())
+    }
+
+    /// Gives samples to the device; `false` if another order came. Ends whatever the device does, as long as its calls do.
+    fn give(&self, out: &mut dyn Out, samples: &[i16], number: u64) -> Result<bool, alsa::Error> {
+        for chunk in samples.chunks(CHUNK) {
+            let mut rest = chunk;
+            let mut stalls = 0;
+            while !rest.is_empty() {
+                if self.stale(number) {
+                    self.within(|| out.silence())?;
+                    return Ok(false);
+                }
+                let failed = match self.within(|| out.write(rest)) {
+                    Ok(0) => self.within(|| out.wait()).err(),
+                    Ok(written) => {
+                        rest = rest.get(written..).unwrap_or_default();
+                        stalls = 0;
+                        continue;
+                    }
+                    Err(error) => Some(error),
+                };
+                stalls += 1;
+                if stalls > STALLS {
+                    return Err(failed.unwrap_or(alsa::Error::unsupported("a device that takes no sound")));
+                }
+                if let Some(error) = failed {
+                    // Too late with the next chunk: a gap is heard, and it goes on.
+                    self.within(|| out.recover(error))?;
+                }
+            }
+        }
+        Ok(true)
     }
 }
 
-fn open(device: &str) -> Result<PCM, alsa::Error> {
-    let pcm = PCM::new(device, Direction::Playback, false)?;
-    {
-        let parameters = HwParams::any(&pcm)?;
-        parameters.set_rate_resample(true)?;
-        parameters.set_access(Access::RWInterleaved)?;
-        parameters.set_format(Format::s16())?;
-        // A device that has two channels gets the same on both by ALSA's own conversion ("default", "plughw:...").
-        parameters.set_channels(1)?;
-        parameters.set_rate(RATE, ValueOr::Nearest)?;
-        parameters.set_buffer_time_near(HELD, ValueOr::Nearest)?;
-        pcm.hw_params(&parameters)?;
+/// A device of ALSA's, never waited for in a call of its own.
+struct Alsa(PCM);
+
+/// "Try again": there is no room now.
+const AGAIN: i32 = 11;
+
+impl Alsa {
+    fn open(device: &str) -> Result<Self, alsa::Error> {
+        // Not blocking: one that is in use, or does not take what it is given, says so.
+        let pcm = PCM::new(device, Direction::Playback, true)?;
+        {
+            let parameters = HwParams::any(&pcm)?;
+            parameters.set_rate_resample(true)?;
+            parameters.set_access(Access::RWInterleaved)?;
+            parameters.set_format(Format::s16())?;
+            // A device that has two channels gets the same on both by ALSA's own conversion ("default", "plughw:...").
+            parameters.set_channels(1)?;
+            parameters.set_rate(RATE, ValueOr::Nearest)?;
+            parameters.set_buffer_time_near(HELD, ValueOr::Nearest)?;
+            pcm.hw_params(&parameters)?;
+        }
+        Ok(Self(pcm))
     }
-    Ok(pcm)
+}
+
+impl Out for Alsa {
+    fn write(&mut self, samples: &[i16]) -> Result<usize, alsa::Error> {
+        match self.0.io_i16()?.writei(samples) {
+            Err(error) if error.errno().abs() == AGAIN => Ok(0),
+            other => other,
+        }
+    }
+
+    fn wait(&mut self) -> Result<(), alsa::Error> {
+        self.0.wait(Some(WAIT)).map(|_| ())
+    }
+
+    fn recover(&mut self, error: alsa::Error) -> Result<(), alsa::Error> {
+        self.0.try_recover(error, true)
+    }
+
+    fn silence(&mut self) -> Result<(), alsa::Error> {
+        self.0.drop()
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::{Duration, Instant};
+    use std::sync::mpsc::channel;
 
     fn section() -> (Vec<ClipKey>, Vec<u8>) {
         let mut clips: Vec<(ClipKey, Vec<u8>)> = (1..4_u8)
@@ -317,5 +430,89 @@ mod tests {
         headphones.say(&keys, Level::home(5));
         headphones.stop();
         assert_eq!(headphones.voice(), Voice::NoDevice);
+    }
+
+    /// A device that does at each write what the function says.
+    struct Odd<F>(F);
+
+    impl<F: FnMut(&[i16]) -> Result<usize, alsa::Error>> Out for Odd<F> {
+        fn write(&mut self, samples: &[i16]) -> Result<usize, alsa::Error> {
+            (self.0)(samples)
+        }
+        fn wait(&mut self) -> Result<(), alsa::Error> {
+            Ok(())
+        }
+        fn recover(&mut self, _: alsa::Error) -> Result<(), alsa::Error> {
+            Ok(())
+        }
+        fn silence(&mut self) -> Result<(), alsa::Error> {
+            Ok(())
+        }
+    }
+
+    fn shared() -> Shared {
+        Shared {
+            order: Mutex::default(),
+            changed: Condvar::new(),
+            section: Mutex::default(),
+            works: Mutex::new(true),
+            inside: Mutex::default(),
+        }
+    }
+
+    /// F10: a device that always fails and always says that it has recovered, or takes nothing for ever, is given up; one that stumbles is not.
+    #[test]
+    fn f10_a_sound_device_that_recovers_for_ever_is_given_up() {
+        let samples = [7; 3 * CHUNK];
+        let broken = || alsa::Error::new("test", -32);
+        let failed = shared().give(&mut Odd(|_: &[i16]| Err(broken())), &samples, 0);
+        assert!(failed.is_err());
+        assert!(shared().give(&mut Odd(|_: &[i16]| Ok(0)), &samples, 0).is_err());
+        let (mut calls, mut taken) = (0, 0);
+        let mut stumbling = Odd(|samples: &[i16]| {
+            calls += 1;
+            match calls % 3 {
+                0 => Err(broken()),
+                1 => Ok(0),
+                _ => {
+                    let some = samples.len().min(50);
+                    taken += some;
+                    Ok(some)
+                }
+            }
+        });
+        assert!(shared().give(&mut stumbling, &samples, 0).unwrap());
+        assert_eq!(taken, samples.len());
+        // Another order ends it at once.
+        assert!(!shared().give(&mut Odd(|_: &[i16]| Ok(1)), &samples, 1).unwrap());
+    }
+
+    /// F10: a device whose very calls never come back costs the kiosk its sound and nothing else: neither start nor end waits for it.
+    #[test]
+    fn f10_a_sound_device_that_hangs_does_not_hang_the_kiosk() {
+        let (keys, section) = section();
+        for hangs_at in [1, 2] {
+            let (release, hung) = channel::<()>();
+            let (inside, entered) = channel();
+            let mut opened = 0;
+            let open = Box::new(move || {
+                opened += 1;
+                if opened == hangs_at {
+                    let _ = inside.send(());
+                    let _ = hung.recv();
+                }
+                Ok(Box::new(Odd(|samples: &[i16]| Ok(samples.len()))) as Box<dyn Out>)
+            });
+            let mut headphones = Headphones::start("test", open, 100, Log::silent()).unwrap();
+            headphones.clips(Some(&Clips::read(&section).unwrap()));
+            let voice = if hangs_at == 1 { Voice::NoDevice } else { Voice::Ready };
+            assert_eq!(headphones.voice(), voice);
+            headphones.say(&keys, Level::home(5));
+            entered.recv().unwrap();
+            headphones.stop();
+            drop(headphones);
+            // Only now may it go on: until here it has hung.
+            drop(release);
+        }
     }
 }

@@ -80,6 +80,43 @@ impl Fingers {
     }
 }
 
+/// Far from every box: a finger that leaves there touches nothing.
+const AWAY: u16 = u16::MAX;
+
+/// All that a glass feels at once, as the one finger that the panel knows. More than one place is a palm or a sleeve: what had begun is taken back, and
+/// nothing counts before the glass is clear again.
+#[derive(Default)]
+pub struct Hand {
+    down: Option<(u16, u16)>,
+    palm: bool,
+}
+
+impl Hand {
+    /// The glass feels these places now; `large`: it says itself that this is no finger. What that means, in this order.
+    pub fn felt(&mut self, places: &[(u16, u16)], large: bool) -> [Option<Finger>; 2] {
+        let finger = |phase, (x, y)| Some(Finger { phase, x, y });
+        self.palm = (self.palm && !places.is_empty()) || large || places.len() > 1;
+        if self.palm {
+            let taken_back = [Phase::Move, Phase::Up].map(|phase| finger(phase, (AWAY, AWAY)));
+            return self.down.take().map_or([None, None], |_| taken_back);
+        }
+        let place = places.first().copied();
+        let one = match (core::mem::replace(&mut self.down, place), place) {
+            (None, Some(place)) => finger(Phase::Down, place),
+            (Some(before), Some(place)) if before != place => finger(Phase::Move, place),
+            (Some(before), None) => finger(Phase::Up, before),
+            _ => None,
+        };
+        [one, None]
+    }
+
+    /// Whether something is down, finger or palm.
+    #[must_use]
+    pub const fn touched(&self) -> bool {
+        self.palm || self.down.is_some()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -101,5 +138,43 @@ mod tests {
         let _ = feed(&one.encode());
         let _ = feed(&[0; LEN]);
         assert_eq!(feed(&one.encode()), Some(one));
+    }
+
+    /// What one finger does comes through as it is; of several nothing counts, not even when all but one have left.
+    #[test]
+    fn f9_several_places_at_once_are_a_palm_and_take_a_touch_back() {
+        let mut hand = Hand::default();
+        let one = |phase, x, y| [Some(Finger { phase, x, y }), None];
+        let (nothing, back) = (
+            [None, None],
+            [Phase::Move, Phase::Up].map(|phase| {
+                Some(Finger {
+                    phase,
+                    x: AWAY,
+                    y: AWAY,
+                })
+            }),
+        );
+        assert_eq!(hand.felt(&[(10, 20)], false), one(Phase::Down, 10, 20));
+        assert_eq!(hand.felt(&[(10, 20)], false), nothing);
+        assert_eq!(hand.felt(&[(11, 20)], false), one(Phase::Move, 11, 20));
+        assert_eq!(hand.felt(&[], false), one(Phase::Up, 11, 20));
+        assert!(!hand.touched());
+        // A palm that lands at once, and leaves finger by finger.
+        assert_eq!(hand.felt(&[(10, 20), (300, 20), (5, 5)], false), nothing);
+        assert_eq!(hand.felt(&[(10, 20)], false), nothing);
+        assert!(hand.touched());
+        assert_eq!(hand.felt(&[], false), nothing);
+        // A second place while a finger is down takes it back.
+        assert_eq!(hand.felt(&[(10, 20)], false), one(Phase::Down, 10, 20));
+        assert_eq!(hand.felt(&[(10, 20), (300, 20)], false), back);
+        assert_eq!(hand.felt(&[(10, 20)], false), nothing);
+        assert_eq!(hand.felt(&[], false), nothing);
+        // So does a glass that feels something large.
+        assert_eq!(hand.felt(&[(10, 20)], false), one(Phase::Down, 10, 20));
+        assert_eq!(hand.felt(&[(10, 20)], true), back);
+        assert_eq!(hand.felt(&[(10, 20)], false), nothing);
+        assert_eq!(hand.felt(&[], false), nothing);
+        assert_eq!(hand.felt(&[(10, 20)], false), one(Phase::Down, 10, 20));
     }
 }

@@ -30,6 +30,11 @@ where
         self.0.wait_removed().await;
     }
 
+    async fn look(&mut self) -> Result<bool, ReaderError> {
+        // The switch in the slot is all that can be asked without power.
+        self.0.occupied().await.map_err(|()| ReaderError::Gone)
+    }
+
     fn link(&mut self) -> &mut Self::Link {
         &mut self.0
     }

@@ -8,7 +8,7 @@ use election::package::Package;
 use election::words::ClosingWords;
 use kiosk::ballot_box::{Counts, Role};
 use kiosk::form::Form;
-use kiosk::ports::MediumError;
+use kiosk::ports::{MediumError, ReaderError, Space};
 use kiosk::screen::{
     ClosedScreen, ContestScreen, Fault, Health, OpeningScreen, Phase, PinOf, Recorded, Restarted, Review, Room, Screen,
     StaffAction, StaffScreen, WrongStaffCard, ZeroReport,
@@ -47,7 +47,7 @@ listed!(WRONG_STAFF: WrongStaffCard = [
     WrongStaffCard::Blocked, WrongStaffCard::BadSignature,
 ]);
 listed!(ACTIONS: StaffAction = [
-    StaffAction::Provision, StaffAction::Open, StaffAction::Close, StaffAction::CloseAgain, StaffAction::TakeOver,
+    StaffAction::Provision, StaffAction::Open, StaffAction::Close, StaffAction::CloseAgain, StaffAction::TakeOver, StaffAction::Update,
 ]);
 listed!(PHASES: Phase = [Phase::Unprovisioned, Phase::NotOpened, Phase::Open, Phase::Closed]);
 listed!(ROOMS: Room = [Room::Enough, Room::Low, Room::Full]);
@@ -56,6 +56,7 @@ listed!(ROLES: Role = [Role::Original, Role::Duplicate]);
 listed!(ERRORS: MediumError = [
     MediumError::Missing, MediumError::Read, MediumError::Write, MediumError::Full, MediumError::Busy, MediumError::Bounds,
 ]);
+listed!(READER: Result<bool, ReaderError> = [Ok(false), Ok(true), Err(ReaderError::Mute), Err(ReaderError::Gone)]);
 // The faults that a screen of numbers can tell apart; all others are said in words beside it.
 listed!(FAULTS: Fault = [
     Fault::NotZero, Fault::NoRoom, Fault::Entropy, Fault::Store, Fault::Buffers, Fault::UplinkInStatutory, Fault::Defect,
@@ -66,8 +67,9 @@ listed!(FAULTS: Fault = [
     Fault::Media(kiosk::ballot_box::MediaFault::Closed),
 ]);
 
-/// Kinds, the first byte.
-mod kind {
+/// Kinds of screens, the first byte.
+#[allow(missing_docs)] // Named as the screens are.
+pub mod kind {
     pub const BLANK: u8 = 0;
     pub const STARTING: u8 = 1;
     pub const IDLE: u8 = 2;

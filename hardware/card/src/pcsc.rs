@@ -133,6 +133,7 @@ enum Ask {
     Removed,
     Transmit(Zeroizing<Vec<u8>>),
     PowerDown,
+    Look,
 }
 
 /// What it says.
@@ -141,6 +142,7 @@ enum Say {
     Removed,
     Response(Result<Zeroizing<Vec<u8>>, TransmitError>),
     PoweredDown,
+    Looked(Result<bool, ReaderError>),
 }
 
 /// Where an answer waits for whoever asked.
@@ -233,6 +235,17 @@ impl Reader {
     /// Waits until no card is in; at once if none is, or if the reader is gone. Works after [`Reader::power_down`]. May be dropped.
     pub async fn wait_removed(&mut self) {
         let _ = self.call(Ask::Removed).await;
+    }
+
+    /// Whether something is in the slot, as the daemon sees it: no card gets power. May be dropped; a daemon that hangs keeps it waiting.
+    ///
+    /// # Errors
+    /// [`ReaderError`].
+    pub async fn look(&mut self) -> Result<bool, ReaderError> {
+        match self.call(Ask::Look).await {
+            Some(Say::Looked(result)) => result,
+            _ => Err(ReaderError::Gone),
+        }
     }
 
     /// Resets the card and takes its power, so that it forgets everything. The slot is still watched.
@@ -367,6 +380,7 @@ impl Worker {
                     self.power_down();
                     Some(Say::PoweredDown)
                 }
+                Ask::Look => Some(Say::Looked(self.look())),
             };
             if let Some(answer) = answer {
                 let mut letterbox = self.shared.letterbox();
@@ -409,6 +423,24 @@ impl Worker {
                     }
                 },
             }
+        }
+    }
+
+    fn look(&mut self) -> Result<bool, ReaderError> {
+        let (context, name) = self.find().ok_or(ReaderError::Gone)?;
+        let mut states = [ReaderState::new(name, State::UNAWARE)];
+        context
+            .get_status_change(Duration::ZERO, &mut states)
+            .map_err(|_| ReaderError::Gone)?;
+        let now = states
+            .iter()
+            .fold(State::empty(), |all, state| all | state.event_state());
+        if now.intersects(State::UNKNOWN | State::UNAVAILABLE | State::IGNORE) {
+            Err(ReaderError::Gone)
+        } else if now.contains(State::MUTE) {
+            Err(ReaderError::Mute)
+        } else {
+            Ok(now.contains(State::PRESENT))
         }
     }
 

@@ -134,6 +134,19 @@ where
         self.power_down();
     }
 
+    /// Whether something is in the slot, by its switch alone: no card gets power.
+    ///
+    /// # Errors
+    /// The switch cannot be read.
+    pub async fn occupied(&mut self) -> Result<bool, ()> {
+        let mut patience = self.delay.clone();
+        // A level that is there already is not waited for.
+        match select(self.wait_presence(true), patience.delay_ms(2)).await {
+            Either::First(seen) => seen.map(|()| true),
+            Either::Second(()) => Ok(false),
+        }
+    }
+
     /// Takes the card's power: it forgets everything. RST falls first (section 6.4).
     pub fn power_down(&mut self) {
         self.session = None;

@@ -232,7 +232,8 @@ async fn run<U: Uplink>(mut parts: Parts, uplink: Option<U>) -> Result<Ended> {
     let finger = Finger::new(guest.clone(), time.clone())?;
     let package = Package::open(&parts.package, &parts.setup.authority).ok();
     if let Some(pictures) = package.as_ref().and_then(|package| package.pictures.as_ref()) {
-        finger.mirror().panel.pictures(pictures);
+        // The board may refuse them, and says so; the mirror has memory for all.
+        let _ = finger.panel().pictures(pictures);
     }
     let port = RefCell::new(parts.port);
     let ended = Cell::new(None);

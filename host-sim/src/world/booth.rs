@@ -10,7 +10,7 @@ use anyhow::{Result, bail};
 use election::clips::Clips;
 use election::pictures::Pictures;
 use embassy_futures::select::{Either, select};
-use kiosk::ports::{Lamp, Panel, Signals, Sound};
+use kiosk::ports::{Lamp, Panel, Signals, Sound, TooLarge};
 use kiosk::screen::{Screen, Touch};
 
 use super::media::Slot;
@@ -50,7 +50,10 @@ pub trait Glass {
     /// Draws a screen.
     fn show(&self, screen: &Screen<'_>);
     /// How the names of the election look.
-    fn pictures(&self, pictures: &Pictures<'_>);
+    ///
+    /// # Errors
+    /// [`TooLarge`].
+    fn pictures(&self, pictures: &Pictures<'_>) -> Result<(), TooLarge>;
     /// What of the election can be heard.
     fn clips(&self, clips: Option<&Clips<'_>>) {
         let _ = clips;
@@ -85,6 +88,7 @@ struct Inner {
     touched: Notify,
     lamp: Cell<Lamp>,
     done_sounds: Cell<u64>,
+    celsius: Cell<Option<i16>>,
 }
 
 /// What a person does.
@@ -161,6 +165,7 @@ impl Booth {
                 touched: Notify::default(),
                 lamp: Cell::new(Lamp::Off),
                 done_sounds: Cell::new(0),
+                celsius: Cell::new(Some(41)),
             }),
             slot: CardSlot::default(),
             time,
@@ -225,6 +230,11 @@ impl Booth {
     pub fn put(&self, view: View) {
         let kind = self.inner.view.borrow().kind();
         if kind != view.kind() {
+    /// Makes the machine so warm inside; `None`: nothing measures.
+    pub fn warm(&self, celsius: Option<i16>) {
+        self.inner.celsius.set(celsius);
+    }
+
             self.inner.touches.borrow_mut().clear();
         }
         if view == View::Dark {
@@ -333,11 +343,9 @@ impl Panel for BoothPort {
         self.booth.put(view);
     }
 
-    fn pictures(&mut self, pictures: &Pictures<'_>) {
+    fn pictures(&mut self, pictures: &Pictures<'_>) -> Result<(), TooLarge> {
         let glass = self.booth.inner.glass.borrow().clone();
-        if let Some(glass) = glass {
-            glass.pictures(pictures);
-        }
+        glass.map_or(Ok(()), |glass| glass.pictures(pictures))
     }
 
     fn clips(&mut self, clips: Option<&Clips<'_>>) {
@@ -366,3 +374,7 @@ impl Signals for BoothPort {
         }
     }
 }
+
+    fn celsius(&mut self) -> Option<i16> {
+        self.booth.inner.celsius.get()
+    }

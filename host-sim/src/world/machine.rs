@@ -10,7 +10,7 @@ use election::sign::PublicKey;
 use kiosk::ballot_box::Role;
 #[cfg(feature = "window")]
 use kiosk::ports::Clock as _;
-use kiosk::ports::{NoUplink, Platform, Ports, Uplink};
+use kiosk::ports::{NoUplink, Platform, Ports, Space, Uplink};
 use kiosk::run::{Config, Exit};
 use kiosk::screen::Fault;
 
@@ -84,6 +84,8 @@ pub struct Machine {
     pub entropy_works: Rc<Cell<bool>>,
     /// Whether its internal memory can be written.
     pub store_works: Rc<Cell<bool>>,
+    /// What is left of the disk its internal memory lies on.
+    pub disk: Rc<Cell<Option<Space>>>,
     /// Whether a cut tears unsynced sectors, or loses them.
     pub tears: Cell<bool>,
     watching: Watching,
@@ -112,6 +114,10 @@ impl Machine {
             tears: Cell::new(false),
             watching: Watching::default(),
             starts: Cell::new(0),
+            disk: Rc::new(Cell::new(Some(Space {
+                free: 6 << 30,
+                size: 8 << 30,
+            }))),
             cuts: Cell::new(0),
             program: RefCell::new(None),
         })

@@ -1,6 +1,6 @@
 //! The card slot of a kiosk, and cards as things that are in it or in somebody's hand.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use card::{Transmit, TransmitError};
@@ -86,6 +86,8 @@ pub struct CardSlot {
 #[derive(Default)]
 struct Inner {
     card: RefCell<Option<Card>>,
+    /// The reader's cable is out.
+    unplugged: Cell<bool>,
     changed: Notify,
 }
 
@@ -124,6 +126,21 @@ impl CardSlot {
             .await
     }
 
+    /// Pulls the reader's cable out, or puts it back. A card that is in is gone for the kiosk meanwhile.
+    pub fn unplug(&self, out: bool) {
+        self.inner.unplugged.set(out);
+        if let Some(card) = &*self.inner.card.borrow() {
+            card.chip.borrow_mut().reset();
+        }
+        self.inner.changed.notify();
+    }
+
+    /// Whether the reader's cable is out.
+    #[must_use]
+    pub fn unplugged(&self) -> bool {
+        self.inner.unplugged.get()
+    }
+
     /// Whether something is in.
     #[must_use]
     pub fn occupied(&self) -> bool {
@@ -149,19 +166,34 @@ impl CardReader for SlotReader {
 
     async fn wait_insert(&mut self) -> Result<(), ReaderError> {
         let inner = &self.link.slot.inner;
-        let answers = inner
-            .changed
-            .wait_for(|| inner.card.borrow().as_ref().map(|card| card.answers))
-            .await;
-        if answers { Ok(()) } else { Err(ReaderError::Mute) }
+        let found = || {
+            if inner.unplugged.get() {
+                return Some(Err(ReaderError::Gone));
+            }
+            let card = inner.card.borrow();
+            card.as_ref()
+                .map(|card| if card.answers { Ok(()) } else { Err(ReaderError::Mute) })
+        };
+        inner.changed.wait_for(found).await
     }
 
     async fn wait_removed(&mut self) {
         let inner = &self.link.slot.inner;
         inner
             .changed
-            .wait_for(|| inner.card.borrow().is_none().then_some(()))
+            .wait_for(|| (inner.unplugged.get() || inner.card.borrow().is_none()).then_some(()))
             .await;
+    }
+
+    async fn look(&mut self) -> Result<bool, ReaderError> {
+        let inner = &self.link.slot.inner;
+        if inner.unplugged.get() {
+            return Err(ReaderError::Gone);
+        }
+        match &*inner.card.borrow() {
+            Some(card) if !card.answers => Err(ReaderError::Mute),
+            card => Ok(card.is_some()),
+        }
     }
 
     fn link(&mut self) -> &mut Link {
@@ -188,6 +220,9 @@ pub struct Link {
 impl Transmit for Link {
     async fn transmit(&mut self, command: &[u8], response: &mut [u8]) -> Result<usize, TransmitError> {
         self.time.sleep(APDU).await;
+        if self.slot.unplugged() {
+            return Err(TransmitError::Io);
+        }
         let card = self.slot.inner.card.borrow().clone().ok_or(TransmitError::Removed)?;
         if !card.answers {
             return Err(TransmitError::Timeout);

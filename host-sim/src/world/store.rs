@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use kiosk::ports::{Item, Store, StoreError};
+use kiosk::ports::{Item, Space, Store, StoreError};
 
 use super::booth::Booth;
 use super::boundary::{Boundary, Device, Moment, Written};
@@ -45,6 +45,8 @@ pub struct StorePort {
     pub(super) booth: Booth,
     /// Whether it works.
     pub(super) works: Rc<Cell<bool>>,
+    /// What is left of the disk.
+    pub(super) space: Rc<Cell<Option<Space>>>,
 }
 
 impl StorePort {
@@ -95,5 +97,9 @@ impl Store for StorePort {
         self.items.remove(item);
         self.boundary(Moment::AfterWrite, item).await;
         Ok(())
+    }
+
+    async fn space(&mut self) -> Option<Space> {
+        self.space.get()
     }
 }

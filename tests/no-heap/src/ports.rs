@@ -61,6 +61,9 @@ impl CardReader for Nothing {
         black_box(Ok(()))
     }
     async fn wait_removed(&mut self) {}
+    async fn look(&mut self) -> Result<bool, ReaderError> {
+        black_box(Ok(true))
+    }
     fn link(&mut self) -> &mut Self {
         self
     }

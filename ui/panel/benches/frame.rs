@@ -1,5 +1,5 @@
 //! From a finger to the changed picture, and frames per second, on the software renderer: presenter, layout, Slint and pixels; no
-//! kiosk between, no display behind. One JSON line a figure: `{"name", "value", "unit", "peer", "ratio"}`. The peer is the bare
+//! kiosk between, no display behind. Besides one contest, every page of every screen there is: the slowest of them is named. One JSON line a figure: `{"name", "value", "unit", "peer", "ratio"}`. The peer is the bare
 //! writing of as many pixels in the same run, which nothing that draws a whole picture can beat.
 
 #[path = "../tests/common/mod.rs"]
@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use kiosk::form::Form;
 use kiosk::screen::{ContestScreen, Screen, Touch};
 use kiosk::session::Selected;
-use panel::render::Headless;
+use panel::render::{Headless, every};
 use panel::scene::Act;
 use panel::slint::Rgb8Pixel;
 use panel::{Config, Settings, TextSize};
@@ -52,6 +52,8 @@ const PANELS: [(&str, Config); 4] = [
 ];
 
 const ROUNDS: usize = 60;
+/// Times that each page of each screen is shown; the fastest of them counts, so that what else the machine does is not taken for the panel.
+const TIMES: usize = 3;
 
 fn main() {
     let form = Form::new(common::town(), 0).expect("the form is there");
@@ -169,4 +171,41 @@ fn measure(panel: &str, config: Config, form: &Form<'_>) {
             line(&format!("frames_{panel}"), rate, "1/s", peer, rate * bare.as_secs_f64());
         }
     }
+    slowest(panel, &headless, form, bare);
+}
+
+/// Every page of every screen, from the kiosk's value to the last pixel: how long the slowest takes, in each text size.
+fn slowest(panel: &str, headless: &Headless, form: &Form<'_>, bare: Duration) {
+    let (mut worst, mut pages) = ((Duration::ZERO, String::new()), 0_u32);
+    for size in [TextSize::Normal, TextSize::Huge] {
+        headless.panel.set(Settings {
+            size,
+            ..Settings::default()
+        });
+        every(form, &mut |name, screen| {
+            for number in 0.. {
+                let mut best = Duration::MAX;
+                for _ in 0..TIMES {
+                    headless.panel.show(&Screen::Blank);
+                    headless.draw();
+                    let start = Instant::now();
+                    headless.panel.show(screen);
+                    headless.panel.turn(number);
+                    headless.draw();
+                    best = best.min(start.elapsed());
+                }
+                if headless.panel.page().index != number {
+                    break;
+                }
+                pages += 1;
+                if best > worst.0 {
+                    worst = (best, format!("{name}, page {}", number + 1));
+                }
+            }
+        });
+    }
+    let (time, name) = worst;
+    let peer = format!("writing every pixel once; of {pages} pages the slowest is {name}");
+    let ratio = time.as_secs_f64() / bare.as_secs_f64();
+    line(&format!("slowest_screen_{panel}"), ms(time), "ms", &peer, ratio);
 }

@@ -13,7 +13,7 @@ use crate::scene::{Scene, Shape};
 use crate::words::Say;
 
 pub use practice::practice;
-pub use settings::{Settings, other, settings};
+pub use settings::{Settings, other, settings, settings_over};
 
 /// Kinds of screens. Two screens of one kind are the same place for a finger: touches queued for one may act on the other.
 /// The contest's position is part of it.
@@ -47,6 +47,23 @@ pub(crate) mod kind {
 /// Whether a voter stands there whose patience the kiosk measures.
 pub(crate) const fn voting(kind: u16) -> bool {
     matches!(kind, kind::PIN..=kind::USED_UP | kind::END | kind::STILL_THERE) || kind >= kind::CONTEST
+}
+
+/// Whether the kiosk answers a call for staff with a screen of its own there, which hides what is chosen.
+pub(crate) const fn holds_choice(kind: u16) -> bool {
+    matches!(
+        kind,
+        kind::OVERVOTE | kind::REVIEW | kind::CAST | kind::USED_UP | kind::END
+    ) || kind >= kind::CONTEST
+}
+
+/// A screen of staff's with the row that begins an update, where one may begin.
+#[must_use]
+pub fn with_update(screen: &Screen<'_>, scene: Scene) -> Scene {
+    match screen {
+        Screen::Staff(screen) => staff::with_update(screen, scene),
+        _ => scene,
+    }
 }
 
 /// The scene of a screen.

@@ -147,8 +147,24 @@ pub(crate) struct Context<'a> {
 
 /// Lays a page of a scene out. `page` beyond the last is the last. Where a panel is too small for the text size that was set,
 /// the largest size that fits is taken instead ([`Page::size`]).
+///
+/// A screen of a few words with more to say than it has room for (a long name of the election) becomes pages, so that what one has
+/// to do stands on it all the same.
 #[must_use]
 pub fn page(scene: &Scene, settings: Settings, metrics: &Metrics, page: usize) -> Page {
+    let whole = largest(scene, settings, metrics, page);
+    // Pages are turned by buttons.
+    if whole.overflow && scene.shape == Shape::Notice && !scene.buttons.is_empty() {
+        let paged = largest(&notice::paged(scene), settings, metrics, page);
+        if !paged.overflow {
+            return paged;
+        }
+    }
+    whole
+}
+
+/// In the largest text size up to the one that was set.
+fn largest(scene: &Scene, settings: Settings, metrics: &Metrics, page: usize) -> Page {
     let mut last = Page::default();
     for size in TextSize::ALL.into_iter().rev().filter(|size| *size <= settings.size) {
         last = at_size(scene, settings, metrics, page, size);

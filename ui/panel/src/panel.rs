@@ -12,6 +12,7 @@ use core::time::Duration;
 use election::clips::Clips;
 use election::pictures::Pictures;
 use heapless::Deque;
+use kiosk::ports::TooLarge;
 use kiosk::screen::{Screen, Touch};
 
 use crate::audio::{self, Ear, Key, Sound, Voice};
@@ -20,9 +21,9 @@ use crate::layout::{self, Area, Page, Style};
 use crate::metrics::{Config, ConfigError, Metrics};
 use crate::pictures::Set;
 use crate::practice::Practice;
-use crate::scene::{Act, Block, Button, Scene, Shape};
+use crate::scene::{Act, Block, Button, Part, Scene, Shape};
 use crate::surface::Surface;
-use crate::touch::{Filter, QUEUE};
+use crate::touch::{Filter, KEY, QUEUE};
 use crate::words::{LANGUAGES, Say, Word};
 
 /// Settings made at the idle screen, and a practice, are forgotten after so long: whoever made them has walked away.
@@ -57,6 +58,10 @@ struct State {
     queue: Deque<Touch, QUEUE>,
     /// How the names of the election look.
     pictures: Set,
+    /// Bytes they may take.
+    pictures_room: usize,
+    /// Whether staff are offered an update of the software.
+    updates: bool,
     /// Whoever listens and presses keys.
     ear: Ear,
     /// The picture follows a key to what it is on; a finger may turn away from it.
@@ -107,6 +112,8 @@ impl Panel {
                 filter: Filter::default(),
                 queue: Deque::new(),
                 pictures: Set::default(),
+                pictures_room: usize::MAX,
+                updates: false,
                 ear: Ear::default(),
                 follow: false,
                 waker: None,
@@ -141,6 +148,9 @@ impl Panel {
             {
                 scene = scene.block(Block::Pair(Word::StaffVoice.into(), voice_word(voice).into()));
             }
+            if state.updates {
+                scene = compose::with_update(screen, scene);
+            }
             if scene.kind != state.scene.kind {
                 state.queue.clear();
                 state.over = None;
@@ -163,10 +173,23 @@ impl Panel {
         self.inner.draw();
     }
 
-    /// From now on the election's names are drawn from these pictures. Some that do not decode are none: the font shows what it can.
-    pub fn pictures(&self, pictures: &Pictures<'_>) {
-        self.inner.state.borrow_mut().pictures = Set::new(pictures).unwrap_or_default();
+    /// From now on the election's names are drawn from these pictures. Those of an earlier package are let go first: a board has not room for two.
+    ///
+    /// # Errors
+    /// [`TooLarge`]: they need more memory than [`Panel::limit_pictures`] gives them.
+    pub fn pictures(&self, pictures: &Pictures<'_>) -> Result<(), TooLarge> {
+        let taken = {
+            let mut state = self.inner.state.borrow_mut();
+            state.pictures = Set::default();
+            Set::new(pictures, state.pictures_room).map(|set| state.pictures = set)
+        };
         self.inner.draw();
+        taken
+    }
+
+    /// Pictures may take so many bytes of memory from now on: for whoever has not as much as a package may need.
+    pub fn limit_pictures(&self, bytes: usize) {
+        self.inner.state.borrow_mut().pictures_room = bytes;
     }
 
     /// From now on there is somebody who plays clips. `by_keys`: headphones cannot be felt, so the first key of a visit begins to speak.
@@ -177,6 +200,11 @@ impl Panel {
     /// What the package has to be heard, if anything.
     pub fn clips(&self, clips: Option<&Clips<'_>>) {
         self.inner.state.borrow_mut().ear.clips(clips);
+    }
+
+    /// Whether the machine takes updates: told at each start.
+    pub fn updates(&self, takes: bool) {
+        self.inner.state.borrow_mut().updates = takes;
     }
 
     /// Headphones go in or out.
@@ -240,8 +268,48 @@ impl Panel {
 
     /// Turns to a page of the screen shown, as the voter's touch does.
     pub fn turn(&self, page: usize) {
-        self.inner.state.borrow_mut().page = page;
+        {
+            let mut state = self.inner.state.borrow_mut();
+            if state.over.is_some() {
+                state.over_page = page;
+            } else {
+                state.page = page;
+            }
+        }
         self.inner.draw();
+    }
+
+    /// Opens the page for language, size and colours over the screen shown, as the voter's touch does.
+    pub fn open_settings(&self) {
+        self.open(Over::Settings);
+    }
+
+    /// Opens the page with the buttons that had no room; on a panel that has room for all of them, with those that are always there.
+    pub fn open_other(&self) {
+        let buttons = {
+            let state = self.inner.state.borrow();
+            let mut buttons = state.shown.rest.clone();
+            if buttons.is_empty() {
+                let always = state.scene.buttons.iter().filter(|button| button.part == Part::Always);
+                buttons.extend(always.cloned());
+            }
+            buttons
+        };
+        self.open(Over::Other(buttons));
+    }
+
+    fn open(&self, over: Over) {
+        {
+            let mut state = self.inner.state.borrow_mut();
+            (state.over, state.over_page) = (Some(over), 0);
+        }
+        self.inner.draw();
+    }
+
+    /// What a key is on, if somebody uses keys: for tests.
+    #[must_use]
+    pub fn focus(&self) -> Option<Act> {
+        self.inner.state.borrow().ear.focus()
     }
 
     /// What is drawn now: for tests, and for rendered lists.
@@ -275,12 +343,16 @@ impl kiosk::ports::Panel for Panel {
         Self::show(self, screen);
     }
 
-    fn pictures(&mut self, pictures: &Pictures<'_>) {
-        Self::pictures(self, pictures);
+    fn pictures(&mut self, pictures: &Pictures<'_>) -> Result<(), TooLarge> {
+        Self::pictures(self, pictures)
     }
 
     fn clips(&mut self, clips: Option<&Clips<'_>>) {
         Self::clips(self, clips);
+    }
+
+    fn updates(&mut self, takes: bool) {
+        Self::updates(self, takes);
     }
 
     async fn next(&mut self) -> Touch {
@@ -292,12 +364,15 @@ impl Inner {
     fn draw(&self) {
         let mut state = self.state.borrow_mut();
         let state = &mut *state;
+        let practice = state.practice.as_ref().map(compose::practice);
         let mut over = match &state.over {
             None => None,
-            Some(Over::Settings) => Some(compose::settings(state.scene.kind, state.settings)),
+            Some(Over::Settings) => {
+                let under = practice.as_ref().unwrap_or(&state.scene);
+                Some(compose::settings_over(under, state.settings))
+            }
             Some(Over::Other(buttons)) => Some(compose::other(state.scene.kind, buttons.clone())),
         };
-        let practice = state.practice.as_ref().map(compose::practice);
         if let (Some(over), Some(practice)) = (&mut over, &practice) {
             over.banner.clone_from(&practice.banner);
         }
@@ -320,6 +395,8 @@ impl Inner {
                     .find(|page| there(page).is_some());
                 if let Some(found) = found {
                     page = found;
+                    // Nobody whose finger is on the glass has read this page.
+                    state.filter.turned((self.clock)());
                     if let Some(language) = LANGUAGES.get(state.settings.language) {
                         state.pictures.dress(&mut page, &scene.definition(language));
                     }
@@ -337,7 +414,7 @@ impl Inner {
             state.page = page.index;
         }
         let theme = if state.ear.blank() {
-            page = dark(&page, &self.metrics);
+            page = dark(&page, &self.metrics, state.settings);
             BLACK
         } else {
             state.settings.theme
@@ -362,8 +439,7 @@ impl Inner {
             (reaction, present)
         };
         match reaction.act {
-            // A key has no place on the panel; a number that no box has tells it from fingers.
-            Some(act) if self.passes(usize::MAX, act) => self.act(act),
+            Some(act) if self.passes(KEY, act) => self.act(act),
             // Who listens for long is there all the same (A20): the kiosk's patience begins anew.
             None if present => self.send(Touch::Here),
             _ => {}
@@ -428,6 +504,10 @@ impl Inner {
             match act {
                 Act::Send(touch) | Act::Hold(touch) => {
                     state.send(touch);
+                    if touch == Touch::CallStaff && compose::holds_choice(state.scene.kind) {
+                        // What covers the choice goes on covering it until the kiosk's own screen does (U9).
+                        return;
+                    }
                     if state.over.take().is_none() {
                         return;
                     }
@@ -563,7 +643,8 @@ fn frame(area: &Area, metrics: &Metrics) -> Area {
 }
 
 /// Nothing to be seen; a touch anywhere brings the picture back, and is told in the headphones.
-fn dark(page: &Page, metrics: &Metrics) -> Page {
+fn dark(page: &Page, metrics: &Metrics, settings: Settings) -> Page {
+    let language = LANGUAGES.get(settings.language).or(LANGUAGES.first());
     let anywhere = Area {
         x: 0,
         y: 0,
@@ -573,7 +654,7 @@ fn dark(page: &Page, metrics: &Metrics) -> Page {
         act: Some(Act::Wake),
         mark: 0,
         chosen: false,
-        says: alloc::string::String::new(),
+        says: language.map_or_else(Default::default, |language| language.word(Word::AudioWake).into()),
     };
     Page {
         areas: alloc::vec![anywhere],

@@ -13,7 +13,8 @@ use alloc::vec;
 use alloc::vec::Vec;
 use core::fmt;
 
-use election::pictures::{EM, MARGIN, PEN, Picture, PictureError, Pictures};
+use election::pictures::{EM, MARGIN, PEN, Picture, Pictures};
+use kiosk::ports::TooLarge;
 
 use crate::layout::{Line, Page};
 use crate::metrics::line_height;
@@ -52,7 +53,8 @@ impl Mask {
 }
 
 struct Owned {
-    cluster: Box<str>,
+    /// UTF-8.
+    cluster: Box<[u8]>,
     x: u8,
     y: u8,
     width: u8,
@@ -63,7 +65,8 @@ struct Owned {
 impl Owned {
     fn picture(&self) -> Picture<'_> {
         Picture {
-            cluster: &self.cluster,
+            // It was a text when it was copied.
+            cluster: core::str::from_utf8(&self.cluster).unwrap_or_default(),
             font: 0,
             x: self.x,
             y: self.y,
@@ -72,6 +75,13 @@ impl Owned {
             packed: &self.packed,
         }
     }
+}
+
+fn copy(bytes: &[u8]) -> Result<Box<[u8]>, TooLarge> {
+    let mut out = Vec::new();
+    out.try_reserve_exact(bytes.len()).map_err(|_| TooLarge)?;
+    out.extend_from_slice(bytes);
+    Ok(out.into_boxed_slice())
 }
 
 /// A package's pictures, as a panel keeps them.
@@ -84,30 +94,40 @@ pub struct Set {
 }
 
 impl Set {
-    /// Takes pictures over; as many bytes as the section has.
+    /// Takes pictures over, into `room` bytes at most. Pictures that do not decode are none: the section was checked when the package was accepted.
     ///
     /// # Errors
-    /// They do not decode.
-    pub fn new(pictures: &Pictures<'_>) -> Result<Self, PictureError> {
-        let owned = |picture: Result<Picture<'_>, _>| {
-            let picture = picture.map_err(PictureError::Wire)?;
-            Ok(Owned {
-                cluster: picture.cluster.into(),
+    /// [`TooLarge`]: they need more than `room`, or the allocator has not got as much. Nothing is kept then.
+    pub fn new(pictures: &Pictures<'_>, room: usize) -> Result<Self, TooLarge> {
+        let all = || pictures.pictures.iter().map_while(Result::ok);
+        let bytes = |picture: Picture<'_>| picture.cluster.len() + picture.packed.len();
+        let needed = all().map(|picture| size_of::<Owned>() + bytes(picture)).sum::<usize>();
+        if needed > room {
+            return Err(TooLarge);
+        }
+        let mut owned = Vec::new();
+        owned.try_reserve_exact(all().count()).map_err(|_| TooLarge)?;
+        for picture in all() {
+            owned.push(Owned {
+                cluster: copy(picture.cluster.as_bytes())?,
                 x: picture.x,
                 y: picture.y,
                 width: picture.width,
                 height: picture.height,
-                packed: picture.packed.into(),
-            })
-        };
+                packed: copy(picture.packed)?,
+            });
+        }
         Ok(Self {
-            owned: pictures.pictures.iter().map(owned).collect::<Result<_, _>>()?,
+            owned,
             lines: Vec::new(),
         })
     }
 
     fn find(&self, cluster: &str) -> Option<Picture<'_>> {
-        let place = self.owned.binary_search_by(|own| (*own.cluster).cmp(cluster)).ok()?;
+        let place = self
+            .owned
+            .binary_search_by(|own| (*own.cluster).cmp(cluster.as_bytes()))
+            .ok()?;
         self.owned.get(place).map(Owned::picture)
     }
 

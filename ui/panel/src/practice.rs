@@ -137,6 +137,9 @@ impl Practice {
                 }
             }
             (Place::Over(index), Touch::Confirm) => Place::Contest(index),
+            // Back from staff one stands where one was before what was explained or asked.
+            (Place::Over(index), Touch::CallStaff) => Place::Called(Back::Contest(index)),
+            (Place::Ending(back), Touch::CallStaff) => Place::Called(back),
             (Place::Contest(index), Touch::Next) if index < last => Place::Contest(index + 1),
             (Place::Contest(_), Touch::Next) => Place::Review,
             (Place::Contest(index), Touch::Back) => Place::Contest(index.saturating_sub(1)),

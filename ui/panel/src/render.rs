@@ -5,6 +5,6 @@ mod all;
 mod headless;
 mod measure;
 
-pub use all::{Rendered, every, render_all};
+pub use all::{Rendered, every, own, render_all};
 pub use headless::{Headless, HeadlessError};
 pub use measure::{Measured, measure};

@@ -83,6 +83,8 @@ pub enum Block {
     Alarm(Say),
     /// A heading over what follows.
     Heading(Say),
+    /// One of several names under one another.
+    Name(Say),
     /// A paragraph in the smaller type.
     Small(Say),
     /// An option; all options of a screen are drawn equal in size (A16).
@@ -216,7 +218,9 @@ impl Scene {
         own.into_iter().flatten().for_each(&mut add);
         for block in &self.body {
             match block {
-                Block::Text(say) | Block::Alarm(say) | Block::Heading(say) | Block::Small(say) => add(say),
+                Block::Text(say) | Block::Alarm(say) | Block::Heading(say) | Block::Name(say) | Block::Small(say) => {
+                    add(say)
+                }
                 Block::Option { name, sub, .. } => [Some(name), sub.as_ref()].into_iter().flatten().for_each(&mut add),
                 Block::Row {
                     label, values, note, ..

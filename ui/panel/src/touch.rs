@@ -19,6 +19,9 @@ pub const HOLD: u64 = 2_000;
 /// Touches that wait for the kiosk at most; the newest is dropped.
 pub const QUEUE: usize = 16;
 
+/// The number of a key's press: a key has no place on the panel, and no box has this number.
+pub const KEY: usize = usize::MAX;
+
 /// The filter's memory.
 #[derive(Default)]
 pub struct Filter {
@@ -26,6 +29,7 @@ pub struct Filter {
     last_press: Option<(usize, u64)>,
     last_act: Option<(Act, u64)>,
     guarded_until: u64,
+    fingers_until: u64,
 }
 
 impl Filter {
@@ -35,14 +39,22 @@ impl Filter {
         self.guarded_until = now.saturating_add(GUARD);
     }
 
-    /// A finger came down on box `id`.
+    /// A key has turned the page under the fingers: what they press was meant for the page before, which was another. The keys themselves know
+    /// where they are, for the picture followed them, and go on.
+    pub fn turned(&mut self, now: u64) {
+        self.down = None;
+        self.fingers_until = now.saturating_add(GUARD);
+    }
+
+    /// A finger came down on box `id`, or a key ([`KEY`]).
     pub fn pressed(&mut self, id: usize, now: u64) {
         let palm = self.down.is_some()
             || self
                 .last_press
                 .is_some_and(|(other, at)| other != id && now.saturating_sub(at) < PALM);
         self.last_press = Some((id, now));
-        self.down = (!palm && now >= self.guarded_until).then_some((id, now));
+        let guarded = now < self.guarded_until || (id != KEY && now < self.fingers_until);
+        self.down = (!palm && !guarded).then_some((id, now));
     }
 
     /// The finger left; `near`: still on the box or not far off. Whether `act` happens.
@@ -117,6 +129,18 @@ mod tests {
         assert!(!filter.released(1, true, NEXT, 1_010));
         assert!(!tap(&mut filter, NEXT, 1_000 + GUARD - 1, 50));
         assert!(tap(&mut filter, NEXT, 1_000 + GUARD, 50));
+    }
+
+    #[test]
+    fn f9_a_page_that_a_key_turned_is_unread_for_fingers_and_not_for_keys() {
+        let mut filter = Filter::default();
+        filter.pressed(1, 900);
+        filter.turned(1_000);
+        assert!(!filter.released(1, true, OPTION, 1_010), "a finger that was down");
+        assert!(!tap(&mut filter, OPTION, 1_000 + GUARD - 1, 50));
+        filter.pressed(KEY, 1_000 + GUARD / 2);
+        assert!(filter.released(KEY, true, NEXT, 1_000 + GUARD / 2), "the key goes on");
+        assert!(tap(&mut filter, OPTION, 1_000 + GUARD, 50));
     }
 
     #[test]

@@ -143,6 +143,15 @@ impl Say {
         (language.furigana && !reading.is_empty() && *reading != self.text(language)).then(|| reading.clone())
     }
 
+    /// Whether two texts of the manifest are the same in some language, or have the same reading.
+    #[must_use]
+    pub fn shares(&self, other: &Self) -> bool {
+        let (Self::Texts(own), Self::Texts(other)) = (self, other) else {
+            return self == other;
+        };
+        own.iter().any(|text| other.contains(text))
+    }
+
     /// Whether there is nothing to say in a language.
     #[must_use]
     pub fn is_empty(&self, language: &Language) -> bool {

@@ -281,10 +281,6 @@ fn a17_u8_every_touch_of_every_screen_can_be_made_by_keys() {
             .filter_map(|item| item.act)
             .map(|act| format!("{act:?}"))
             .collect();
-        if name.starts_with("staff-") {
-            // A staff menu's rows are staff's, who see.
-            return;
-        }
         fingers.sort();
         fingers.dedup();
         keys.sort();
@@ -347,6 +343,107 @@ fn u8_a_key_does_what_a_tap_does() {
         }
         got.dedup();
         assert_eq!(got, wanted);
+    }
+}
+
+/// F9: a key that turns the page turns it under a finger that has not read it: such a finger does nothing, and the keys go on.
+#[test]
+fn f9_a_page_that_a_key_has_turned_takes_no_finger_before_it_could_be_read() {
+    let listener = Listener::plugged();
+    let headless = &listener.headless;
+    listener.show(&contest(2, Selected::NONE));
+    headless.panel.set(Settings {
+        size: panel::TextSize::Huge,
+        ..Settings::default()
+    });
+    headless.draw();
+    let place = |page: &panel::layout::Page| {
+        let option = |act| matches!(act, Some(Act::Send(Touch::Option(_))));
+        let area = page.areas.iter().find(|area| option(area.act)).expect("an option");
+        (area.x + area.width / 2, area.y + area.height / 2)
+    };
+    while headless.panel.page().index == 0 {
+        listener.press(Key::Next);
+    }
+    headless.draw();
+    while listener.touch().is_some() {}
+    let now = headless.panel.page();
+    assert!(now.index > 0);
+    // A finger that aimed at the page before, a moment after.
+    let (x, y) = place(&now);
+    headless.advance(100);
+    headless.press(x, y);
+    headless.advance(100);
+    headless.release(x, y);
+    assert_eq!(
+        listener.touch(),
+        None,
+        "a finger acted on a page that a key had just turned"
+    );
+    // The key does what it is on, without waiting.
+    headless.panel.key(Key::Select);
+    assert!(matches!(listener.touch(), Some(Touch::Option(_))));
+    // And so does the finger when there was time to read.
+    headless.tap(x, y);
+    assert!(matches!(listener.touch(), Some(Touch::Option(_))));
+}
+
+/// Staff have no other way than voters where a finger is of no use: the menu is opened, walked and answered with keys.
+#[test]
+fn u8_staff_open_polls_and_name_the_epoch_with_keys_alone() {
+    use kiosk::screen::{StaffScreen, StaffTouch};
+    let listener = Listener::plugged();
+    let select = |wanted: Touch| {
+        for _ in 0..40 {
+            listener.press(Key::Next);
+            // What is held by a finger is pressed twice by a key; what else is there on the way is not for this test.
+            let on = listener.headless.panel.focus();
+            if matches!(on, Some(Act::Send(touch) | Act::Hold(touch)) if touch == wanted) {
+                listener.press(Key::Select);
+                if matches!(on, Some(Act::Hold(_))) {
+                    assert_eq!(listener.touch(), None, "once is too little");
+                    listener.press(Key::Select);
+                }
+                return listener.touch();
+            }
+        }
+        None
+    };
+    listener.show(&idle());
+    let menu = Touch::Staff(StaffTouch::Menu);
+    assert_eq!(select(menu), Some(menu));
+    let mut seen = BTreeSet::new();
+    every(&Form::new(common::town(), 0).unwrap(), &mut |name, screen| {
+        let Screen::Staff(staff) = screen else { return };
+        let wanted: Vec<Touch> = panel::compose::scene(screen)
+            .body
+            .iter()
+            .filter_map(|block| match block {
+                panel::scene::Block::Row {
+                    act: Act::Send(touch), ..
+                } => Some(*touch),
+                _ => None,
+            })
+            .collect();
+        for touch in wanted {
+            listener.show(&Screen::Blank);
+            listener.show(screen);
+            assert_eq!(select(touch), Some(touch), "{name}");
+            seen.insert(format!("{touch:?}"));
+        }
+        if let StaffScreen::Closed(_) = staff {
+            listener.show(&Screen::Blank);
+            listener.show(screen);
+            assert_eq!(select(Touch::Confirm), Some(Touch::Confirm), "{name}");
+        }
+    });
+    for wanted in [
+        StaffTouch::Open,
+        StaffTouch::Close,
+        StaffTouch::TakeOver,
+        StaffTouch::Epoch(0),
+    ] {
+        assert!(seen.contains(&format!("{:?}", Touch::Staff(wanted))), "{wanted:?}");
     }
 }
 

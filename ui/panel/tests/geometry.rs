@@ -29,7 +29,15 @@ fn scenes() -> Vec<(String, Scene)> {
     panel::render::every(&form, &mut |name, screen| {
         scenes.push((name.to_string(), panel::compose::scene(screen)))
     });
-    scenes.push(("settings".into(), panel::compose::settings(0, Settings::default())));
+    let under = scenes
+        .iter()
+        .find(|(name, _)| name == "contest-0")
+        .map(|(_, scene)| scene);
+    let settings = panel::compose::settings_over(under.expect("a contest"), Settings::default());
+    scenes.push(("settings".into(), settings));
+    let most = scenes.iter().max_by_key(|(_, scene)| scene.buttons.len());
+    let buttons = most.map_or_else(Vec::new, |(_, scene)| scene.buttons.clone());
+    scenes.push(("other".into(), panel::compose::other(0, buttons)));
     for practice in panel::practice::Practice::every() {
         let scene = panel::compose::practice(&practice);
         scenes.push((scene.name.to_string(), scene));
@@ -282,4 +290,131 @@ fn every_touch_is_reachable() {
             assert!(reachable.contains(&button.act), "{place}: {:?}", button.say);
         }
     });
+}
+
+/// What a voter has to do stands on the first page whatever the election and the station are called, and the names are whole on some page.
+#[test]
+fn u3_a_long_name_never_hides_what_to_do() {
+    let long = "加賀市の総合運動公園と温泉街と図書館の将来についての住民投票".repeat(12);
+    let name = common::texts(&[("ja", long.clone().leak())]);
+    let scenes = [
+        Screen::Idle {
+            election: name,
+            station: name,
+        },
+        Screen::Staff(kiosk::screen::StaffScreen::ZeroReport(kiosk::screen::ZeroReport {
+            election: name,
+            station: name,
+            epoch: 0,
+            hash: &[7; 32],
+            package: &[7; 32],
+            software: &[7; 32],
+            kiosk: &[7; 32],
+            recorded: 0,
+            capacity: 2_048,
+            voters: 3_120,
+            key_unprotected: true,
+        })),
+    ]
+    .map(|screen| panel::compose::scene(&screen));
+    for config in PANELS.iter().chain([&SMALL]) {
+        let metrics = Metrics::new(*config).expect("a panel");
+        for (language, size) in (0..LANGUAGES.len()).flat_map(|language| TextSize::ALL.map(|size| (language, size))) {
+            let settings = Settings {
+                language,
+                size,
+                theme: 0,
+            };
+            for scene in &scenes {
+                let place = format!("{}, {}, {size:?}, {config:?}", scene.name, LANGUAGES[language].tag);
+                let pages = every_page(scene, settings, &metrics);
+                assert!(pages.iter().all(|page| !page.overflow), "{place}: does not fit");
+                let title = scene.title.text(&LANGUAGES[language]);
+                assert!(pages[0].texts.iter().any(|line| line.says == title), "{place}");
+                // In the sizes that a voter meets first; larger ones may turn a page for it.
+                if scene.name == "idle" && size <= TextSize::Normal {
+                    let what = scene.body.first().expect("what to do");
+                    let panel::scene::Block::Text(what) = what else {
+                        panic!("{what:?}")
+                    };
+                    let what = what.text(&LANGUAGES[language]);
+                    assert!(pages[0].texts.iter().any(|line| line.says == what), "{place}: {what}");
+                }
+                let all: String = pages
+                    .iter()
+                    .flat_map(|page| &page.texts)
+                    .map(|line| &*line.text)
+                    .collect();
+                // Once each, with whatever pages have at their foot between.
+                let letters = |text: &str| text.chars().filter(|letter| *letter == '園').count();
+                assert!(letters(&all) >= 2 * letters(&long), "{place}: the names are not whole");
+                for (number, page) in pages.iter().enumerate() {
+                    let turns = |act| page.areas.iter().any(|area| area.act == Some(act));
+                    assert_eq!(turns(Act::NextPage), number + 1 < pages.len(), "{place}");
+                    assert_eq!(turns(Act::PreviousPage), number > 0, "{place}");
+                }
+            }
+        }
+    }
+}
+
+/// What stands over a title, and the title, stand on a page once.
+#[test]
+fn a_heading_stands_once() {
+    let panels: Vec<Config> = PANELS.iter().copied().chain([SMALL]).collect();
+    all(&panels, |place, scene, settings, _, pages| {
+        let language = &LANGUAGES[settings.language];
+        for say in [Some(&scene.title), scene.above.as_ref()].into_iter().flatten() {
+            let says = say.text(language);
+            for page in pages.iter().filter(|_| !says.is_empty()) {
+                let times = page.texts.iter().filter(|line| line.says == says).count();
+                assert!(
+                    times <= 1,
+                    "{place}: {says:?} stands {times} times on page {}",
+                    page.index + 1
+                );
+            }
+        }
+    });
+}
+
+/// Fifteen long names that stay after an overvote fill their pages: lines that like to stay together are not one a page.
+#[test]
+fn v13_many_names_fill_their_pages() {
+    let manifest = common::manifest(&[("ja", "選挙")], &[common::ask(15, 60, true)]);
+    let form = Form::new(manifest, 0).expect("the form is there");
+    let item = form.contest(0).expect("the contest is there");
+    let scene = panel::compose::scene(&Screen::Overvote(ContestScreen {
+        contest: item.contest,
+        order: item.order,
+        index: 0,
+        count: 1,
+        selected: (0..15).fold(Selected::NONE, Selected::toggled),
+        votes_left: 0,
+    }));
+    for (config, size) in PANELS
+        .iter()
+        .flat_map(|config| TextSize::ALL.map(|size| (config, size)))
+    {
+        let metrics = Metrics::new(*config).expect("a panel");
+        let settings = Settings {
+            size,
+            ..Settings::default()
+        };
+        let pages = every_page(&scene, settings, &metrics);
+        for page in pages.iter().rev().skip(1) {
+            let lines: Vec<_> = page
+                .texts
+                .iter()
+                .filter(|line| line.align != panel::layout::Align::Right)
+                .collect();
+            let last = lines.iter().map(|line| line.y + line.height).max().unwrap_or(0);
+            assert!(
+                last * 3 > metrics.height,
+                "{config:?}, {size:?}: page {} of {} ends at {last}",
+                page.index + 1,
+                page.count
+            );
+        }
+    }
 }

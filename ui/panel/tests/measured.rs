@@ -11,7 +11,7 @@ use kiosk::screen::Screen;
 use panel::layout::{Style, page};
 use panel::metrics::{Metrics, TextSize};
 use panel::practice::Practice;
-use panel::render::{Headless, every, measure};
+use panel::render::{Headless, every, measure, own};
 use panel::scene::Scene;
 use panel::words::LANGUAGES;
 use panel::{Config, Settings};
@@ -64,9 +64,15 @@ fn millimetres(micrometres: i64) -> String {
 }
 
 fn scenes(form: &Form<'_>) -> Vec<Scene> {
-    let mut scenes = vec![panel::compose::settings(0, Settings::default())];
+    let contest = kiosk::screen::Screen::EndWithoutVote;
+    let under = panel::compose::scene(&contest);
+    let mut scenes = vec![panel::compose::settings_over(&under, Settings::default())];
+    let buttons = |scene: &Scene| panel::compose::other(0, scene.buttons.clone());
     every(form, &mut |_, screen| scenes.push(panel::compose::scene(screen)));
     scenes.extend(Practice::every().iter().map(panel::compose::practice));
+    // "Other" with all that any screen could put behind it.
+    let most = scenes.iter().max_by_key(|scene| scene.buttons.len()).map(buttons);
+    scenes.extend(most);
     scenes
 }
 
@@ -157,6 +163,9 @@ fn contrasts(form: &Form<'_>) -> String {
         for practice in Practice::every() {
             see("practice", &|| headless.panel.practise(Some(practice)));
         }
+        own(form, Settings::default(), &mut |name, show| {
+            see(name, &|| show(&headless.panel))
+        });
         assert!(found.len() > 60, "{} screens with text", found.len());
         let lowest = found.iter().copied().fold(f64::MAX, f64::min);
         let highest = found.iter().copied().fold(0.0, f64::max);

@@ -21,6 +21,10 @@ const HEALTH: Health = Health {
     online: None,
     height: 0,
     seconds: 1_795_305_600,
+    media: [Ok(64 << 20); 2],
+    reader: Ok(false),
+    disk: None,
+    celsius: None,
 };
 
 fn menu(phase: Phase) -> Screen<'static> {

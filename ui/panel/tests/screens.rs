@@ -9,7 +9,7 @@ use kiosk::form::Form;
 use kiosk::screen::Screen;
 use panel::layout::Style;
 use panel::metrics::TextSize;
-use panel::render::{Headless, every};
+use panel::render::{Headless, every, own};
 use panel::words::LANGUAGES;
 use panel::{Config, Settings};
 
@@ -43,56 +43,124 @@ fn show(headless: &Headless, screen: &Screen<'_>, settings: Settings) {
     headless.draw();
 }
 
-/// Every control has a role, a label and a place; checkboxes say whether they are checked; a paragraph is read as one; nothing
-/// is read that is not on the screen. What the tree says is what the layout said.
+/// Every control has a role, a label and a place, and comes in the order in which it is seen; checkboxes say whether they are checked; a
+/// paragraph is read as one; nothing is read that is not on the screen. What the tree says is what the layout said. Of every screen,
+/// also the panel's own: settings, "other", dark.
 #[test]
 fn every_control_has_role_and_label() {
     let form = Form::new(common::town(), 0).expect("the form is there");
     for (config, settings) in cover().into_iter().take(8) {
         let headless = Headless::new(config).expect("a panel in memory");
+        let mut seen = Vec::new();
+        let mut walk = |name: &str| {
+            read(name, &headless);
+            // The last page has what leads on.
+            headless.panel.turn(usize::MAX - 1);
+            headless.draw();
+            read(name, &headless);
+            seen.push(name.to_owned());
+        };
         every(&form, &mut |name, screen| {
             show(&headless, screen, settings);
-            let page = headless.panel.page();
-            let elements = headless.component().root_element();
-            let find = |role: AccessibleRole| elements.query_descendants().match_accessible_role(role).find_all();
-            let controls: Vec<ElementHandle> = find(AccessibleRole::Button)
-                .into_iter()
-                .chain(find(AccessibleRole::Checkbox))
-                .collect();
-            let areas: Vec<_> = page.areas.iter().filter(|area| area.act.is_some()).collect();
-            assert_eq!(controls.len(), areas.len(), "{name}");
-            for control in &controls {
-                let label = control.accessible_label().unwrap_or_default();
-                assert!(!label.trim().is_empty(), "{name}: a control without a label");
-                let (place, size) = (control.absolute_position(), control.size());
-                // What Slint laid out is what was computed, so that tests/geometry.rs judges the screen.
-                #[allow(clippy::cast_possible_truncation)]
-                let same = areas.iter().find(|area| {
-                    (area.x, area.y, area.width, area.height)
-                        == (place.x as i32, place.y as i32, size.width as i32, size.height as i32)
-                });
-                let area = same.unwrap_or_else(|| panic!("{name}: {label} is not where it should be: {place:?}"));
-                assert_eq!(area.says, label.as_str(), "{name}");
-                if area.style == Style::Option {
-                    assert_eq!(control.accessible_checked(), Some(area.chosen), "{name}: {label}");
-                }
-            }
-            let texts = find(AccessibleRole::Text);
-            let said: Vec<String> = texts
-                .iter()
-                .filter_map(ElementHandle::accessible_label)
-                .map(String::from)
-                .collect();
-            let wanted: Vec<String> = page
-                .texts
-                .iter()
-                .map(|line| line.says.clone())
-                .filter(|says| !says.is_empty())
-                .collect();
-            assert_eq!(said, wanted, "{name}");
-            assert_eq!(find(AccessibleRole::Image).len(), page.pictures.len(), "{name}");
+            walk(name);
         });
+        own(&form, settings, &mut |name, show| {
+            headless.panel.show(&Screen::Blank);
+            show(&headless.panel);
+            headless.draw();
+            walk(name);
+            assert!(
+                headless.panel.page().areas.iter().any(|area| area.act.is_some()),
+                "{name}: nothing leads away"
+            );
+        });
+        for name in ["idle", "settings", "other", "dark"] {
+            assert!(seen.iter().any(|seen| seen == name), "{name} was not walked");
+        }
     }
+}
+
+/// Left, top, width, height.
+type Place = (i32, i32, i32, i32);
+
+/// Whether what is read first is not seen after: nothing stands above an earlier thing but to the right of it, nothing left of one but
+/// below it.
+fn in_order(places: &[Place]) -> Result<(), (Place, Place)> {
+    for (index, one) in places.iter().enumerate() {
+        for other in &places[index + 1..] {
+            let above = other.1 + other.3 <= one.1 && other.0 < one.0 + one.2;
+            let left = other.0 + other.2 <= one.0 && other.1 < one.1 + one.3;
+            if above || left {
+                return Err((*one, *other));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The law itself: rows from the left, then down; a column at the right after what is left of it.
+#[test]
+fn the_order_of_reading_is_judged() {
+    let (first, beside, under) = ((0, 0, 10, 10), (20, 0, 10, 10), (0, 20, 10, 10));
+    assert!(in_order(&[first, beside, under]).is_ok());
+    assert!(in_order(&[first, under, beside]).is_ok());
+    assert!(in_order(&[beside, first]).is_err());
+    assert!(in_order(&[under, first]).is_err());
+}
+
+/// One page of the tree against the layout.
+fn read(name: &str, headless: &Headless) {
+    let page = headless.panel.page();
+    let elements = headless.component().root_element();
+    let find = |role: AccessibleRole| elements.query_descendants().match_accessible_role(role).find_all();
+    let controls: Vec<ElementHandle> = elements
+        .query_descendants()
+        .match_predicate(|element| {
+            matches!(
+                element.accessible_role(),
+                Some(AccessibleRole::Button | AccessibleRole::Checkbox)
+            )
+        })
+        .find_all();
+    let areas: Vec<_> = page.areas.iter().filter(|area| area.act.is_some()).collect();
+    assert_eq!(controls.len(), areas.len(), "{name}");
+    for (control, area) in controls.iter().zip(&areas) {
+        let label = control.accessible_label().unwrap_or_default();
+        assert!(!label.trim().is_empty(), "{name}: a control without a label");
+        let (place, size) = (control.absolute_position(), control.size());
+        // What Slint laid out is what was computed, in its order, so that tests/geometry.rs judges the screen.
+        #[allow(clippy::cast_possible_truncation)]
+        let found = (place.x as i32, place.y as i32, size.width as i32, size.height as i32);
+        assert_eq!(
+            (area.x, area.y, area.width, area.height),
+            found,
+            "{name}: {label} is not where it should be, or comes at another time"
+        );
+        assert_eq!(area.says, label.as_str(), "{name}");
+        if area.style == Style::Option {
+            assert_eq!(control.accessible_checked(), Some(area.chosen), "{name}: {label}");
+        }
+    }
+    let places: Vec<Place> = areas
+        .iter()
+        .map(|area| (area.x, area.y, area.width, area.height))
+        .collect();
+    assert_eq!(in_order(&places), Ok(()), "{name}: controls");
+    let texts = find(AccessibleRole::Text);
+    let said: Vec<String> = texts
+        .iter()
+        .filter_map(ElementHandle::accessible_label)
+        .map(String::from)
+        .collect();
+    let spoken: Vec<_> = page.texts.iter().filter(|line| !line.says.is_empty()).collect();
+    let wanted: Vec<String> = spoken.iter().map(|line| line.says.clone()).collect();
+    assert_eq!(said, wanted, "{name}");
+    let places: Vec<Place> = spoken
+        .iter()
+        .map(|line| (line.x, line.y, line.width, line.height))
+        .collect();
+    assert_eq!(in_order(&places), Ok(()), "{name}: texts");
+    assert_eq!(find(AccessibleRole::Image).len(), page.pictures.len(), "{name}");
 }
 
 /// A screen reader's action does what a finger does.

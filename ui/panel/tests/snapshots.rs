@@ -14,13 +14,13 @@ use kiosk::form::Form;
 use kiosk::screen::Screen;
 use panel::metrics::TextSize;
 use panel::practice::Practice;
-use panel::render::{Headless, every};
+use panel::render::{Headless, every, own};
 use panel::slint::Rgb8Pixel;
 use panel::words::LANGUAGES;
 use panel::{Config, Settings};
 
 /// What is compared: one of each kind, in the state that has most on it. Names as [`every`] gives them, and practice by place.
-const SCREENS: [&str; 28] = [
+const SCREENS: [&str; 31] = [
     "idle",
     "wrong-card-voted",
     "pin",
@@ -49,6 +49,9 @@ const SCREENS: [&str; 28] = [
     "staff-closed",
     "practice-pin",
     "practice-contest",
+    "settings",
+    "other",
+    "dark",
 ];
 
 const PANELS: [Config; 4] = panel::metrics::REFERENCE;
@@ -208,28 +211,41 @@ fn pictures(panel: usize) -> BTreeMap<String, Picture> {
     let form = Form::new(common::town(), 0).expect("the form is there");
     let headless = Headless::new(PANELS[panel]).expect("a panel in memory");
     let mut out = BTreeMap::new();
-    let mut draw = |name: &str, show: &dyn Fn()| {
+    let mut draw = |name: &str, show: &dyn Fn(Settings)| {
         let Some(screen) = SCREENS.iter().position(|own| *own == name) else {
             return;
         };
         for case in cover().into_iter().filter(|case| case[0] == screen && case[2] == panel) {
-            headless.panel.show(&Screen::Blank);
-            show();
-            headless.panel.set(Settings {
+            let settings = Settings {
                 language: case[1],
                 size: TextSize::ALL[case[3]],
                 theme: u8::try_from(case[4]).expect("four"),
-            });
+            };
+            // After a dark panel: where staff are called nothing of it is left.
+            headless.panel.show(&Screen::Locked);
+            headless.panel.show(&Screen::Blank);
+            show(settings);
+            headless.panel.set(settings);
             headless.panel.turn(if case[1] % 2 == 0 { 0 } else { usize::MAX - 1 });
             let (width, height, pixels) = headless.pixels();
             let pixels = pixels.into_iter().map(coarse).collect();
             out.insert(file(case), Picture { width, height, pixels });
         }
     };
-    every(&form, &mut |name, screen| draw(name, &|| headless.panel.show(screen)));
+    every(&form, &mut |name, screen| draw(name, &|_| headless.panel.show(screen)));
     for practice in Practice::every() {
         let name = panel::compose::practice(&practice).name;
-        draw(name, &|| headless.panel.practise(Some(practice)));
+        draw(name, &|_| headless.panel.practise(Some(practice)));
+    }
+    // The panel's own pages depend on the settings that they were opened in: what stands behind "other" has no room at that size.
+    for name in ["settings", "other", "dark"] {
+        draw(name, &|settings| {
+            own(&form, settings, &mut |own, show| {
+                if own == name {
+                    show(&headless.panel);
+                }
+            });
+        });
     }
     out
 }

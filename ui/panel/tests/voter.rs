@@ -124,6 +124,48 @@ fn a3_u1_every_chosen_name_is_shown_before_the_way_on() {
     }
 }
 
+/// A3, U3: of two options with the same name, or the same reading, what stands under the name tells on the review which was chosen.
+#[test]
+fn a3_u3_two_of_the_same_name_are_told_apart_on_the_review() {
+    let name = |name: &'static str| vec![("ja", name), ("ja-Hira", "やまだ たろう")];
+    let options = [
+        ("山田 太郎", "市民の会"),
+        ("山田 太郎", "無所属"),
+        ("山田 太朗", "加賀をよくする会"),
+        ("佐藤", "未来"),
+    ];
+    let ask = common::Ask {
+        name: vec![("ja", "市長選挙")],
+        text: vec![],
+        votes: 1,
+        options: options
+            .iter()
+            .map(|(own, party)| {
+                let own = if *own == "佐藤" {
+                    vec![("ja", "佐藤")]
+                } else {
+                    name(own)
+                };
+                (own, vec![("ja", *party)])
+            })
+            .collect(),
+    };
+    let manifest = common::manifest(&[("ja", "選挙")], &[ask]);
+    let form = Form::new(manifest, 0).expect("the form is there");
+    let headless = usual();
+    for (option, (own, party)) in (0..).zip(options) {
+        let selected = [Selected::NONE.toggled(option)];
+        headless.panel.show(&Screen::Blank);
+        headless.panel.show(&Screen::Review(Review {
+            form,
+            selected: &selected,
+        }));
+        let all = words(&pages(&headless));
+        assert!(all.contains(&own.replace(' ', "")), "{all}");
+        assert_eq!(all.contains(party), own != "佐藤", "{all}");
+    }
+}
+
 /// U2, V13: a touch on a contest of the review leads back to it; one with votes left says so, and the way on is there.
 #[test]
 fn u2_v13_the_review_leads_back_and_points_out_what_is_left() {
@@ -164,7 +206,12 @@ fn v13_an_overvote_names_what_stays() {
         assert!(all.contains(&name(&form, 2, option)));
     }
     assert!(all.contains("3つまで"));
-    assert!(pages.iter().flat_map(touches).all(|touch| touch == Touch::Confirm));
+    assert!(
+        pages
+            .iter()
+            .flat_map(touches)
+            .all(|touch| matches!(touch, Touch::Confirm | Touch::CallStaff))
+    );
 }
 
 /// U3, U5: a contest shows its own options and no other's, with its number, and how many votes are left.
@@ -299,6 +346,94 @@ fn u9_what_hides_the_choice_hides_it() {
         assert!(views[0].0 != views[1].0, "the choice is seen while it is made");
         assert!(views[0].1 == views[1].1, "{} tells the choice", headless.panel.name());
     }
+}
+
+/// U9: staff can be called from what explains an overvote, from the question whether to end, and from the voter's own settings over any of them;
+/// and what covers the choice covers it until the kiosk's own screen does.
+#[test]
+fn u9_staff_can_be_called_from_every_page_and_nothing_shows_on_the_way() {
+    let form = form();
+    let item = form.contest(1).expect("the contest is there");
+    let selected = choice(1)[1];
+    let over = Screen::Overvote(ContestScreen {
+        contest: item.contest,
+        order: item.order,
+        index: 1,
+        count: 3,
+        selected,
+        votes_left: 0,
+    });
+    let screens = [contest(&form, 1, selected), over, Screen::EndWithoutVote];
+    for headless in [panel(800, 480, 178), usual()] {
+        for size in TextSize::ALL {
+            for screen in &screens {
+                headless.panel.show(&Screen::Blank);
+                headless.panel.show(screen);
+                headless.panel.set(Settings {
+                    size,
+                    ..Settings::default()
+                });
+                let under = headless.panel.name();
+                for page in pages(&headless) {
+                    assert!(touches(&page).contains(&Touch::CallStaff), "{under}, {size:?}");
+                }
+                // Perhaps there, where the buttons that had no room are.
+                let there = || tap_act(&headless, Act::Settings);
+                assert!(
+                    there() || tap_act(&headless, Act::Other) && there(),
+                    "{under}, {size:?}"
+                );
+                assert_eq!(headless.panel.name(), "settings");
+                while headless.panel.try_next().is_some() {}
+                let call = || tap_act(&headless, Act::Send(Touch::CallStaff));
+                assert!(
+                    call() || tap_act(&headless, Act::Other) && call(),
+                    "settings over {under}, {size:?}"
+                );
+                let sent: Vec<Touch> = std::iter::from_fn(|| headless.panel.try_next()).collect();
+                assert_eq!(sent.last(), Some(&Touch::CallStaff));
+                let over = headless.panel.name();
+                assert!(
+                    ["settings", "other"].contains(&over),
+                    "{over}: the choice shows before staff are called"
+                );
+                headless.panel.show(&Screen::CallStaff);
+                assert_eq!(headless.panel.name(), "call-staff");
+            }
+        }
+    }
+    // Where the kiosk has no screen of its own for it, the page closes: nobody stands in front of one that does nothing.
+    let headless = usual();
+    headless.panel.show(&Screen::LastTry { who: PinOf::Voter });
+    assert!(tap_act(&headless, Act::Settings) && tap_act(&headless, Act::Send(Touch::CallStaff)));
+    assert_eq!(headless.panel.name(), "last-try");
+    // And where nobody can be called, settings do not offer it.
+    headless.panel.show(&Screen::Done);
+    headless.panel.show(&Screen::Idle {
+        election: form.manifest().name,
+        station: form.manifest().name,
+    });
+    assert!(tap_act(&headless, Act::Settings));
+    assert!(!touches(&headless.panel.page()).contains(&Touch::CallStaff));
+}
+
+/// Taps what does this, on this page or one behind it.
+fn tap_act(headless: &Headless, act: Act) -> bool {
+    let tap = |act: Act| {
+        let page = headless.panel.page();
+        let area = page.areas.iter().find(|area| area.act == Some(act));
+        let Some(place) = area.map(middle) else { return false };
+        headless.draw();
+        headless.tap(place.0, place.1);
+        true
+    };
+    while headless.panel.page().index > 0 && tap(Act::PreviousPage) {}
+    while !tap(act) {
+        if !tap(Act::NextPage) {
+            return false;
+        }
+    }
+    true
 }
 
 /// U6: done says so, offers nothing to touch but nothing else, and what comes after is an empty screen.

@@ -51,6 +51,11 @@ impl Broken {
 }
 
 impl<M: Medium, L: Leaves> BallotBox<'_, M, L> {
+    /// What is in the two slots at this moment, original and duplicate, for staff: its size in bytes, or why it cannot be read.
+    pub async fn look(&mut self) -> [Result<u64, crate::ports::MediumError>; 2] {
+        self.media.look().await
+    }
+
     /// Makes an outcome's record durable and gives what follows. For a ballot, `slot` holds it behind [`RECORD_HEADER`] bytes,
     /// `length` bytes long.
     ///

@@ -34,6 +34,11 @@ impl<M: Medium> Pair<M> {
         }
     }
 
+    /// What is in the two slots at this moment: its size in bytes, or why it cannot be read.
+    pub async fn look(&mut self) -> [Result<u64, MediumError>; 2] {
+        [look(&mut self.original).await, look(&mut self.duplicate).await]
+    }
+
     /// Reads one medium's bytes at `offset`. `Ok(false)` if the device cannot read them: that place is void on it.
     ///
     /// # Errors
@@ -100,6 +105,13 @@ impl<M: Medium> Pair<M> {
         }
         Ok(true)
     }
+}
+
+async fn look<M: Medium>(medium: &mut M) -> Result<u64, MediumError> {
+    let geometry = medium.geometry().await?;
+    // Some devices say their size when they are gone already: the label has to be there, too.
+    medium.read(0, &mut [0; 64]).await?;
+    Ok(geometry.size)
 }
 
 /// Bytes read at once where there is no buffer.

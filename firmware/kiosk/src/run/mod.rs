@@ -13,6 +13,7 @@ mod render;
 mod start;
 #[cfg(test)]
 mod tests;
+mod update;
 mod uplink;
 mod vault;
 

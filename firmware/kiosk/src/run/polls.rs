@@ -17,7 +17,7 @@ use zeroize::Zeroize as _;
 use super::ahead::{Reading, fault};
 use super::judge::shapes;
 use super::render::screen;
-use super::vault::{Vault, housekeeping};
+use super::vault::{About, Vault, housekeeping};
 use super::{Config, Stop};
 use crate::admission::{self, Gate, Refusal};
 use crate::audit::Event;
@@ -32,11 +32,14 @@ use crate::session::{
     Aside, CHALLENGES, Effect, Input, MAX_CONTESTS, Phase, PinDigits, Place, Record, Selected, State, Tag, WrongCard,
 };
 use crate::staff::{Act, Desk};
+use crate::update::Refused;
 
 /// Tags that challenged lately, so that leaving and coming back does not give more challenges. Only in memory; the quota on the media bounds the rest.
 const CHALLENGED: usize = 32;
 /// The staff menu closes when nobody touches it.
 const MENU_TIMEOUT: u32 = 60_000;
+/// So often what stands on it is looked at again: a clock that stands still, or a cable that was put right, would be a false sentence.
+const MENU_REFRESH: u32 = 10_000;
 
 pub(crate) struct Polls<'d, 'v, 'm, 't, P: Platform> {
     pub desk: &'d mut Desk<'v, P>,
@@ -89,12 +92,17 @@ impl<P: Platform> Polls<'_, '_, '_, '_, P> {
 
     async fn open(&mut self) -> Result<(), Stop> {
         loop {
-            let health = self.vault.lock().await.health(self.desk.clock.seconds());
-            let menu = Screen::Staff(StaffScreen::Menu {
-                phase: KioskPhase::NotOpened,
-                health,
-            });
-            self.desk.wait_for(&menu, &[Touch::Staff(StaffTouch::Open)]).await;
+            let wanted = [Touch::Staff(StaffTouch::Open), Touch::Staff(StaffTouch::Update)];
+            // Before polls open staff may leave the menu standing as long as they like.
+            let touch = loop {
+                if let Some(touch) = self.menu(KioskPhase::NotOpened, &wanted).await {
+                    break touch;
+                }
+            };
+            if touch == Touch::Staff(StaffTouch::Update) {
+                self.update().await?;
+                continue;
+            }
             if !self.name_epoch().await || !self.zero_report().await? {
                 continue;
             }
@@ -119,6 +127,34 @@ impl<P: Platform> Polls<'_, '_, '_, '_, P> {
             vault.ballot_box.append(&opened).await.map_err(housekeeping)?;
             return vault.remember().await;
         }
+    }
+
+    /// The staff menu with how the kiosk is now, for [`MENU_REFRESH`]; the wanted touch, if one came.
+    async fn menu(&mut self, phase: KioskPhase, wanted: &[Touch]) -> Option<Touch> {
+        let about = About {
+            seconds: self.desk.clock.seconds(),
+            reader: self.desk.reader.look().await,
+            celsius: self.desk.signals.celsius(),
+        };
+        // A14: no count while polls are open.
+        let counts = phase != KioskPhase::Open;
+        let health = self.vault.lock().await.health(counts, about).await;
+        let menu = Screen::Staff(StaffScreen::Menu { phase, health });
+        self.desk.wait_while(&menu, wanted, MENU_REFRESH).await
+    }
+
+    /// An update takes the keys with it: not where a box with votes was taken over, which only they close.
+    async fn update(&mut self) -> Result<(), Stop> {
+        let mut vault = self.vault.lock().await;
+        if !vault.store.updates() {
+            return Ok(());
+        }
+        let taken = vault.ballot_box.label().takeover.is_some() || vault.ballot_box.counts() != Counts::default();
+        if taken {
+            super::update::refuse(self.desk, Refused::Open).await;
+            return Ok(());
+        }
+        super::update::update(self.desk, vault.store, self.package, self.config.software).await
     }
 
     /// Staff name the epoch; it must be the one of the media.
@@ -461,19 +497,15 @@ impl<P: Platform> Polls<'_, '_, '_, '_, P> {
 
     /// The staff menu while polls are open; true if they are closed now. Whatever is left alone goes back to the idle screen.
     async fn staff_menu(&mut self) -> Result<bool, Stop> {
-        let health = self.vault.lock().await.bare_health(self.desk.clock.seconds());
-        let menu = Screen::Staff(StaffScreen::Menu {
-            phase: KioskPhase::Open,
-            health,
-        });
-        match self
-            .desk
-            .wait_while(&menu, &[Touch::Back, Touch::Staff(StaffTouch::Close)], MENU_TIMEOUT)
-            .await
-        {
-            Some(Touch::Staff(StaffTouch::Close)) => self.close().await,
-            _ => Ok(false),
+        let wanted = [Touch::Back, Touch::Staff(StaffTouch::Close)];
+        for _ in 0..MENU_TIMEOUT / MENU_REFRESH {
+            match self.menu(KioskPhase::Open, &wanted).await {
+                None => {}
+                Some(Touch::Staff(StaffTouch::Close)) => return self.close().await,
+                Some(_) => break,
+            }
         }
+        Ok(false)
     }
 
     /// One card, then the counts and the question, then the second card. The first signature is worth nothing alone and is dropped.

@@ -44,7 +44,13 @@ pub(crate) async fn register<P: Platform>(
             kiosk: &kiosk,
             software,
         });
-        desk.wait_for(&screen, &[Touch::Confirm]).await;
+        let touches = [Touch::Confirm, Touch::Staff(StaffTouch::Update)];
+        if desk.wait_for(&screen, &touches).await != Touch::Confirm {
+            if store.updates() {
+                super::update::update(desk, store, package, software).await?;
+            }
+            continue;
+        }
         let act = Act {
             action: StaffAction::Provision,
             label: Registration::LABEL,

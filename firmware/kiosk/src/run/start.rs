@@ -39,9 +39,11 @@ async fn inner<P: Platform>(ports: &mut Ports<P>, config: &Config<'_>, buffers: 
         .await?
         .map_err(Fault::Package)?;
     if let Some(pictures) = &package.pictures {
-        desk.panel.pictures(pictures);
+        // A bound of the platform: what a panel has no memory for is refused here, not found out while it draws.
+        desk.panel.pictures(pictures).map_err(|_| Fault::Buffers)?;
     }
     desk.panel.clips(package.clips.as_ref());
+    desk.panel.updates(rest.store.updates());
     if package.manifest.mode == Mode::Statutory && rest.uplink.is_some() {
         return Err(Fault::UplinkInStatutory.into());
     }

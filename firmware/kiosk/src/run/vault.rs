@@ -6,7 +6,7 @@ use election::sign::Signer;
 use super::Stop;
 use super::judge::Judge;
 use crate::ballot_box::{BallotBox, Broken, Progress};
-use crate::ports::{Item, Medium, Store};
+use crate::ports::{Item, Medium, ReaderError, Store};
 use crate::random::Random;
 use crate::screen::Health;
 
@@ -22,36 +22,36 @@ pub(crate) struct Vault<'v, M, S> {
     pub told: u32,
 }
 
+/// What the vault does not have and staff want to know.
+pub(crate) struct About {
+    pub seconds: u64,
+    pub reader: Result<bool, ReaderError>,
+    pub celsius: Option<i16>,
+}
+
 /// A failed write stops the kiosk; nobody was voting if it was not a voter's record.
 pub(crate) const fn housekeeping(broken: Broken) -> Stop {
     Stop::Fault(broken.fault, None)
 }
 
 impl<M: Medium, S: Store> Vault<'_, M, S> {
-    pub(crate) fn health(&self, seconds: u64) -> Health {
+    /// How the kiosk is, asked of each part now. Without `counts`, for whoever comes to the panel while polls are open, without a card: nothing
+    /// that tells how many have voted (A14).
+    pub(crate) async fn health(&mut self, counts: bool, about: About) -> Health {
+        let counted = |number: u32| if counts { number } else { 0 };
         Health {
-            counts: Some(self.ballot_box.counts()),
-            free: self.ballot_box.free(),
-            free_spoiled: self.ballot_box.free_spoiled(),
+            counts: counts.then(|| self.ballot_box.counts()),
+            free: counted(self.ballot_box.free()),
+            free_spoiled: counted(self.ballot_box.free_spoiled()),
             room: self.ballot_box.room_left(),
-            unsent: self.ballot_box.log().pending(),
+            unsent: counted(self.ballot_box.log().pending()),
             online: self.online,
             height: self.height,
-            seconds,
-        }
-    }
-
-    /// As [`Vault::health`], for whoever comes to the panel while polls are open, without a card: nothing that tells how many have voted (A14).
-    pub(crate) fn bare_health(&self, seconds: u64) -> Health {
-        Health {
-            counts: None,
-            free: 0,
-            free_spoiled: 0,
-            room: self.ballot_box.room_left(),
-            unsent: 0,
-            online: self.online,
-            height: self.height,
-            seconds,
+            seconds: about.seconds,
+            media: self.ballot_box.look().await,
+            reader: about.reader,
+            disk: self.store.space().await,
+            celsius: about.celsius,
         }
     }
 

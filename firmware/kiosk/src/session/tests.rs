@@ -267,6 +267,30 @@ proptest! {
         });
     }
 
+    /// U9: wherever a voter stands with a choice that can be seen, a call for staff hides it at once, and afterwards it is as it was; what computes or
+    /// asks "are you there?" shows none.
+    #[test]
+    fn u9_staff_can_be_called_from_every_place(inputs in inputs()) {
+        let (state, _) = walk(&inputs, |_, _, _, _| {});
+        let Some(voting) = state.voting() else { return Ok(()) };
+        if voting.aside() != Aside::None || matches!(voting.place(), Place::Encrypting { .. }) {
+            return Ok(());
+        }
+        let (place, selected) = (voting.place(), voting.selected().to_vec());
+        let after = |state: State, touch| {
+            let outcome = state.step(Input::Touch(touch));
+            assert!(outcome.record().is_none());
+            let proof = proof_for_tests(outcome.ticket());
+            outcome.release(proof).unwrap().state
+        };
+        let called = after(state, Touch::CallStaff);
+        prop_assert_eq!(called.voting().map(Voting::aside), Some(Aside::CallStaff));
+        let back = after(called, Touch::Back);
+        let voting = back.voting().unwrap();
+        prop_assert_eq!((voting.place(), voting.aside()), (place, Aside::None));
+        prop_assert_eq!(voting.selected(), &selected[..]);
+    }
+
     /// The card's power goes with every way out before admission, and the booth's secrets with every way out of it.
     #[test]
     fn what_is_secret_is_wiped_on_every_way_out(inputs in inputs()) {
@@ -307,12 +331,12 @@ proptest! {
 proptest! {
     /// Whatever staff touch while somebody is in the booth: nothing is recorded, and the ballot stays where and as it was.
     #[test]
-    fn f9_no_touch_of_staff_moves_a_voters_ballot(inputs in inputs(), which in 0..6usize) {
+    fn f9_no_touch_of_staff_moves_a_voters_ballot(inputs in inputs(), which in 0..7usize) {
         use crate::screen::StaffTouch::*;
         let (state, _) = walk(&inputs, |_, _, _, _| {});
         let Some(voting) = state.voting() else { return Ok(()) };
         let (place, selected, left) = (voting.place(), voting.selected().to_vec(), voting.challenges_left());
-        let touch = [Menu, Open, Close, TakeOver, Retire, Epoch(0)][which];
+        let touch = [Menu, Open, Close, TakeOver, Retire, Epoch(0), Update][which];
         let outcome = state.step(Input::Touch(Touch::Staff(touch)));
         prop_assert!(outcome.record().is_none());
         let ticket = outcome.ticket();

@@ -77,6 +77,14 @@ impl<'i> In<'i> {
         })
     }
 
+    fn medium(&mut self) -> Result<Result<u64, MediumError>, Unseen> {
+        Ok(if self.flag()? {
+            Ok(self.long()?)
+        } else {
+            Err(self.one(ERRORS)?)
+        })
+    }
+
     fn contest<'p>(&mut self, package: &Package<'p>) -> Result<ContestScreen<'p>, Unseen>
     where
         'i: 'p,
@@ -127,6 +135,21 @@ impl<'i> In<'i> {
                     },
                     height: self.long()?,
                     seconds: self.long()?,
+                    media: [self.medium()?, self.medium()?],
+                    reader: self.one(READER)?,
+                    disk: if self.flag()? {
+                        Some(Space {
+                            free: self.long()?,
+                            size: self.long()?,
+                        })
+                    } else {
+                        None
+                    },
+                    celsius: {
+                        let known = self.flag()?;
+                        let celsius = i16::from_le_bytes(*self.array()?);
+                        known.then_some(celsius)
+                    },
                 };
                 StaffScreen::Menu { phase, health }
             }

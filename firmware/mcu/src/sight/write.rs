@@ -107,6 +107,21 @@ impl Out<'_> {
                 self.byte(health.online.map_or(2, u8::from));
                 self.long(health.height);
                 self.long(health.seconds);
+                for medium in &health.media {
+                    self.flag(medium.is_ok());
+                    match medium {
+                        Ok(size) => self.long(*size),
+                        Err(error) => self.place_of(ERRORS, error),
+                    }
+                }
+                self.place_of(READER, &health.reader);
+                self.flag(health.disk.is_some());
+                if let Some(Space { free, size }) = health.disk {
+                    self.long(free);
+                    self.long(size);
+                }
+                self.flag(health.celsius.is_some());
+                self.bytes(&health.celsius.unwrap_or(0).to_le_bytes());
             }
             StaffScreen::Provision { kiosk, software } => {
                 self.byte(kind::PROVISION);

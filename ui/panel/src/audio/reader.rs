@@ -74,6 +74,12 @@ pub fn items(scene: &Scene) -> Vec<Item> {
     let mut out = Vec::new();
     if (kind::STAFF..kind::PRACTICE).contains(&scene.kind) && !matches!(scene.name, "settings" | "other") {
         out.push(Item::text(Role::Text, vec![Word::AudioStaff.into()]));
+        // What they can do is walked with keys as well; what they read is theirs, who see.
+        for row in &scene.body {
+            if matches!(row, Block::Row { .. }) {
+                self::block(row, &mut out);
+            }
+        }
         buttons(scene, &mut out);
         return out;
     }
@@ -107,7 +113,7 @@ pub fn items(scene: &Scene) -> Vec<Item> {
 
 fn block(block: &Block, out: &mut Vec<Item>) {
     match block {
-        Block::Text(say) | Block::Alarm(say) | Block::Heading(say) | Block::Small(say) => {
+        Block::Text(say) | Block::Alarm(say) | Block::Heading(say) | Block::Name(say) | Block::Small(say) => {
             out.push(Item::text(Role::Text, one(say)));
         }
         Block::Option { act, name, sub, chosen } => {

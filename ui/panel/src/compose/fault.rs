@@ -27,7 +27,7 @@ pub(super) fn fault(why: Fault, recorded: Option<Recorded>) -> Scene {
     scene.block(Block::Heading(Word::FaultStaff.into())).text(reason(why))
 }
 
-fn role(role: Role) -> Say {
+pub(super) fn role(role: Role) -> Say {
     match role {
         Role::Original => Word::RoleOriginal,
         Role::Duplicate => Word::RoleDuplicate,
@@ -39,15 +39,19 @@ pub(super) fn of(word: Word, on: Role) -> Say {
     Say::Word(word, vec![("role", role(on))])
 }
 
-fn medium(on: Role, error: MediumError) -> Say {
-    let what = match error {
+pub(super) fn medium_error(error: MediumError) -> Word {
+    match error {
         MediumError::Missing => Word::MediumMissing,
         MediumError::Read => Word::MediumRead,
         MediumError::Write => Word::MediumWrite,
         MediumError::Full => Word::MediumFull,
         MediumError::Busy => Word::MediumBusy,
         _ => Word::MediumBounds,
-    };
+    }
+}
+
+fn medium(on: Role, error: MediumError) -> Say {
+    let what = medium_error(error);
     Say::Word(Word::FaultMedium, vec![("role", role(on)), ("what", what.into())])
 }
 

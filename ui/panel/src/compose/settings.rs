@@ -2,6 +2,8 @@
 
 use alloc::vec::Vec;
 
+use kiosk::screen::Touch;
+
 use crate::metrics::TextSize;
 use crate::scene::{Act, Block, Button, Part, Scene, Shape};
 use crate::words::{LANGUAGES, Say, Word};
@@ -66,6 +68,17 @@ pub fn settings(kind: u16, now: Settings) -> Scene {
         scene = scene.block(option(Act::Theme(theme), word.into(), now.theme == theme));
     }
     scene.button(Part::Forward, Word::SettingsDone, Act::Close)
+}
+
+/// The same over a screen from which staff can be called: then they can be from here, too. Nothing of the screen below shows (U9).
+#[must_use]
+pub fn settings_over(under: &Scene, now: Settings) -> Scene {
+    let call = |act: &Act| matches!(act, Act::Send(Touch::CallStaff) | Act::Practice(Touch::CallStaff));
+    let scene = settings(under.kind, now);
+    match under.buttons.iter().find(|button| call(&button.act)) {
+        Some(button) => scene.button(Part::Always, button.say.clone(), button.act),
+        None => scene,
+    }
 }
 
 /// The page with the buttons that had no room in the column.

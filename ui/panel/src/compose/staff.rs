@@ -7,13 +7,15 @@ use alloc::vec::Vec;
 use core::fmt::Write as _;
 
 use election::hash::Digest;
-use kiosk::ballot_box::Counts;
+use kiosk::ballot_box::{Counts, Role};
+use kiosk::ports::{ReaderError, Space};
 use kiosk::screen::{
-    ClosedScreen, Health, Phase, Recorded, Restarted, Room, StaffAction, StaffScreen, StaffTouch, Touch,
+    ClosedScreen, Health, Phase, Recorded, Restarted, Room, StaffAction, StaffScreen, StaffTouch, Touch, UpdateScreen,
     WrongStaffCard, ZeroReport,
 };
+use kiosk::update::{Offer, Refused};
 
-use super::fault::of;
+use super::fault::{medium_error, of, role};
 use super::kind::STAFF;
 use crate::scene::{Act, Block, Part, Scene, Shape};
 use crate::words::{Say, Word};
@@ -56,6 +58,7 @@ pub(super) fn staff(screen: &StaffScreen<'_>) -> Scene {
                     StaffAction::Close => Word::InsertClose,
                     StaffAction::CloseAgain => Word::InsertCloseAgain,
                     StaffAction::TakeOver => Word::InsertTakeOver,
+                    StaffAction::Update => Word::InsertUpdate,
                 })
                 .touch(Part::Back, Word::Back, Touch::Back)
         }
@@ -82,9 +85,80 @@ pub(super) fn staff(screen: &StaffScreen<'_>) -> Scene {
         .touch(Part::Forward, Word::CloseGo, Touch::Confirm)
         .touch(Part::Back, Word::Back, Touch::Back),
         StaffScreen::Closed(closed) => self::closed(closed),
+        StaffScreen::Update(way) => update(way),
         _ => Scene::new(STAFF + 31, "staff-unknown", Shape::Notice, Word::StaffTitle),
     };
     scene.button(Part::Always, Word::Display, Act::Settings)
+}
+
+/// The row that begins an update, on the two screens that come before polls.
+pub(super) fn with_update(screen: &StaffScreen<'_>, mut scene: Scene) -> Scene {
+    let before = matches!(
+        screen,
+        StaffScreen::Provision { .. }
+            | StaffScreen::Menu {
+                phase: Phase::NotOpened,
+                ..
+            }
+    );
+    if before {
+        let place = scene.body.iter().rposition(|block| matches!(block, Block::Row { .. }));
+        let row = row(Word::StaffDoUpdate.into(), StaffTouch::Update);
+        scene
+            .body
+            .insert(place.map_or(scene.body.len(), |place| place + 1), row);
+    }
+    scene
+}
+
+fn update(way: &UpdateScreen<'_>) -> Scene {
+    let flow = |offset, name, title: Word| Scene::new(STAFF + offset, name, Shape::Flow, title);
+    let about = |scene: Scene, offer: &Offer| {
+        scene
+            .block(pair(Word::UpdateVersion, u64::from(offer.version)))
+            .block(digest(Word::UpdateSoftware, &offer.software))
+    };
+    match way {
+        UpdateScreen::Offer { offer } => about(
+            flow(12, "staff-update", Word::UpdateTitle).text(Word::UpdateBody),
+            offer,
+        )
+        .block(pair(Word::UpdateRunning, u64::from(offer.running)))
+        .block(Block::Alarm(Word::UpdateAfter.into()))
+        .touch(Part::Forward, Word::UpdateGo, Touch::Confirm)
+        .touch(Part::Back, Word::Back, Touch::Back),
+        UpdateScreen::Writing { offer, percent } => {
+            let far = Say::with(Word::UpdateFar, &[("n", i64::from(*percent))]);
+            let scene = flow(13, "staff-update-writing", Word::UpdateWriting).block(Block::Heading(far));
+            about(scene.text(Word::UpdateLeave), offer)
+        }
+        UpdateScreen::Done { offer } => about(
+            flow(14, "staff-update-done", Word::UpdateDone).text(Word::UpdateThen),
+            offer,
+        )
+        .block(Block::Alarm(Word::UpdateBack.into()))
+        .touch(Part::Forward, Word::UpdateRestart, Touch::Confirm),
+        UpdateScreen::Refused { why } => flow(15, "staff-update-refused", Word::UpdateRefused)
+            .block(Block::Alarm(no_update(*why).into()))
+            .text(Word::UpdateStays)
+            .touch(Part::Forward, Word::Ok, Touch::Confirm),
+    }
+}
+
+const fn no_update(why: Refused) -> Word {
+    match why {
+        Refused::Nobody => Word::UpdateNobody,
+        Refused::NoDrive => Word::UpdateNoDrive,
+        Refused::Unsigned => Word::UpdateUnsigned,
+        Refused::Older => Word::UpdateOlder,
+        Refused::TooLarge => Word::UpdateTooLarge,
+        Refused::Changed => Word::UpdateChanged,
+        Refused::DriveGone => Word::UpdateDriveGone,
+        Refused::Approval => Word::UpdateApproval,
+        Refused::Open => Word::UpdateOpen,
+        Refused::Disk => Word::UpdateDisk,
+        Refused::Order => Word::UpdateOrder,
+    }
 }
 
 fn row(say: Say, touch: StaffTouch) -> Block {
@@ -158,6 +232,7 @@ fn menu(phase: Phase, health: &Health) -> Scene {
     if phase == Phase::Open {
         scene = scene.block(row(Word::StaffDoClose.into(), StaffTouch::Close));
     }
+    scene = parts(warnings(scene, health), health);
     scene = match &health.counts {
         Some(counts) => with_counts(scene, counts)
             .block(pair(Word::StaffFree, u64::from(health.free)))
@@ -180,6 +255,57 @@ fn menu(phase: Phase, health: &Health) -> Scene {
         scene = scene.touch(Part::Back, Word::Back, Touch::Back);
     }
     scene
+}
+
+/// What somebody has to do something about, while the kiosk goes on. Behind what can be done, so that no button moves when one comes.
+fn warnings(mut scene: Scene, health: &Health) -> Scene {
+    for (on, medium) in [Role::Original, Role::Duplicate].into_iter().zip(&health.media) {
+        if let Err(error) = medium {
+            let what = [("role", role(on)), ("what", medium_error(*error).into())];
+            scene = scene.block(Block::Alarm(Say::Word(Word::StaffMediumFails, what.into())));
+        }
+    }
+    let others = [
+        (health.reader == Err(ReaderError::Gone), Word::StaffReaderFails),
+        (health.disk.is_some_and(Space::is_low), Word::StaffDiskLow),
+        (health.is_hot(), Word::StaffHot),
+    ];
+    let said = others.into_iter().filter(|(fails, _)| *fails);
+    said.fold(scene, |scene, (_, word)| scene.block(Block::Alarm(word.into())))
+}
+
+/// Each part by its name and how it is: always as many lines, also where nothing is known of one.
+fn parts(mut scene: Scene, health: &Health) -> Scene {
+    // What people compare with the label of a medium, and never more than there is.
+    let megabytes = |bytes: u64| i64::try_from(bytes >> 20).unwrap_or(i64::MAX);
+    for (on, medium) in [Role::Original, Role::Duplicate].into_iter().zip(&health.media) {
+        let how = match medium {
+            Ok(size) => Say::with(Word::StaffMediumIn, &[("n", megabytes(*size))]),
+            Err(error) => medium_error(*error).into(),
+        };
+        scene = scene.block(Block::Pair(role(on), how));
+    }
+    let reader = match health.reader {
+        Ok(false) => Word::StaffReaderEmpty,
+        Ok(true) => Word::StaffReaderCard,
+        Err(ReaderError::Mute) => Word::StaffReaderMute,
+        Err(_) => Word::StaffReaderGone,
+    };
+    let disk = health.disk.map_or_else(
+        || Word::StaffNotMeasured.into(),
+        |Space { free, size }| {
+            let room = [("n", megabytes(free)), ("m", megabytes(size))];
+            Say::with(Word::StaffDiskFree, &room)
+        },
+    );
+    let warm = health.celsius.map_or_else(
+        || Word::StaffNotMeasured.into(),
+        |celsius| Say::with(Word::StaffCelsius, &[("n", i64::from(celsius))]),
+    );
+    scene
+        .block(Block::Pair(Word::StaffReader.into(), reader.into()))
+        .block(Block::Pair(Word::StaffDisk.into(), disk))
+        .block(Block::Pair(Word::StaffTemperature.into(), warm))
 }
 
 /// A time as people in Japan read it: `2026-11-22 09:00` (UTC+9). Days to a date by the proleptic Gregorian calendar.

@@ -58,7 +58,7 @@ pub(super) fn voter(screen: &Screen<'_>) -> Scene {
         ),
         Screen::Recording => notice(kind::RECORDING, "recording", Word::RecordingTitle).text(Word::RecordingBody),
         Screen::Opening(opening) => self::opening(opening),
-        Screen::EndWithoutVote => with_display(
+        Screen::EndWithoutVote => with_call(
             Scene::new(kind::END, "end-without-vote", Shape::Flow, Word::EndTitle)
                 .block(Block::Alarm(Word::EndBody.into()))
                 // Going on with the vote is what leads on here; ending stands apart.
@@ -288,16 +288,25 @@ pub(super) fn over(votes: u8, kept: Vec<Say>) -> Scene {
     .text(Say::with(Word::OverBody, &votes))
     .block(Block::Small(Word::OverKept.into()));
     for name in kept {
-        scene = scene.block(Block::Heading(name));
+        scene = scene.block(Block::Name(name));
     }
-    with_display(scene.touch(Part::Forward, Word::OverOk, Touch::Confirm))
+    with_call(scene.touch(Part::Forward, Word::OverOk, Touch::Confirm))
 }
 
+/// The names of what is chosen; where another option has the same name, or sounds the same, its party too.
 fn chosen(contest: &Contest<'_>, order: &[u8], selected: Selected) -> Vec<Say> {
-    options(contest, order)
-        .filter(|(index, _)| selected.has(*index))
-        .map(|(_, option)| Say::from(option.name))
-        .collect()
+    let all: Vec<(u8, Say, Say)> = options(contest, order)
+        .map(|(index, option)| (index, Say::from(option.name), Say::from(option.party)))
+        .collect();
+    let mut out = Vec::new();
+    for (index, name, party) in all.iter().filter(|(index, ..)| selected.has(*index)) {
+        out.push(name.clone());
+        let twin = |other: &&(u8, Say, Say)| other.0 != *index && other.1.shares(name);
+        if *party != Say::Texts(Vec::new()) && all.iter().any(|other| twin(&other)) {
+            out.push(party.clone());
+        }
+    }
+    out
 }
 
 fn review(review: &Review<'_>) -> Scene {

@@ -140,17 +140,23 @@ fn head(scene: &Scene, context: &Context<'_>, (x, width): (i32, i32), later: boo
     let metrics = context.metrics;
     let mut texts = Vec::new();
     let mut y = metrics.gap;
-    if let Some(above) = scene.above.as_ref().filter(|_| !tight) {
+    let above = scene.above.as_ref().map(|above| {
         let says = above.text(context.language);
-        let em = context.kinds.small;
-        let lines = text::balanced(&says, em, width);
-        texts.extend(stack(&lines, &says, em, (x, y), width, Align::Left, false));
-        y += lines_height(lines.len(), em);
-    }
+        (text::balanced(&says, context.kinds.small, width), says)
+    });
     let says = scene.title.text(context.language);
     let mut em = context.kinds.title;
     let mut lines = text::balanced(&says, em, width);
-    let title_flows = tight || lines_height(lines.len(), em) > metrics.height * 2 / 5;
+    // One line over the title is always worth its room; a name that takes more counts as the title does.
+    let more = above.as_ref().map_or(0, |(lines, _)| lines.len().saturating_sub(1));
+    let height = lines_height(lines.len(), em) + lines_height(more, context.kinds.small);
+    let title_flows = tight || height > metrics.height * 2 / 5;
+    // What flows stands in the flow, and not here a second time.
+    if let Some((lines, says)) = above.filter(|_| !title_flows) {
+        let em = context.kinds.small;
+        texts.extend(stack(&lines, &says, em, (x, y), width, Align::Left, false));
+        y += lines_height(lines.len(), em);
+    }
     if later && lines.len() > 1 {
         em = context.kinds.small;
         lines = text::lines(&says, em, width);
@@ -232,12 +238,16 @@ fn pack(pieces: &[Piece], first: i32, later: i32) -> Vec<Vec<usize>> {
                 moved.extend(page.pop());
             }
             moved.reverse();
+            let height = |numbers: &[usize]| -> i32 {
+                let own = numbers.iter().filter_map(|number| pieces.get(*number));
+                own.map(|piece| piece.height + piece.after).sum()
+            };
+            // What has no room together on any page is parted where the page ends.
+            if height(&moved) + piece.height > later {
+                page.append(&mut moved);
+            }
+            y = height(&moved);
             pages.push(core::mem::replace(&mut page, moved));
-            y = page
-                .iter()
-                .filter_map(|number| pieces.get(*number))
-                .map(|piece| piece.height + piece.after)
-                .sum();
         }
         page.push(number);
         y += piece.height + piece.after;
@@ -278,16 +288,32 @@ fn pieces(
     let gap = context.metrics.gap;
     let mut out = Vec::new();
     if title_flows {
-        if let Some(above) = &scene.above {
+        // What the screen is comes before a name that is longer than two lines.
+        let above = scene.above.as_ref().map(|above| {
+            let lines = text::lines(&above.text(context.language), kinds.small, width);
+            (above, lines.len() > 2)
+        });
+        if let Some((above, false)) = above {
             paragraph(above, context, kinds.small, width, true, &mut out);
         }
         paragraph(&scene.title, context, kinds.title, width, false, &mut out);
+        if let Some((above, true)) = above {
+            paragraph(above, context, kinds.small, width, false, &mut out);
+        }
     }
     let mut body = scene.body.iter().peekable();
     while let Some(block) = body.next() {
         match block {
             Block::Text(say) => paragraph(say, context, kinds.body, width, false, &mut out),
             Block::Heading(say) => paragraph(say, context, kinds.body, width, true, &mut out),
+            Block::Name(say) => {
+                let start = out.len();
+                paragraph(say, context, kinds.body, width, false, &mut out);
+                // Names stand close: many of them are to be seen at once.
+                if let Some(last) = out.get_mut(start..).and_then(<[Piece]>::last_mut) {
+                    last.after = 0;
+                }
+            }
             Block::Small(say) => paragraph(say, context, kinds.small, width, false, &mut out),
             Block::Alarm(say) => {
                 let says = say.text(context.language);

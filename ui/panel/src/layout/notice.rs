@@ -3,8 +3,20 @@
 use alloc::vec::Vec;
 
 use super::{Align, Context, Line, Page, column, lines_height, stack};
-use crate::scene::{Block, Scene};
+use crate::scene::{Block, Scene, Shape};
 use crate::text;
+
+/// The same words as a flow: what one has to do on every page, names after it.
+pub(super) fn paged(scene: &Scene) -> Scene {
+    let mut paged = scene.clone();
+    paged.shape = Shape::Flow;
+    let names = paged.body.iter().position(|block| matches!(block, Block::Small(_)));
+    let names = names.unwrap_or(paged.body.len());
+    if let Some(above) = paged.above.take() {
+        paged.body.insert(names, Block::Small(above));
+    }
+    paged
+}
 
 pub(super) fn lay(scene: &Scene, context: &Context<'_>) -> Page {
     let title = context.kinds.title;

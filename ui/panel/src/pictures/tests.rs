@@ -31,12 +31,15 @@ fn set_of(cluster: &str, at: (u8, u8), size: (u8, u8), pixels: &[u8]) -> Set {
     })
     .unwrap();
     let pictures = list.finish();
-    Set::new(&Pictures {
+    let pictures = Pictures {
         version: 1,
         fonts: Seq::default(),
         pictures,
-    })
-    .unwrap()
+    };
+    let needed = size_of::<Owned>() + cluster.len() + packed.len();
+    // To the byte: a board's memory is what it is.
+    assert!(Set::new(&pictures, needed - 1).is_err());
+    Set::new(&pictures, needed).unwrap()
 }
 
 fn ink(mask: &Mask) -> u32 {

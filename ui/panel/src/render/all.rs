@@ -11,16 +11,18 @@ use election::pictures::Pictures;
 use election::wire::Seq;
 use kiosk::ballot_box::{Counts, MediaFault, Role};
 use kiosk::form::Form;
-use kiosk::ports::MediumError;
+use kiosk::ports::{MediumError, ReaderError, Space};
 use kiosk::screen::{
     ClosedScreen, ContestScreen, Fault, Health, OpeningScreen, Phase, PinOf, Recorded, Restarted, Review, Room, Screen,
-    StaffAction, StaffScreen, WrongStaffCard, ZeroReport,
+    StaffAction, StaffScreen, UpdateScreen, WrongStaffCard, ZeroReport,
 };
 use kiosk::session::{PinDigits, Selected, WrongCard};
+use kiosk::update::{Offer, Refused};
 use slint::Rgb8Pixel;
 
 use super::headless::{Headless, write_png};
 use super::measure::{Measured, measure};
+use crate::audio::Key;
 use crate::compose::Settings;
 use crate::metrics::Config;
 use crate::panel::Panel;
@@ -35,6 +37,8 @@ pub struct Rendered {
     pub png: String,
     /// Its measures.
     pub measured: Measured,
+    /// Something on it has no room on this panel, in no text size.
+    pub overflow: bool,
 }
 
 impl Rendered {
@@ -49,6 +53,7 @@ impl Rendered {
             "gap_mm": self.measured.gap_mm.map(round),
             "text_mm": self.measured.text_mm.map(round),
             "contrast": self.measured.contrast.map(round),
+            "overflow": self.overflow,
         })
     }
 }
@@ -69,13 +74,15 @@ pub fn render_all(
     std::fs::create_dir_all(out)?;
     let headless = Headless::new(config)?;
     if let Some(pictures) = pictures {
-        headless.panel.pictures(pictures);
+        headless.panel.pictures(pictures)?;
     }
     let mut list = Vec::new();
     let mut sheet: Vec<Vec<Rgb8Pixel>> = Vec::new();
     let mut result = Ok(());
     let mut size = (0, 0);
     let mut draw_with = |name: &str, show: &dyn Fn(&Panel)| {
+        // Of a dark panel nothing is left where staff are called, and of that nothing on a blank one.
+        headless.panel.show(&Screen::Locked);
         headless.panel.show(&Screen::Blank);
         show(&headless.panel);
         headless.panel.set(settings);
@@ -101,6 +108,7 @@ pub fn render_all(
                 screen,
                 png,
                 measured: measure(&page, headless.panel.metrics(), width, &pixels),
+                overflow: page.overflow,
             });
             sheet.push(small(&pixels, width, height));
             number += 1;
@@ -133,6 +141,9 @@ pub fn render_all(
             _ => crate::compose::practice(&practice).name.to_string(),
         };
         draw_with(&name, &|panel| panel.practise(Some(practice)));
+    }
+    if let Some(form) = forms.first() {
+        own(form, settings, &mut draw_with);
     }
     result?;
     let json: Vec<_> = list.iter().map(Rendered::json).collect();
@@ -197,6 +208,37 @@ const COUNTS: Counts = Counts {
     spoiled: 3,
     void: 0,
 };
+
+/// The panel's own pages, over the first contest of the form: language, size and colours; the buttons that had no room in the column;
+/// a panel that a key has made dark. Each is given a name and what shows it, in these settings, on a panel that shows nothing.
+pub fn own(form: &Form<'_>, settings: Settings, show: &mut dyn FnMut(&str, &dyn Fn(&Panel))) {
+    let count = u8::try_from(form.contests().count()).unwrap_or(u8::MAX);
+    let Some(item) = form.contest(0) else { return };
+    let contest = ContestScreen {
+        contest: item.contest,
+        order: item.order,
+        index: 0,
+        count,
+        selected: Selected::NONE,
+        votes_left: item.contest.votes,
+    };
+    let under = |panel: &Panel| {
+        panel.show(&Screen::Contest(contest));
+        panel.set(settings);
+    };
+    show("settings", &|panel| {
+        under(panel);
+        panel.open_settings();
+    });
+    show("other", &|panel| {
+        under(panel);
+        panel.open_other();
+    });
+    show("dark", &|panel| {
+        under(panel);
+        panel.key(Key::Blank);
+    });
+}
 
 /// Shows every kind of screen once, and every contest of the form: empty, full, too many.
 pub fn every(form: &Form<'_>, show: &mut dyn FnMut(&str, &Screen<'_>)) {
@@ -382,6 +424,13 @@ fn staff(form: &Form<'_>, show: &mut dyn FnMut(&str, &Screen<'_>)) {
         online: Some(false),
         height: 20_741,
         seconds: 1_795_305_600,
+        media: [Ok(64 << 20); 2],
+        reader: Ok(false),
+        disk: Some(Space {
+            free: 6_100 << 20,
+            size: 7_800 << 20,
+        }),
+        celsius: Some(41),
     };
     for (name, phase, health) in [
         (
@@ -418,11 +467,32 @@ fn staff(form: &Form<'_>, show: &mut dyn FnMut(&str, &Screen<'_>)) {
                 ..health
             },
         ),
+        // Everything that can fail while polls are open, on a board that measures nothing.
+        (
+            "staff-menu-faults",
+            Phase::Open,
+            Health {
+                counts: None,
+                free: 0,
+                free_spoiled: 0,
+                unsent: 0,
+                media: [Ok(64 << 20), Err(MediumError::Missing)],
+                reader: Err(ReaderError::Gone),
+                disk: Some(Space {
+                    free: 30 << 20,
+                    size: 7_800 << 20,
+                }),
+                celsius: Some(Health::HOT + 6),
+                ..health
+            },
+        ),
         (
             "staff-menu-closed",
             Phase::Closed,
             Health {
                 online: Some(true),
+                disk: None,
+                celsius: None,
                 ..health
             },
         ),
@@ -501,6 +571,27 @@ fn staff(form: &Form<'_>, show: &mut dyn FnMut(&str, &Screen<'_>)) {
             few: Some(8),
         },
     );
+    let offer = Offer {
+        version: 7,
+        running: 6,
+        software: CODE,
+        image: CODE,
+        nonce: CODE,
+    };
+    for (name, way) in [
+        ("staff-update", UpdateScreen::Offer { offer: &offer }),
+        (
+            "staff-update-writing",
+            UpdateScreen::Writing {
+                offer: &offer,
+                percent: 42,
+            },
+        ),
+        ("staff-update-done", UpdateScreen::Done { offer: &offer }),
+        ("staff-update-refused", UpdateScreen::Refused { why: Refused::Unsigned }),
+    ] {
+        staff(name, StaffScreen::Update(way));
+    }
     staff(
         "staff-closed",
         StaffScreen::Closed(ClosedScreen {

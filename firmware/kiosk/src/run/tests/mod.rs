@@ -12,3 +12,4 @@ mod platform;
 mod randomness;
 mod recovery;
 mod trouble;
+mod update;

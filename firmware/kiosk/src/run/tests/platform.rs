@@ -89,6 +89,16 @@ pub struct People {
     pub room: Option<Room>,
     /// The voter leaves the card in "done" until the power goes.
     pub lingers: bool,
+    /// Why updates were not taken.
+    pub updates_refused: Vec<crate::update::Refused>,
+    /// Staff go back from an update that is offered.
+    pub goes_back: bool,
+    /// Whoever opened the menu has walked away; it is shown again until it closes.
+    pub left: bool,
+    /// What the menu said before polls opened, each time it was shown.
+    pub menus: Vec<Health>,
+    /// So often staff only look at it; before each further look something is done to the machine.
+    pub waits: Vec<std::boxed::Box<dyn Fn(&World)>>,
 }
 
 pub struct World {
@@ -111,6 +121,14 @@ pub struct World {
     pub lamps: RefCell<Vec<Lamp>>,
     /// How many pictures of characters the panel was told of, and how often.
     pub pictures: Cell<(usize, u32)>,
+    /// Bytes of pictures the panel has memory for.
+    pub panel_room: Cell<usize>,
+    /// What the reader says of itself.
+    pub reader: Cell<Result<(), ReaderError>>,
+    pub space: Cell<Option<Space>>,
+    pub celsius: Cell<Option<i16>>,
+    /// Who writes updates, if anybody does.
+    pub updater: RefCell<Option<super::update::Updater>>,
     pub genesis: RefCell<Vec<u8>>,
     pub stuck: Cell<bool>,
     /// The platform has no memory for preparing ballots.
@@ -139,6 +157,11 @@ impl World {
             lamp: Cell::new(None),
             lamps: RefCell::default(),
             pictures: Cell::new((0, 0)),
+            panel_room: Cell::new(usize::MAX),
+            reader: Cell::new(Ok(())),
+            space: Cell::new(None),
+            celsius: Cell::new(None),
+            updater: RefCell::default(),
             genesis: RefCell::default(),
             stuck: Cell::new(false),
             no_memory: Cell::new(false),
@@ -166,7 +189,7 @@ impl World {
         }
     }
 
-    fn touch(&self, touch: Touch) {
+    pub fn touch(&self, touch: Touch) {
         self.touches.borrow_mut().push_back(touch);
     }
 
@@ -201,6 +224,7 @@ impl World {
         if matches!(screen, Screen::Blank) {
             people.done_left = Some(self.now.get());
         }
+        people.left &= !matches!(screen, Screen::Idle { .. });
         let visit = people.visits.front().cloned();
         let voter = match &visit {
             Some(Visit::Voter { card, pin, choice, how }) => Some((*card, *pin, *choice, *how)),
@@ -320,8 +344,14 @@ impl World {
         match screen {
             StaffScreen::Menu {
                 phase: Phase::NotOpened,
-                ..
-            } => self.touch(Touch::Staff(StaffTouch::Open)),
+                health,
+            } => {
+                people.menus.push(*health);
+                match people.waits.pop() {
+                    Some(happens) => happens(self),
+                    None => self.touch(Touch::Staff(StaffTouch::Open)),
+                }
+            }
             StaffScreen::Menu { health, .. } => {
                 people.room = Some(health.room);
                 // A14: nothing to read a count from.
@@ -331,7 +361,8 @@ impl World {
                 );
                 if people.visits.front() == Some(&Visit::LeaveMenu) {
                     people.visits.pop_front();
-                } else {
+                    people.left = true;
+                } else if !people.left {
                     self.touch(Touch::Staff(StaffTouch::Close));
                 }
             }
@@ -377,6 +408,13 @@ impl World {
                 self.touch(Touch::Confirm);
             }
             StaffScreen::Provision { .. } | StaffScreen::TakeOver { .. } => self.touch(Touch::Confirm),
+            StaffScreen::Update(UpdateScreen::Offer { .. }) if people.goes_back => self.touch(Touch::Back),
+            StaffScreen::Update(UpdateScreen::Offer { .. } | UpdateScreen::Done { .. }) => self.touch(Touch::Confirm),
+            StaffScreen::Update(UpdateScreen::Writing { .. }) => {}
+            StaffScreen::Update(UpdateScreen::Refused { why }) => {
+                people.updates_refused.push(*why);
+                self.touch(Touch::Confirm);
+            }
             StaffScreen::Closed(closed) => {
                 // Only now: a cut before this leaves the polls to be closed once more.
                 if people.visits.front() == Some(&Visit::Close) {
@@ -512,9 +550,13 @@ impl Panel for Port {
     fn show(&mut self, screen: &Screen<'_>) {
         self.0.look(screen);
     }
-    fn pictures(&mut self, pictures: &election::pictures::Pictures<'_>) {
+    fn pictures(&mut self, pictures: &election::pictures::Pictures<'_>) -> Result<(), TooLarge> {
+        if pictures.pictures.as_bytes().len() > self.0.panel_room.get() {
+            return Err(TooLarge);
+        }
         let (_, times) = self.0.pictures.get();
         self.0.pictures.set((pictures.pictures.count(), times + 1));
+        Ok(())
     }
     async fn next(&mut self) -> Touch {
         core::future::poll_fn(|_| {
@@ -561,6 +603,9 @@ impl CardReader for Reader {
         })
         .await;
     }
+    async fn look(&mut self) -> Result<bool, ReaderError> {
+        self.0.reader.get().map(|()| self.0.inside.get().is_some())
+    }
     fn link(&mut self) -> &mut Contacts {
         &mut self.1
     }
@@ -591,6 +636,19 @@ impl Store for Port {
         self.0.items.borrow_mut().remove(&(item as u8));
         Ok(())
     }
+    async fn space(&mut self) -> Option<Space> {
+        self.0.space.get()
+    }
+    fn updates(&self) -> bool {
+        self.0.updater.borrow().is_some()
+    }
+    async fn update(&mut self, ask: crate::update::Ask) -> Result<crate::update::Said, crate::update::Refused> {
+        let items = self.0.items.borrow().keys().copied().collect();
+        let mut updater = self.0.updater.borrow_mut();
+        updater
+            .as_mut()
+            .map_or(Err(crate::update::Refused::Nobody), |updater| updater.ask(ask, items))
+    }
 }
 
 impl Signals for Port {
@@ -600,6 +658,9 @@ impl Signals for Port {
         }
     }
     fn sound(&mut self, _: Sound) {}
+    fn celsius(&mut self) -> Option<i16> {
+        self.0.celsius.get()
+    }
 }
 
 impl Uplink for Port {

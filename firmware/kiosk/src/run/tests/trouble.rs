@@ -1,6 +1,8 @@
 //! What staff have to know and what must not go on: zero check, restarts, spares, full media, closing with few votes.
 
+use std::boxed::Box;
 use std::vec;
+use std::vec::Vec;
 
 use election::manifest::Mode;
 
@@ -10,9 +12,9 @@ use super::platform::*;
 use crate::ballot_box::{
     EntryKind, Label, MediaFault, Reader, Role, SPARE_ROLE, TakenOver, format, media_for_tests as media,
 };
-use crate::ports::{Item, MediumError};
+use crate::ports::{Item, MediumError, ReaderError, Space};
 use crate::run::Exit;
-use crate::screen::{Fault, Recorded, Room};
+use crate::screen::{Fault, Health, Recorded, Room};
 use crate::session::WrongCard;
 
 const fn fault(fault: Fault, recorded: Option<Recorded>) -> Ran {
@@ -91,6 +93,94 @@ fn f10_full_media_stop_the_polls_cleanly_and_staff_see_it_before() {
     let ended = machine.run();
     assert!(matches!(ended, Ran::Ended(Exit::Closed { .. })), "{ended:?}");
     judge(&machine, Mode::Statutory);
+}
+
+/// Before polls open the menu is looked at again by itself: a part that fails is named, each by its own name, and is well again when it works.
+#[test]
+fn f10_the_staff_menu_names_each_part_that_fails_and_only_as_long_as_it_fails() {
+    let machine = machine(Mode::Statutory);
+    machine.world.online.set(false);
+    let size = machine.media[0].disk.borrow().live.len() as u64;
+    let full = Space {
+        free: 1 << 20,
+        size: 8 << 30,
+    };
+    let deaf = |medium: usize, now: bool| {
+        let deaf = machine.media[medium].deaf.clone();
+        move |_: &World| *deaf.borrow_mut() = now
+    };
+    // Taken from the end.
+    machine.world.people.borrow_mut().waits = vec![
+        Box::new(|world| {
+            world.space.set(None);
+            world.celsius.set(None);
+        }),
+        Box::new(move |world| {
+            world.reader.set(Ok(()));
+            world.space.set(Some(full));
+            world.celsius.set(Some(Health::HOT));
+        }),
+        Box::new(|world| world.reader.set(Err(ReaderError::Gone))),
+        Box::new(deaf(0, false)),
+        {
+            let (one, two) = (deaf(1, false), deaf(0, true));
+            Box::new(move |world| {
+                one(world);
+                two(world);
+            })
+        },
+        Box::new(deaf(1, true)),
+    ];
+    assert_eq!(machine.run(), Ran::Waiting);
+    let people = machine.world.people.borrow();
+    let seen: Vec<_> = people
+        .menus
+        .iter()
+        .map(|health| (health.media, health.reader, health.disk, health.celsius))
+        .collect();
+    let (good, missing) = (Ok(size), Err(MediumError::Missing));
+    assert_eq!(
+        seen,
+        [
+            ([good, good], Ok(false), None, None),
+            ([good, missing], Ok(false), None, None),
+            ([missing, good], Ok(false), None, None),
+            ([good, good], Ok(false), None, None),
+            ([good, good], Err(ReaderError::Gone), None, None),
+            ([good, good], Ok(false), Some(full), Some(Health::HOT)),
+            ([good, good], Ok(false), None, None),
+        ]
+    );
+    assert!(full.is_low() && people.menus[5].is_hot() && !people.menus[4].is_hot());
+    assert!(
+        people.menus.windows(2).all(|two| two[0].seconds < two[1].seconds),
+        "a clock that stands still"
+    );
+    assert!(people.zero_reports > 0, "and polls opened all the same");
+}
+
+/// What a disk's room says: a twentieth, and on larger disks 64 MiB.
+#[test]
+fn f10_a_disk_is_called_low_before_it_is_full() {
+    let low = |free, size| Space { free, size }.is_low();
+    assert!(low(0, 20) && low(0, 1 << 40) && low((64 << 20) - 1, 2 << 30) && low(49, 1_000));
+    assert!(!low(50, 1_000) && !low(1 << 30, 16 << 30) && !low(0, 0));
+}
+
+/// A package that is right and too large for this panel stops the kiosk with words, before anything is drawn from it, and however often it starts.
+#[test]
+fn f10_pictures_that_a_panel_has_no_memory_for_are_refused_and_said() {
+    let mut machine = machine(Mode::Statutory);
+    machine.package = desk::package(Mode::Statutory, 2);
+    machine.world.panel_room.set(0);
+    let (before, _) = (machine.world.pictures.get(), machine.power_cycle());
+    for _ in 0..2 {
+        assert_eq!(machine.run(), fault(Fault::Buffers, None));
+        assert_eq!(machine.world.pictures.get(), before);
+        machine.power_cycle();
+    }
+    machine.world.panel_room.set(usize::MAX);
+    assert_eq!(machine.run(), Ran::Waiting);
 }
 
 #[test]

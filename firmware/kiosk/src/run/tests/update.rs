@@ -1,0 +1,179 @@
+//! Updates as the kiosk leads them: two staff cards over the offer, keys away before the switch, back to the menu where it is refused.
+
+use std::boxed::Box;
+use std::collections::VecDeque;
+use std::vec;
+use std::vec::Vec;
+
+use election::ledger::StaffSignature;
+use election::manifest::Mode;
+use election::sign;
+use election::update::{Approval, LABEL_STAFF_UPDATE};
+
+use super::day::*;
+use super::desk;
+use super::platform::*;
+use crate::ports::Item;
+use crate::run::Exit;
+use crate::screen::{StaffTouch, Touch, WrongStaffCard};
+use crate::update::{Ask, Offer, Refused, Said};
+
+const OFFER: Offer = Offer {
+    version: 7,
+    running: 6,
+    software: [71; 32],
+    image: [72; 32],
+    nonce: [73; 32],
+};
+
+/// Whoever writes updates, by script.
+#[derive(Default)]
+pub struct Updater {
+    pub answers: VecDeque<Result<Said, Refused>>,
+    pub asked: Vec<&'static str>,
+    pub cards: Vec<StaffSignature>,
+    /// Items that were there when the switch was asked for.
+    pub at_switch: Option<Vec<u8>>,
+}
+
+impl Updater {
+    pub fn ask(&mut self, ask: Ask, items: Vec<u8>) -> Result<Said, Refused> {
+        self.asked.push(match ask {
+            Ask::Look => "look",
+            Ask::Install(cards) => {
+                self.cards = cards.to_vec();
+                "install"
+            }
+            Ask::More => "more",
+            Ask::Switch => {
+                self.at_switch = Some(items);
+                "switch"
+            }
+            Ask::Restart => "restart",
+        });
+        self.answers.pop_front().unwrap_or(Err(Refused::Nobody))
+    }
+}
+
+/// Before polls open somebody touches "update" so often, and the updater answers so.
+fn updated(times: usize, answers: impl IntoIterator<Item = Result<Said, Refused>>) -> Machine {
+    let machine = machine(Mode::Statutory);
+    machine.world.updater.replace(Some(Updater {
+        answers: answers.into_iter().collect(),
+        ..Updater::default()
+    }));
+    machine.world.people.borrow_mut().waits = (0..times)
+        .map(|_| Box::new(|world: &World| world.touch(Touch::Staff(StaffTouch::Update))) as Box<dyn Fn(&World)>)
+        .collect();
+    machine
+}
+
+fn keys(machine: &Machine) -> bool {
+    machine.world.items.borrow().contains_key(&(Item::Identity as u8))
+}
+
+#[test]
+fn a7_an_update_is_approved_by_two_staff_cards_and_takes_the_keys_with_it_before_the_switch() {
+    let far = [
+        Ok(Said::Writing(0)),
+        Ok(Said::Writing(0)),
+        Ok(Said::Writing(60)),
+        Ok(Said::Written),
+    ];
+    let machine = updated(
+        1,
+        [Ok(Said::Offer(OFFER))]
+            .into_iter()
+            .chain(far)
+            .chain([Ok(Said::Switched), Ok(Said::Switched)]),
+    );
+    // First the same card twice, as somebody alone would.
+    let [one, two] = desk::STAFF;
+    machine.world.people.borrow_mut().staff = [one, one, two].into();
+    assert_eq!(machine.run(), Ran::Ended(Exit::Restart));
+    let updater = machine.world.updater.borrow();
+    let updater = updater.as_ref().unwrap();
+    assert_eq!(
+        updater.asked,
+        ["look", "install", "more", "more", "more", "switch", "restart"]
+    );
+    assert_eq!(machine.world.people.borrow().staff_refused, [WrongStaffCard::SameCard]);
+    let package = desk::package(Mode::Statutory, 1);
+    let package = election::package::Package::open(&package, &desk::authority().public_key()).unwrap();
+    let election = *package.election();
+    let message = Approval {
+        election: &election,
+        station: desk::STATION,
+        running: &desk::SOFTWARE,
+        image: &OFFER.image,
+        nonce: &OFFER.nonce,
+    }
+    .message();
+    assert!(updater.cards[0].key < updater.cards[1].key);
+    for card in &updater.cards {
+        sign::verify(&card.key.0, LABEL_STAFF_UPDATE, &message, &card.signature.0).unwrap();
+    }
+    // Only which package was taken last is kept.
+    assert_eq!(updater.at_switch.as_deref(), Some(&[Item::Accepted as u8][..]));
+    assert!(!keys(&machine));
+}
+
+#[test]
+fn an_update_that_is_refused_before_the_switch_changes_nothing_and_polls_open() {
+    let mut tried = Vec::new();
+    for (answers, why) in [
+        (vec![Err(Refused::Unsigned)], Refused::Unsigned),
+        (vec![Ok(Said::Switched)], Refused::Order),
+        (vec![Ok(Said::Offer(OFFER)), Err(Refused::Approval)], Refused::Approval),
+        (
+            vec![Ok(Said::Offer(OFFER)), Ok(Said::Writing(9)), Err(Refused::DriveGone)],
+            Refused::DriveGone,
+        ),
+        (vec![Ok(Said::Offer(OFFER)), Ok(Said::Switched)], Refused::Order),
+    ] {
+        let machine = updated(1, answers);
+        machine
+            .world
+            .people
+            .borrow_mut()
+            .visits
+            .push_back(voter(0, [1, 1], How::Cast));
+        assert_eq!(machine.run(), Ran::Waiting);
+        let people = machine.world.people.borrow();
+        assert_eq!(
+            (people.updates_refused.as_slice(), people.zero_reports),
+            (&[why][..], 1),
+            "{why:?}"
+        );
+        assert!(keys(&machine));
+        tried.push(why);
+    }
+    assert_eq!(tried.len(), 5);
+    // Staff go back from the offer.
+    let machine = updated(1, [Ok(Said::Offer(OFFER))]);
+    machine.world.people.borrow_mut().goes_back = true;
+    assert_eq!(machine.run(), Ran::Waiting);
+    assert_eq!(machine.world.people.borrow().zero_reports, 1);
+    assert!(keys(&machine));
+}
+
+#[test]
+fn a_switch_that_fails_leaves_a_kiosk_that_is_registered_again() {
+    let machine = updated(1, [Ok(Said::Offer(OFFER)), Ok(Said::Written), Err(Refused::Disk)]);
+    assert_eq!(machine.run(), Ran::Ended(Exit::Restart));
+    assert!(!keys(&machine));
+    assert_eq!(machine.world.people.borrow().updates_refused, [Refused::Disk]);
+    machine.world.updater.replace(None);
+    // The media were for the keys that are gone: staff are told so, and nothing opens with them.
+    assert!(matches!(machine.run(), Ran::Ended(Exit::Fault { .. })));
+    assert!(keys(&machine));
+}
+
+#[test]
+fn a_machine_without_updates_asks_nobody() {
+    let machine = updated(1, []);
+    machine.world.updater.replace(None);
+    assert_eq!(machine.run(), Ran::Waiting);
+    assert_eq!(machine.world.people.borrow().zero_reports, 1);
+    assert_eq!(machine.world.people.borrow().updates_refused, []);
+}

@@ -1,0 +1,115 @@
+//! An update of the software, before polls are opened: offer, two staff cards, writing, the kiosk's keys, the switch.
+
+use election::hash::Digest;
+use election::package::Package;
+use election::update::{Approval, LABEL_STAFF_UPDATE};
+
+use super::Stop;
+use crate::identity;
+use crate::ports::{Clock, Panel, Platform, Store};
+use crate::screen::{Screen, StaffAction, StaffScreen, Touch, UpdateScreen};
+use crate::staff::{Act, Desk};
+use crate::update::{Ask, Offer, Refused, Said};
+
+/// Looks at how far it is, at most: a gigabyte in steps of a few kilobytes.
+const LOOKS: u32 = 1 << 20;
+/// A machine that was told to start again has so many milliseconds for it; afterwards the loop starts as it stands.
+const GOING_DOWN: u32 = 60_000;
+
+/// One attempt. `Ok` if nothing has changed: back to where staff came from.
+pub(crate) async fn update<P: Platform>(
+    desk: &mut Desk<'_, P>,
+    store: &mut P::Store,
+    package: &Package<'_>,
+    running: &Digest,
+) -> Result<(), Stop> {
+    match attempt(desk, store, package, running).await? {
+        Ok(()) => Ok(()),
+        Err(why) => {
+            refuse(desk, why).await;
+            Ok(())
+        }
+    }
+}
+
+pub(crate) async fn refuse<P: Platform>(desk: &mut Desk<'_, P>, why: Refused) {
+    let screen = Screen::Staff(StaffScreen::Update(UpdateScreen::Refused { why }));
+    desk.wait_for(&screen, &[Touch::Confirm, Touch::Back]).await;
+}
+
+async fn attempt<P: Platform>(
+    desk: &mut Desk<'_, P>,
+    store: &mut P::Store,
+    package: &Package<'_>,
+    running: &Digest,
+) -> Result<Result<(), Refused>, Stop> {
+    desk.panel.show(&Screen::Starting);
+    let offer = match store.update(Ask::Look).await {
+        Ok(Said::Offer(offer)) => offer,
+        Ok(_) => return Ok(Err(Refused::Order)),
+        Err(why) => return Ok(Err(why)),
+    };
+    let screen = Screen::Staff(StaffScreen::Update(UpdateScreen::Offer { offer: &offer }));
+    if desk.wait_for(&screen, &[Touch::Confirm, Touch::Back]).await != Touch::Confirm {
+        return Ok(Ok(()));
+    }
+    let message = Approval {
+        election: package.election(),
+        station: package.header.station,
+        running,
+        image: &offer.image,
+        nonce: &offer.nonce,
+    }
+    .message();
+    let act = Act {
+        action: StaffAction::Update,
+        label: LABEL_STAFF_UPDATE,
+        message: &message,
+    };
+    let Some(staff) = desk.sign(package, &act).await else {
+        return Ok(Ok(()));
+    };
+    if let Err(why) = write(desk, store, &offer, Ask::Install(staff)).await {
+        return Ok(Err(why));
+    }
+    // The new software cannot open this one's keys, and nobody is to find them: they go before the switch. Cut here, the old software starts
+    // and is registered again, which is what comes after an update in any case.
+    identity::retire(store).await?;
+    if let Err(why) = store.update(Ask::Switch).await {
+        refuse(desk, why).await;
+        return Err(Stop::Restart);
+    }
+    let done = Screen::Staff(StaffScreen::Update(UpdateScreen::Done { offer: &offer }));
+    desk.wait_for(&done, &[Touch::Confirm]).await;
+    desk.panel.show(&Screen::Starting);
+    if let Err(why) = store.update(Ask::Restart).await {
+        refuse(desk, why).await;
+        return Err(Stop::Restart);
+    }
+    desk.clock.sleep(GOING_DOWN).await;
+    Err(Stop::Restart)
+}
+
+/// Has the image written, with how far it is on the panel.
+async fn write<P: Platform>(
+    desk: &mut Desk<'_, P>,
+    store: &mut P::Store,
+    offer: &Offer,
+    first: Ask,
+) -> Result<(), Refused> {
+    let (mut ask, mut shown) = (first, None);
+    for _ in 0..LOOKS {
+        match store.update(ask).await? {
+            Said::Written => return Ok(()),
+            Said::Writing(percent) if shown != Some(percent) => {
+                shown = Some(percent);
+                let screen = UpdateScreen::Writing { offer, percent };
+                desk.panel.show(&Screen::Staff(StaffScreen::Update(screen)));
+            }
+            Said::Writing(_) => {}
+            _ => return Err(Refused::Order),
+        }
+        ask = Ask::More;
+    }
+    Err(Refused::Order)
+}
