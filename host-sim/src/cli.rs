@@ -3,6 +3,7 @@
 //! Exit codes: 0 the record verifies and the totals are what the voters chose, 1 they are not, 2 bad call or bad input. The
 //! summary goes to standard output, progress and errors to standard error.
 
+mod appliance;
 mod cards;
 mod emulated;
 mod words;
@@ -96,10 +97,11 @@ struct Play {
     /// Writes what people who challenged a ballot photographed, for `staff check-opened`: one folder a ballot, new or empty
     #[arg(long, value_name = "DIR")]
     photographs: Option<PathBuf>,
-    /// Where kiosks run: in this process, or as a board's firmware in an emulator (built first if need be)
+    /// Where kiosks run: in this process, as a board's firmware in an emulator, or as the Linux image, a machine with an election of its own
+    /// (ten minutes); built first if need be
     #[arg(long, value_enum, default_value_t = Target::Host)]
     target: Target,
-    /// With `--target qemu`: writes the pictures of the board and of Linux, side by side, to this folder
+    /// With `--target qemu`: writes the pictures of the board and of Linux, side by side, to this folder; with `--target image`, every screen
     #[arg(long, value_name = "DIR")]
     screenshots: Option<PathBuf>,
     /// Summary as JSON
@@ -111,6 +113,7 @@ struct Play {
 enum Target {
     Host,
     Qemu,
+    Image,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -161,6 +164,9 @@ fn exit_code(error: &anyhow::Error) -> u8 {
 
 impl Play {
     fn run(self) -> Result<bool> {
+        if self.target == Target::Image {
+            return self.on_the_image();
+        }
         let input = |error: anyhow::Error| BadInput(format!("{error:#}"));
         let mut scenario = Scenario::new(bundled::load(&self.election).map_err(input)?)
             .voters(self.voters.unwrap_or(119))
@@ -216,6 +222,33 @@ impl Play {
         };
         emulated::tell(&scenario)?;
         self.tell(&report)
+    }
+
+    fn on_the_image(&self) -> Result<bool> {
+        let given = [
+            ("--election", self.election != "kaga-consultation"),
+            ("--voters", self.voters.is_some()),
+            ("--kiosks", self.kiosks != 1),
+            ("--totals", self.totals.is_some()),
+            ("--chain", self.chain.is_some()),
+            ("--trace", self.trace.is_some()),
+            ("--photographs", self.photographs.is_some()),
+        ];
+        let told = appliance::play(&appliance::Wanted {
+            foreign: given.iter().find(|(_, given)| *given).map(|(name, _)| *name),
+            headless: self.headless,
+            out: self.out.as_deref(),
+            screenshots: self.screenshots.as_deref(),
+        })?;
+        if self.json {
+            print(&serde_json::to_string_pretty(&told)?)?;
+        } else {
+            print(&format!(
+                "holds: the election on the image with software {}",
+                told["software"].as_str().unwrap_or_default()
+            ))?;
+        }
+        Ok(true)
     }
 
     fn tell(&self, report: &Report) -> Result<bool> {
