@@ -63,6 +63,11 @@ struct Play {
     /// A bundled election, or a NIST SP 1500-20 ballot definition in JSON
     #[arg(long, value_name = "NAME|FILE", default_value = "kaga-consultation")]
     election: String,
+    /// A font for characters of names that the panel's own font lacks; repeat, the first that has a character draws it. Before Debian's
+    /// fonts-hanazono, which is taken where it is installed and needed
+    #[cfg(feature = "window")]
+    #[arg(long = "font", value_name = "FILE")]
+    fonts: Vec<PathBuf>,
     /// How many voters have their vote counted [default: 119]; in the window: good cards in the deck, up to 12 [default: 8]. Those whose vote does not count (abandoned, refused) come besides them, and so
     /// do second votes: recorded = counted + duplicates + overwritten
     #[arg(long, value_name = "N")]
@@ -136,7 +141,7 @@ pub fn main() -> ExitCode {
     let done = match arguments.command {
         Some(Command::Cards(command)) => command.run().map(|()| true),
         #[cfg(feature = "window")]
-        Some(Command::Screens(command)) => command.run().and_then(|text| print(&text)).map(|()| true),
+        Some(Command::Screens(command)) => command.run().and_then(|(text, fits)| print(&text).map(|()| fits)),
         #[cfg(feature = "window")]
         Some(Command::ByEar(command)) => command.run().and_then(|(text, holds)| print(&text).map(|()| holds)),
         Some(Command::Soak(command)) => command.run(),
@@ -186,6 +191,10 @@ impl Play {
         }
         if self.target == Target::Qemu {
             scenario = emulated::prepare(scenario, self.screenshots.as_deref(), self.headless)?;
+        }
+        #[cfg(feature = "window")]
+        {
+            scenario = scenario.fonts(self.fonts.clone());
         }
         if let Some(path) = &self.totals {
             scenario = scenario.totals(read_totals(path).map_err(input)?);

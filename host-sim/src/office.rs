@@ -45,6 +45,9 @@ pub struct Office<'m> {
     seed: Seed,
     #[cfg(feature = "window")]
     pictures: bool,
+    /// Fonts for what the panel's own lacks.
+    #[cfg(feature = "window")]
+    fonts: Vec<std::path::PathBuf>,
     /// What packages say.
     clips: Option<Vec<u8>>,
 }
@@ -100,6 +103,8 @@ impl<'m> Office<'m> {
             seed,
             #[cfg(feature = "window")]
             pictures: false,
+            #[cfg(feature = "window")]
+            fonts: Vec::new(),
             clips: None,
         };
         Ok((office, Ledger::Embedded(Box::new(chain))))
@@ -120,6 +125,14 @@ impl<'m> Office<'m> {
     #[must_use]
     pub fn with_pictures(mut self) -> Self {
         self.pictures = true;
+        self
+    }
+
+    /// What the panel's own font lacks is drawn from these, and then from the font of full repertoire if it is installed.
+    #[cfg(feature = "window")]
+    #[must_use]
+    pub fn with_fonts(mut self, fonts: &[std::path::PathBuf]) -> Self {
+        self.fonts = fonts.to_vec();
         self
     }
 
@@ -145,11 +158,13 @@ impl<'m> Office<'m> {
         let commitment = self.secret.commitment(&self.election);
         let name = station_name(self.manifest, station);
         #[cfg(feature = "window")]
-        let drawn = self
-            .pictures
-            .then(|| staff::screens::draw(self.manifest, &name, &staff::screens::Fonts::bundled()))
-            .transpose()?
-            .map(|drawn| drawn.section);
+        let drawn = if self.pictures || staff::screens::check(self.manifest, &name, None).is_err() {
+            let fallback = staff::screens::Fallback::debian();
+            let fonts = staff::screens::Fonts::for_names(&self.fonts, self.manifest, &name, &fallback)?;
+            Some(staff::screens::draw(self.manifest, &name, &fonts)?.section)
+        } else {
+            None
+        };
         #[cfg(not(feature = "window"))]
         let drawn: Option<Vec<u8>> = None;
         Ok(package::build(

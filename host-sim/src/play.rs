@@ -86,7 +86,8 @@ pub(crate) fn play(scenario: &Scenario, out: &Path, progress: Progress<'_>) -> R
         office.with_pictures()
     } else {
         office
-    };
+    }
+    .with_fonts(&scenario.fonts);
     if scenario.processes {
         chain = office.validators(scenario.validators)?;
     }

@@ -44,6 +44,7 @@ pub struct Scenario {
     pub(crate) replacements: Vec<Replacement>,
     pub(crate) reissues: Vec<Reissue>,
     pub(crate) failures: Vec<MediumFailure>,
+    pub(crate) fonts: Vec<PathBuf>,
     pub(crate) trace: Option<PathBuf>,
     pub(crate) photographs: Option<PathBuf>,
     #[cfg(feature = "window")]
@@ -154,6 +155,7 @@ impl Scenario {
             replacements: Vec::new(),
             reissues: Vec::new(),
             failures: Vec::new(),
+            fonts: Vec::new(),
             trace: None,
             photographs: None,
             #[cfg(feature = "window")]
@@ -287,6 +289,13 @@ impl Scenario {
     #[must_use]
     pub fn reissue(mut self, reissue: Reissue) -> Self {
         self.reissues.push(reissue);
+        self
+    }
+
+    /// Fonts for characters of names that the panel's own font lacks, in the order in which they are asked.
+    #[must_use]
+    pub fn fonts(mut self, files: Vec<PathBuf>) -> Self {
+        self.fonts = files;
         self
     }
 

@@ -110,17 +110,17 @@ pub struct Screens {
     fonts: Vec<PathBuf>,
     #[command(flatten)]
     glass: Glass,
-    /// Prints the list: [{screen, png, touch_mm: [[w, h]], gap_mm, text_mm, contrast}]
+    /// Prints the list: [{screen, png, touch_mm: [[w, h]], gap_mm, text_mm, contrast, overflow}]
     #[arg(long)]
     json: bool,
 }
 
 impl Screens {
-    /// Renders them; what is to be printed.
+    /// Renders them; what is to be printed, and whether everything has room on this panel and on those of stations.
     ///
     /// # Errors
     /// [`BadInput`], a desk's problem, or what the file system says.
-    pub fn run(&self) -> Result<String> {
+    pub fn run(&self) -> Result<(String, bool)> {
         let (config, settings) = (self.glass.config()?, self.glass.settings()?);
         let definition = bundled::load(&self.election).map_err(|error| BadInput(format!("{error:#}")))?;
         let imported = import_bytes(&definition, &Options::default())?;
@@ -128,16 +128,51 @@ impl Screens {
         let styles = u16::try_from(manifest.styles.count()).unwrap_or(u16::MAX);
         let forms: Vec<Form<'_>> = (0..styles).map_while(|style| Form::new(manifest, style)).collect();
         // Names are drawn as a package's are, so that what is looked at is what a voter will see; what cannot be shown is refused by name.
-        let drawn = staff::screens::draw(&manifest, &Vec::new(), &staff::screens::Fonts::with_files(&self.fonts)?)?;
+        let station = station(&imported.definition);
+        let fallback = staff::screens::Fallback::debian();
+        let fonts = staff::screens::Fonts::for_names(&self.fonts, &manifest, &station, &fallback)?;
+        let drawn = staff::screens::draw(&manifest, &station, &fonts)?;
         let pictures = Pictures::read(&drawn.section).map_err(|error| anyhow::anyhow!("the pictures: {error}"))?;
         staff::files::empty_folder(&self.out)?;
         let list = panel::render::render_all(&forms, Some(&pictures), config, settings, &self.out)
             .map_err(|error| anyhow::anyhow!("{error}"))
             .with_context(|| self.out.display().to_string())?;
+        for warning in &imported.warnings {
+            eprintln!("warning: {warning}");
+        }
+        // On this panel in this language; and on the panels that stations have, in all languages, as `package build` refuses it.
+        let mut problems: Vec<String> = list
+            .iter()
+            .filter(|one| one.overflow)
+            .map(|one| {
+                format!(
+                    "{}: something has no room on this panel, not even at the smallest text size",
+                    one.png
+                )
+            })
+            .collect();
+        match staff::screens::fits(&manifest, &station) {
+            Ok(notes) => notes.iter().for_each(|note| eprintln!("note: {note}")),
+            Err(problem) => problems.push(problem.to_string()),
+        }
+        let fits = problems.is_empty();
+        for problem in &problems {
+            eprintln!("does not fit: {problem}");
+        }
         if self.json {
             let list: Vec<_> = list.iter().map(panel::render::Rendered::json).collect();
-            return Ok(serde_json::to_string_pretty(&list)?);
+            return Ok((serde_json::to_string_pretty(&list)?, fits));
         }
+        let rare = if drawn.rare.is_empty() {
+            String::new()
+        } else {
+            let names: Vec<&str> = fonts.list().skip(1).map(|(_, name)| name).collect();
+            format!(
+                "\nnot in the panel's own font, drawn from {}: {}",
+                names.join(", "),
+                drawn.rare.join(" ")
+            )
+        };
         let smallest = |value: fn(&panel::render::Measured) -> Option<f64>| {
             list.iter()
                 .filter_map(|one| value(&one.measured))
@@ -147,15 +182,22 @@ impl Screens {
             value.map_or_else(|| "none".to_owned(), |value| format!("{value:.1}{unit}"))
         };
         let side = |one: &panel::render::Measured| one.touch_mm.iter().flatten().copied().min_by(f64::total_cmp);
-        Ok(format!(
+        let text = format!(
             "{} pictures in {} (contact-sheet.png shows all of them, screens.json lists them)\n\
-             smallest touch area {}, smallest gap {}, smallest capital {}, lowest contrast {}",
+             smallest touch area {}, smallest gap {}, smallest capital {}, lowest contrast {}{rare}",
             list.len(),
             self.out.display(),
             shown(smallest(side), " mm"),
             shown(smallest(|one| one.gap_mm), " mm"),
             shown(smallest(|one| one.text_mm), " mm"),
             shown(smallest(|one| one.contrast), ":1"),
-        ))
+        );
+        Ok((text, fits))
     }
+}
+
+/// What a station is called on these pictures: as the first area of the definition, which `render_all` shows too.
+fn station(definition: &staff::definition::Definition) -> staff::definition::Texts {
+    let unit = definition.units.first().map(|unit| &unit.name);
+    unit.unwrap_or(&definition.name).clone()
 }

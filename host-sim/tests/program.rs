@@ -126,6 +126,51 @@ fn bad_input_is_refused_with_what_to_do() {
     assert!(String::from_utf8(help.stdout).unwrap().contains("Exit codes"));
 }
 
+/// `screens` says what has no room, names it, and does not pass; pictures are there to look at all the same.
+#[cfg(feature = "window")]
+#[test]
+fn u3_screens_say_what_does_not_fit() {
+    let folder = tempfile::tempdir().unwrap();
+    let definition = include_str!("../elections/kaga-consultation.json");
+    let cases = [
+        // Paged on this panel; no station of the promised ones has one page for it.
+        ("加賀市政策に関する意向投票", "the election's name", false),
+        // An option is never parted, so it has no room here either.
+        ("九谷焼", "option o-s1, name", true),
+    ];
+    for (number, (text, whose, here)) in cases.into_iter().enumerate() {
+        let file = folder.path().join(format!("{number}.json"));
+        std::fs::write(&file, definition.replacen(text, &"長い名前".repeat(120), 1)).unwrap();
+        let out = folder.path().join(format!("{number}"));
+        let output = run(&[
+            "screens",
+            "--election",
+            file.to_str().unwrap(),
+            "--out",
+            out.to_str().unwrap(),
+            "--size",
+            "800x480",
+            "--diagonal",
+            "7",
+            "--json",
+        ]);
+        let error = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{error}");
+        assert!(error.contains("does not fit") && error.contains(whose), "{error}");
+        let list: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        let over = |one: &&serde_json::Value| one["overflow"] == true;
+        let found: Vec<&serde_json::Value> = list.as_array().unwrap().iter().filter(over).collect();
+        assert_eq!(!found.is_empty(), here, "{found:?}");
+        for one in list.as_array().unwrap() {
+            assert!(out.join(one["png"].as_str().unwrap()).exists());
+        }
+        for own in ["settings", "other", "dark"] {
+            let is = |one: &serde_json::Value| one["screen"].as_str().is_some_and(|name| name.starts_with(own));
+            assert!(list.as_array().unwrap().iter().any(is), "{own}");
+        }
+    }
+}
+
 #[test]
 fn an_id_that_appears_twice_in_the_totals_is_refused() {
     let folder = tempfile::tempdir().unwrap();

@@ -77,7 +77,7 @@ impl Station {
         let town = Town::new(manifest, &people, 1, scenario.cards, seed, || {})?;
         let roll = town.roll(manifest, &people)?.section();
         let (office, mut chain) = Office::new(manifest, &town, scenario.validators, seed)?;
-        let office = office.with_pictures().with_speech(speech);
+        let office = office.with_pictures().with_fonts(&scenario.fonts).with_speech(speech);
         if scenario.processes {
             chain = office.validators(scenario.validators)?;
         }
