@@ -174,7 +174,9 @@ fn replace(scene: &mut Scene, own: &Say) {
     scene.above.iter_mut().chain(&mut scene.status).for_each(one);
     for block in &mut scene.body {
         match block {
-            Block::Text(say) | Block::Alarm(say) | Block::Heading(say) | Block::Small(say) => one(say),
+            Block::Text(say) | Block::Alarm(say) | Block::Heading(say) | Block::Name(say) | Block::Small(say) => {
+                one(say)
+            }
             Block::Option { name, sub, .. } => [Some(name), sub.as_mut()].into_iter().flatten().for_each(one),
             Block::Row {
                 label, values, note, ..
