@@ -8,7 +8,7 @@ use clap::{Parser, Subcommand};
 
 use crate::config::Config;
 use crate::machine::Standing;
-use crate::{medium, network, program};
+use crate::{medium, network, program, update};
 
 /// Set for the graphics library: a pixel of the configuration is a pixel of the panel, whatever the display says of itself.
 const SCALE: &str = "SLINT_SCALE_FACTOR";
@@ -45,6 +45,16 @@ enum Command {
         /// The device configuration, TOML
         file: PathBuf,
     },
+    /// Writes updates of the image, for one kiosk on standard input and output; started by the image when the kiosk asks
+    Updater {
+        /// The device configuration, TOML
+        file: PathBuf,
+    },
+    /// Exit code 0 if this software is on trial and has not come up, else 1; on 0 the image starts the machine again
+    Trial {
+        /// Where the partition for starting is mounted
+        starting: PathBuf,
+    },
     /// Gives the image's network card its address and opens the firewall to the gateways; started by the image, before the kiosk
     Network {
         /// The device configuration, TOML
@@ -61,6 +71,10 @@ pub fn main() -> ExitCode {
     let cli = Cli::parse();
     match (cli.check, cli.config) {
         (Some(Command::CheckConfig { file }), _) => check(&file),
+        (Some(Command::Updater { file }), _) => {
+            read(&file).map_or_else(|code| code, |config| update::program::updater(&config))
+        }
+        (Some(Command::Trial { starting }), _) => update::program::trial(&starting),
         (Some(Command::Network { file, wanted }), _) => network(&file, wanted),
         (None, Some(file)) => start(&file),
         (None, None) => ExitCode::from(2),

@@ -46,6 +46,8 @@ pub struct Config {
     pub watchdog: Option<PathBuf>,
     /// The TPM that seals the keys; none: they lie unprotected, and the zero report says so.
     pub tpm: Option<PathBuf>,
+    /// Who writes updates; none: this machine takes none.
+    pub update: Option<Update>,
     /// A second source of randomness.
     pub second: Option<PathBuf>,
     /// The log's file and size in bytes.
@@ -71,6 +73,7 @@ struct File {
     watchdog: Device,
     #[serde(default)]
     tpm: Device,
+    update: Option<UpdateFile>,
     #[serde(default)]
     randomness: Randomness,
     log: Option<LogFile>,
@@ -168,6 +171,24 @@ fn device() -> String {
 #[serde(deny_unknown_fields)]
 struct Device {
     device: Option<PathBuf>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct UpdateFile {
+    socket: PathBuf,
+    authority: Option<String>,
+}
+
+/// `[update]`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Update {
+    /// The updater's socket.
+    pub socket: PathBuf,
+    /// The authority whose images are taken.
+    pub authority: PublicKey,
+    /// Where the first partition is mounted: the folder of the configuration.
+    pub starting: PathBuf,
 }
 
 #[derive(Default, Deserialize)]
@@ -323,7 +344,7 @@ impl Config {
         }
         Ok(Self {
             station: file.station,
-            authority: authority(&file.authority)?,
+            authority: authority("authority", &file.authority)?,
             software: software(
                 file.software.as_deref(),
                 image::root_hash().map_err(|image::Damaged| ConfigError::Image)?,
@@ -339,6 +360,16 @@ impl Config {
             audio: file.audio,
             watchdog: file.watchdog.device,
             tpm: file.tpm.device,
+            update: file
+                .update
+                .map(|update| {
+                    Ok(Update {
+                        socket: folder.join(update.socket),
+                        authority: authority("update.authority", update.authority.as_ref().unwrap_or(&file.authority))?,
+                        starting: folder.to_path_buf(),
+                    })
+                })
+                .transpose()?,
             second: file.randomness.second,
             log: file.log.map(|log| (at(log.file), log.kilobytes << 10)),
         })
@@ -362,7 +393,10 @@ fn network(uplink: &Uplink) -> Result<Option<Network>, ConfigError> {
     let Some(text) = &uplink.address else {
         return match (&uplink.router, &uplink.card) {
             (None, None) => Ok(None),
-            _ => value("uplink.address", "is missing: a router or a card is for a machine with an address"),
+            _ => value(
+                "uplink.address",
+                "is missing: a router or a card is for a machine with an address",
+            ),
         };
     };
     let parts = text.split_once('/').and_then(|(address, prefix)| {
@@ -380,14 +414,14 @@ fn network(uplink: &Uplink) -> Result<Option<Network>, ConfigError> {
     }
 }
 
-fn authority(text: &str) -> Result<PublicKey, ConfigError> {
+fn authority(name: &'static str, text: &str) -> Result<PublicKey, ConfigError> {
     let key = hex::decode(text.trim())
         .ok()
         .and_then(|bytes| <[u8; 33]>::try_from(bytes).ok());
     match key {
         Some(key) if election::sign::public_key(&key).is_ok() => Ok(key),
         _ => value(
-            "authority",
+            name,
             "is to be the authority's public key, 66 hex digits as `staff authority new` prints them",
         ),
     }

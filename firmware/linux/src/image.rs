@@ -34,6 +34,20 @@ fn parse(line: &str) -> Result<Option<Digest>, Damaged> {
     }
 }
 
+/// The word of the command line that says which version of the image this is.
+const VERSION: &str = "ippyo.version=";
+
+/// The image's version; 0 on a machine that was not started from one, or from one without.
+#[must_use]
+pub fn version() -> u32 {
+    version_of(&std::fs::read_to_string(CMDLINE).unwrap_or_default())
+}
+
+fn version_of(line: &str) -> u32 {
+    let mut named = line.split_whitespace().filter_map(|word| word.strip_prefix(VERSION));
+    named.next().and_then(|text| text.parse().ok()).unwrap_or(0)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -54,6 +68,14 @@ mod tests {
             format!("{WORD}{}", hash.replace('a', "g")),
         ] {
             assert_eq!(parse(&wrong), Err(Damaged), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn the_version_is_a_number_or_the_oldest() {
+        assert_eq!(version_of("ro ippyo.version=7 quiet"), 7);
+        for line in ["ro quiet", "ippyo.version=", "ippyo.version=7x", "xippyo.version=7"] {
+            assert_eq!(version_of(line), 0, "{line}");
         }
     }
 }

@@ -27,6 +27,7 @@ pub mod config;
 pub mod entropy;
 pub mod exchange;
 pub mod executor;
+pub mod health;
 pub mod image;
 #[cfg(feature = "sound")]
 pub mod keypad;
@@ -42,6 +43,7 @@ pub mod signals;
 pub mod sound;
 pub mod store;
 pub mod tpm;
+pub mod update;
 pub mod uplink;
 pub mod watchdog;
 pub mod worker;

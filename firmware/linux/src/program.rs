@@ -31,6 +31,8 @@ use crate::watchdog::Watchdog;
 
 /// How long a clean end may take before the process ends all the same.
 const PATIENCE: Duration = Duration::from_secs(8);
+/// How long the event loop has to have turned until software counts as one that has come up.
+const UP: Duration = Duration::from_secs(3);
 /// Exit code of an end that was not clean.
 const CUT_OFF: i32 = 1;
 
@@ -71,6 +73,8 @@ pub fn run(config: Config) -> Result<Standing, StartError> {
     let unprotected = !protection.protects();
     let exchange = Exchange::new(config.exchange.clone(), config.station, log.clone());
     let store = FileStore::new(&config.state, protection, exchange).map_err(because("state"))?;
+    let socket = config.update.as_ref().map(|update| update.socket.as_path());
+    let store = store.with_updates(socket).map_err(because("update"))?;
     let entropy = SystemEntropy::new(config.second.as_deref()).map_err(because("randomness.second"))?;
     let signals = signals(config.signals.as_ref())?;
     let watchdog = Watchdog::new(config.watchdog.as_deref()).map_err(because("watchdog.device"))?;
@@ -104,6 +108,7 @@ pub fn run(config: Config) -> Result<Standing, StartError> {
             "without a network"
         }
     ));
+    let update = config.update.clone().map(|update| (update, config.software));
     let standing = Rc::new(Cell::new(Standing::Running));
     let told = standing.clone();
     let kiosk = machine::run(parts, uplink, Rc::new(config), unprotected, log.clone(), told);
@@ -113,6 +118,9 @@ pub fn run(config: Config) -> Result<Standing, StartError> {
         let _ = slint::quit_event_loop();
     });
     let watchdog = watchdog.start();
+    if let Some((update, software)) = update {
+        came_up(update, software, log.clone());
+    }
     let shown = window.show().and_then(|()| slint::run_event_loop_until_quit());
     // With the task go the card's power, the nonces, the choice; a write that was begun is finished.
     drop(task);
@@ -120,6 +128,24 @@ pub fn run(config: Config) -> Result<Standing, StartError> {
     shown.map_err(because("panel"))?;
     log.say("ended");
     Ok(standing.get())
+}
+
+/// Once pictures have been drawn for a while, software on trial has come up; the updater is told, and takes the tries off its name.
+fn came_up(update: crate::config::Update, software: election::hash::Digest, log: Log) {
+    slint::Timer::single_shot(UP, move || {
+        let told = log.clone();
+        let thread =
+            std::thread::Builder::new().name("came up".into()).spawn(move || {
+                match crate::update::client::up(&update.socket, &update.starting, &software) {
+                    Ok(true) => log.say("this software has come up: it stays"),
+                    Ok(false) => {}
+                    Err(error) => log.say(&format!("nobody takes note that this software has come up: {error}")),
+                }
+            });
+        if let Err(error) = thread {
+            told.say(&format!("nobody can be told that this software has come up: {error}"));
+        }
+    });
 }
 
 /// Headphones and keypad. A device that is missing keeps nobody from voting; only a program that cannot have any is told so at once.

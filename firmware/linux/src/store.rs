@@ -10,10 +10,12 @@ use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
-use kiosk::ports::{Item, Store, StoreError};
+use kiosk::ports::{Item, Space, Store, StoreError};
+use kiosk::update::{Ask, Refused, Said};
 use zeroize::Zeroizing;
 
 use crate::exchange::Exchange;
+use crate::update::client::Client;
 use crate::worker::Worker;
 
 /// Longest item: a roll delta.
@@ -68,6 +70,7 @@ pub struct Files<K> {
 /// The port.
 pub struct FileStore<K> {
     worker: Worker<Files<K>>,
+    updater: Option<Worker<Client>>,
 }
 
 /// Why the folder cannot be used.
@@ -123,7 +126,18 @@ impl<K: Protection> FileStore<K> {
         };
         Ok(Self {
             worker: Worker::new("store", files)?,
+            updater: None,
         })
+    }
+
+    /// Takes updates from the updater behind this socket.
+    ///
+    /// # Errors
+    /// The system gives no thread.
+    pub fn with_updates(mut self, socket: Option<&Path>) -> io::Result<Self> {
+        let client = socket.map(|socket| Client::new(socket.to_path_buf()));
+        self.updater = client.map(|client| Worker::new("updates", client)).transpose()?;
+        Ok(self)
     }
 
     /// The package that is to be used: the one on the exchange folder, else the one kept. Tells the desk's folder what this kiosk has for it.
@@ -155,6 +169,25 @@ impl<K: Protection> Store for FileStore<K> {
     async fn erase(&mut self, item: Item) -> Result<(), StoreError> {
         let done = self.worker.run(move |files| files.erase(item)).await;
         done.unwrap_or(Err(StoreError::Device))
+    }
+
+    fn updates(&self) -> bool {
+        self.updater.is_some()
+    }
+
+    async fn update(&mut self, ask: Ask) -> Result<Said, Refused> {
+        let Some(updater) = &self.updater else {
+            return Err(Refused::Nobody);
+        };
+        let said = updater.run(move |client| client.ask(ask)).await;
+        said.unwrap_or(Err(Refused::Nobody))
+    }
+
+    async fn space(&mut self) -> Option<Space> {
+        self.worker
+            .run(|files| crate::health::space(&files.folder))
+            .await
+            .flatten()
     }
 }
 

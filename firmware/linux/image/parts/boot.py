@@ -10,7 +10,7 @@ from .tell import Refused, lines, run, say
 
 # Why each word is there: README.md, "The command line".
 WORDS = (
-    "ippyo.root={digest} ro quiet loglevel=3 vt.global_cursor_default=0 consoleblank=0 panic=30 oops=panic lockdown=integrity module.sig_enforce=1 "
+    "ippyo.root={digest} ippyo.version={version} ro quiet loglevel=3 vt.global_cursor_default=0 consoleblank=0 panic=30 oops=panic lockdown=integrity module.sig_enforce=1 "
     "init_on_alloc=1 slab_nomerge vsyscall=none debugfs=off ipv6.disable=1 i8042.nokbd=1 i8042.noaux=1 systemd.show_status=no systemd.firstboot=no"
 )
 SERIAL = " console=ttyS0 loglevel=6 systemd.journald.forward_to_console=1 systemd.log_target=journal"
@@ -24,8 +24,8 @@ def kernel_version(packages):
     return found[0]
 
 
-def cmdline(digest, serial):
-    return WORDS.format(digest=digest) + (SERIAL if serial else "")
+def cmdline(digest, version, serial):
+    return WORDS.format(digest=digest, version=version) + (SERIAL if serial else "")
 
 
 def initramfs(here, packages, kernel, folder, out):
@@ -83,11 +83,12 @@ def entry(number, name, mode, data, date):
     return head + b"\0" * (-len(head) % 4) + data + b"\0" * (-len(data) % 4)
 
 
-def unified(packages, kernel, initramfs, command, version, out):
+def unified(packages, kernel, initramfs, command, uname, version, out):
     """Kernel, initramfs and command line in one program for UEFI; its loader measures each of them into PCR 11."""
     say("joining kernel, initramfs and command line")
     folder = out.parent
-    texts = {".osrel": 'ID=ippyo\nNAME="Ippyo kiosk"\nPRETTY_NAME="Ippyo kiosk"\n', ".cmdline": command, ".uname": version}
+    # The loader takes the highest version first, of those that have tries left.
+    texts = {".osrel": f'ID=ippyo\nNAME="Ippyo kiosk"\nPRETTY_NAME="Ippyo kiosk"\nIMAGE_ID=ippyo\nIMAGE_VERSION={version}\n', ".cmdline": command, ".uname": uname}
     sections, made = [], []
     for name, text in texts.items():
         file = folder / f"section{name}"

@@ -23,10 +23,10 @@ def write(out, digest, packages, config, work):
     short = digest[:16]
     parts = [
         ("ippyo-esp", STARTING, TYPES["esp"]),
-        (f"root-{short}", ROOT, TYPES["root"]),
-        (f"tree-{short}", TREE, TYPES["tree"]),
-        ("root-empty", ROOT, TYPES["root"]),
-        ("tree-empty", TREE, TYPES["tree"]),
+        ("root-a", ROOT, TYPES["root"]),
+        ("tree-a", TREE, TYPES["tree"]),
+        ("root-b", ROOT, TYPES["root"]),
+        ("tree-b", TREE, TYPES["tree"]),
         ("ippyo-state", STATE, TYPES["state"]),
     ]
     disk = out / "kiosk.disk"

@@ -1,0 +1,24 @@
+//! Updates of the image, from a drive to the second place on the disk.
+//!
+//! ```text
+//!  kiosk (no privilege)            updater (root, one socket, started when the kiosk asks)
+//!  client  -- Look ------------->  server: image.bin of the drive; signature, version, room, no open election      offer
+//!          <- offer, nonce ------
+//!          -- two signatures --->  server: package of this station, roster, two cards over this offer and nonce    offer
+//!          <- how far -----------  install: old entries away, root, tree, starting program; hashed, synced, read back
+//!          -- switch ----------->  install: one rename gives the starting program its name with three tries         entries
+//!  first picture stands            bless: the tries are taken off the name                                          entries
+//! ```
+//! The kiosk is trusted with nothing: it can ask, and cannot have anything written that the authority has not signed and two staff cards have not
+//! approved in this moment. What must never be known here: votes, keys of the kiosk, PINs.
+
+pub mod client;
+pub mod disk;
+pub mod entries;
+pub mod install;
+pub mod offer;
+pub mod program;
+pub mod server;
+#[cfg(test)]
+mod tests;
+pub mod wire;
