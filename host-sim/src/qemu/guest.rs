@@ -7,24 +7,24 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::PathBuf;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::rc::Rc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex};
+use std::task::Waker;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
 use mcu::stand::{End, Said, serial, word};
 use tempfile::TempDir;
 
+use super::counts::Counts;
 use super::image::{Emulation, Measured, lock};
 use super::memory::Memory;
-use crate::world::executor::Outside;
+use crate::world::executor::{Look, Outside};
 use crate::world::notify::Notify;
 use crate::world::time::Timeline;
 
 /// How long a board may compute before it is said to hang: real time, a hundred times what the longest takes.
 const PATIENCE: Duration = Duration::from_secs(300);
-/// How long a board may say nothing before it is rung once more: real time.
-const NUDGE: Duration = Duration::from_secs(3);
 /// How long the emulator may take to start.
 const START: Duration = Duration::from_secs(60);
 /// What wraps the emulator: it ends with us, whatever becomes of us, because its input closes then.
@@ -45,8 +45,8 @@ pub struct Heard {
     pub lamps: VecDeque<u8>,
     /// Sounds.
     pub sounds: VecDeque<u8>,
-    /// How its program ended.
-    pub end: Option<u8>,
+    /// How its program ended; a program that fell starts again, and may end once more.
+    pub ends: VecDeque<u8>,
     /// Of the line to us, what is not yet whole.
     host: Vec<u8>,
     rest: Option<u32>,
@@ -81,10 +81,8 @@ impl Heard {
                 _ if letter == Said::Contacts as u8 => self.contacts.push_back(last),
                 _ if letter == Said::Lamp as u8 => self.lamps.push_back(last),
                 _ if letter == Said::Sound as u8 => self.sounds.push_back(last),
-                _ if letter == Said::End as u8 => {
-                    self.end = Some(last);
-                    return;
-                }
+                // What comes after it counts too: that it rests then, above all.
+                _ if letter == Said::End as u8 => self.ends.push_back(last),
                 // A word of another version: the rest of the line cannot be read any more.
                 _ => self.host.clear(),
             }
@@ -108,10 +106,19 @@ pub struct Guest {
     sent: [Cell<u32>; serial::COUNT],
     received: [Cell<u32>; serial::COUNT],
     gone: Cell<bool>,
+    /// Why it cannot go on, until somebody has asked.
+    failed: RefCell<Option<String>>,
+    /// Since when it has been computing while nobody waited for it.
+    busy: Cell<Option<Instant>>,
+    /// Who is to be woken when something comes.
+    waker: Arc<Mutex<Option<Waker>>>,
     process: RefCell<Option<(Child, ChildStdin)>>,
     /// Log, memory and sockets lie here until the end.
     folder: TempDir,
     measured: Arc<Mutex<Measured>>,
+    /// See [`Emulation::logs`].
+    logs: Arc<Mutex<Vec<Vec<u8>>>>,
+    counts: Option<Arc<Mutex<Counts>>>,
 }
 
 impl Guest {
@@ -136,6 +143,7 @@ impl Guest {
         let place = |name: &str| folder.path().join(name);
         let memory = Memory::create(&place("memory"))?;
         memory.set(word::KEPT, 1)?;
+        memory.set(word::COUNT, u32::from(emulation.counts.is_some()))?;
         memory.set_long(word::ALARM, u64::MAX)?;
         prepare(&memory)?;
         let names = ["", "touch", "card", "uplink", "host"];
@@ -160,19 +168,24 @@ impl Guest {
             .context("the emulator does not start")?;
         let input = child.stdin.take().context("no way to end the emulator")?;
         let (give, incoming) = channel();
+        let waker: Arc<Mutex<Option<Waker>>> = Arc::default();
         let mut lines = vec![None];
         for (line, listener) in (serial::TOUCH..).zip(listeners) {
             let stream =
                 accept(&listener).with_context(|| std::fs::read_to_string(place("errors")).unwrap_or_default())?;
             let mut from = stream.try_clone()?;
-            let give = give.clone();
+            let (give, waker) = (give.clone(), waker.clone());
             std::thread::Builder::new().name("board line".into()).spawn(move || {
                 let mut bytes = [0; 4096];
                 // Ends when the emulator does, or when nobody listens any more.
                 while let Ok(length) = from.read(&mut bytes)
                     && length > 0
                     && give.send((line, bytes[..length].to_vec())).is_ok()
-                {}
+                {
+                    if let Some(waker) = lock(&waker).take() {
+                        waker.wake();
+                    }
+                }
             })?;
             lines.push(Some(RefCell::new(stream)));
         }
@@ -188,9 +201,14 @@ impl Guest {
             sent: Default::default(),
             received: Default::default(),
             gone: Cell::new(false),
+            failed: RefCell::default(),
+            busy: Cell::new(None),
+            waker,
             process: RefCell::new(Some((child, input))),
             folder,
             measured: emulation.measured.clone(),
+            logs: emulation.logs.clone(),
+            counts: emulation.counts.clone(),
         }))
     }
 
@@ -233,9 +251,10 @@ impl Guest {
     /// It does not.
     pub fn wait_for_end(&self, end: End) -> Result<()> {
         loop {
-            if let Some(ended) = self.heard.borrow_mut().end.take_if(|ended| *ended == end as u8) {
-                anyhow::ensure!(ended == end as u8);
-                return Ok(());
+            while let Some(ended) = self.heard.borrow_mut().ends.pop_front() {
+                if ended == end as u8 {
+                    return Ok(());
+                }
             }
             let (line, bytes) = self
                 .incoming
@@ -301,6 +320,39 @@ impl Guest {
         Ok(true)
     }
 
+    /// Waits until it cannot go on, and says why.
+    pub async fn failed(&self) -> String {
+        self.changed.wait_for(|| self.failed.borrow_mut().take()).await
+    }
+
+    /// What has come and was not looked at; whether anything had.
+    fn collect(&self) -> bool {
+        let mut any = false;
+        while let Ok((line, bytes)) = self.incoming.try_recv() {
+            self.take(line, &bytes);
+            any = true;
+        }
+        any
+    }
+
+    fn came(&self) {
+        self.settled.set(self.settled.get() + 1);
+        self.changed.notify();
+    }
+
+    /// Whether nothing more will come by itself: it rests, or there is no power.
+    fn is_still(&self) -> Result<bool> {
+        let dark = self.heard.borrow().ends.contains(&(End::Fuse as u8));
+        Ok(self.gone.get() || dark || self.rests()?)
+    }
+
+    fn stuck(&self) -> Result<String> {
+        Ok(format!(
+            "the board does not come to rest: {}",
+            self.panic_message()?.unwrap_or_else(|| "it hangs".into())
+        ))
+    }
+
     /// Ends it at once, as if its plug were pulled, and keeps what it measured.
     pub fn kill(&self) {
         self.gone.set(true);
@@ -310,6 +362,7 @@ impl Guest {
         drop(input);
         // The wrap waits for the emulator: from here on nobody writes the memory.
         let _ = child.wait();
+        lock(&self.logs).push(self.log().unwrap_or_default());
         let pair = |words: [usize; 2]| words.map(|word| self.memory.word(word).unwrap_or(0));
         lock(&self.measured).add(&Measured {
             stack: pair(word::STACK),
@@ -319,6 +372,11 @@ impl Guest {
             restarts: self.memory.word(word::RESTARTS).unwrap_or(0),
             starts: 1,
         });
+        if let Some(counts) = &self.counts {
+            let counted = self.memory.word(word::COUNTED).unwrap_or(0);
+            let records = self.memory.read(mcu::stand::COUNTS, mcu::stand::COUNTS_LEN);
+            lock(counts).add(counted, &records.unwrap_or_default());
+        }
     }
 
     /// The last panic's message, if there was one.
@@ -339,38 +397,56 @@ impl Outside for Guest {
         let mut any = false;
         let begun = Instant::now();
         loop {
-            while let Ok((line, bytes)) = self.incoming.try_recv() {
-                self.take(line, &bytes);
-                any = true;
-            }
-            let fuse = self.heard.borrow().end == Some(End::Fuse as u8);
-            if self.gone.get() || fuse || self.rests()? {
+            any |= self.collect();
+            if self.is_still()? {
                 break;
             }
-            match self.incoming.recv_timeout(NUDGE) {
+            match self.incoming.recv_timeout(PATIENCE.saturating_sub(begun.elapsed())) {
                 Ok((line, bytes)) => {
                     self.take(line, &bytes);
                     any = true;
                 }
-                // Either it computes, or the emulator has missed that bytes wait for it: a bell changes nothing in the one case and wakes it
-                // in the other.
-                Err(RecvTimeoutError::Timeout) if begun.elapsed() < PATIENCE => {
-                    // Not before it listens at all: that it has once said.
-                    if self.heard.borrow().rest.is_some() {
-                        self.ring()?;
-                    }
-                }
-                Err(_) => bail!(
-                    "the board does not come to rest: {}",
-                    self.panic_message()?.unwrap_or_else(|| "it hangs".into())
-                ),
+                Err(_) => bail!("{}", self.stuck()?),
             }
         }
         if any {
-            self.settled.set(self.settled.get() + 1);
-            self.changed.notify();
+            self.came();
         }
         Ok(any)
+    }
+
+    fn look(&self, waker: &Waker) -> Look {
+        // First the waker: what comes after we have looked wakes.
+        *lock(&self.waker) = Some(waker.clone());
+        let any = self.collect();
+        let still = self.is_still();
+        if any {
+            self.busy.set(None);
+            // On its way to rest it may say more than one thing.
+            if matches!(still, Ok(true)) {
+                self.came();
+            } else {
+                self.changed.notify();
+            }
+            return Look::Heard;
+        }
+        if matches!(still, Ok(true)) {
+            self.busy.set(None);
+            return Look::Rests;
+        }
+        let since = self.busy.get().unwrap_or_else(Instant::now);
+        self.busy.set(Some(since));
+        if still.is_ok() && since.elapsed() < PATIENCE {
+            return Look::Works;
+        }
+        // Whoever carries what it says ends with this.
+        *self.failed.borrow_mut() = Some(match still {
+            Err(error) => format!("{error:#}"),
+            Ok(_) => self.stuck().unwrap_or_default(),
+        });
+        self.gone.set(true);
+        self.came();
+        Look::Heard
     }
 }
 
@@ -401,9 +477,14 @@ fn accept(listener: &UnixListener) -> Result<UnixStream> {
 mod tests {
     use super::*;
 
+    /// Also what comes in one piece with its end: a board that rested then was waited for until a bell rang.
     #[test]
     fn what_a_board_says_is_understood_however_it_is_cut_up() {
-        let said = [&b"L\x03S\x02\x00hiP\x03R\x04\x00\x00\x00N\x01"[..], b"X\x02"].concat();
+        let said = [
+            &b"L\x03S\x02\x00hiP\x03R\x04\x00\x00\x00N\x01X\x02"[..],
+            b"X\x04R\x05\x00\x00\x00",
+        ]
+        .concat();
         for cut in 0..said.len() {
             let mut heard = Heard::default();
             for part in [&said[..cut], &said[cut..]] {
@@ -415,7 +496,7 @@ mod tests {
                 (heard.lamps, heard.contacts, heard.sounds),
                 ([3].into(), [3].into(), [1].into())
             );
-            assert_eq!((heard.rest, heard.end), (Some(4), Some(2)));
+            assert_eq!((heard.rest, heard.ends), (Some(5), [2, 4].into()));
         }
     }
 }

@@ -383,7 +383,8 @@ impl Person for Voter {
             View::StillThere if self.script.end == End::WalksAway => Move::Wait.after(0),
             View::StillThere => {
                 self.script.thinks_long = false;
-                self.touch(Touch::Confirm)
+                // Wherever they touch, the panel gives this.
+                self.touch(Touch::Back)
             }
             // Staff come and take the card out.
             View::Locked => Move::Pull.after(MINUTE),

@@ -34,6 +34,21 @@ pub trait Outside {
     /// # Errors
     /// It hangs, or is gone.
     fn settle(&self) -> Result<bool>;
+
+    /// The same without waiting; `waker` is woken when there is more to look at. One that hangs or is gone says so to whoever carries what it
+    /// says, and rests.
+    fn look(&self, waker: &Waker) -> Look;
+}
+
+/// What is found beside the world.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Look {
+    /// Something came of it.
+    Heard,
+    /// It computes: time stands still.
+    Works,
+    /// It rests.
+    Rests,
 }
 
 /// The executor. Clones are the same one; tasks hold one to spawn others.
@@ -116,18 +131,29 @@ impl Executor {
         self.inner.beside.borrow_mut().push(Rc::downgrade(outside));
     }
 
+    fn all_beside(&self) -> Vec<Rc<dyn Outside>> {
+        let mut beside = self.inner.beside.borrow_mut();
+        beside.retain(|one| one.strong_count() > 0);
+        beside.iter().filter_map(Weak::upgrade).collect()
+    }
+
     /// Waits until all that is beside the world rests; whether anything came of it.
     fn settle(&self) -> Result<bool> {
         let mut any = false;
-        let beside: Vec<_> = {
-            let mut beside = self.inner.beside.borrow_mut();
-            beside.retain(|one| one.strong_count() > 0);
-            beside.iter().filter_map(Weak::upgrade).collect()
-        };
-        for one in beside {
+        for one in self.all_beside() {
             any |= one.settle()?;
         }
         Ok(any)
+    }
+
+    /// The same without waiting.
+    fn look(&self, waker: &Waker) -> Look {
+        let found = self.all_beside().into_iter().map(|one| one.look(waker));
+        found.fold(Look::Rests, |all, one| match (all, one) {
+            (Look::Heard, _) | (_, Look::Heard) => Look::Heard,
+            (Look::Works, _) | (_, Look::Works) => Look::Works,
+            (Look::Rests, Look::Rests) => Look::Rests,
+        })
     }
 
     /// Starts a task. It goes on until it is done, or until [`Job::stop`].
@@ -201,11 +227,16 @@ impl Executor {
         for _ in 0..TURN {
             match self.next() {
                 Some(wakeup) => self.poll(&wakeup),
-                None if self.inner.time.pass(now) => {}
-                None => {
-                    self.inner.ready.lock().turner = Some(turner.clone());
-                    return self.inner.time.next();
-                }
+                None => match self.look(turner) {
+                    Look::Heard => {}
+                    // Whatever it says wakes the turner.
+                    Look::Works => return None,
+                    Look::Rests if self.inner.time.pass(now) => {}
+                    Look::Rests => {
+                        self.inner.ready.lock().turner = Some(turner.clone());
+                        return self.inner.time.next();
+                    }
+                },
             }
         }
         Some(now)
@@ -307,6 +338,45 @@ mod tests {
         });
         assert_eq!(end.unwrap(), 40);
         assert_eq!(*order.borrow(), [(10, 10), (10, 10), (20, 20), (30, 30)]);
+    }
+
+    /// A board that computes: time stands still until it rests, and whoever turns the world is woken by it.
+    #[test]
+    fn time_stands_still_while_something_beside_the_world_works() {
+        struct Beside(Cell<Look>, Notify);
+        impl Outside for Beside {
+            fn settle(&self) -> Result<bool> {
+                unreachable!("a window never waits")
+            }
+            fn look(&self, _: &Waker) -> Look {
+                let now = self.0.get();
+                if now == Look::Heard {
+                    self.1.notify();
+                    self.0.set(Look::Rests);
+                }
+                now
+            }
+        }
+        let world = Executor::new(Timeline::new());
+        let board = Rc::new(Beside(Cell::new(Look::Works), Notify::default()));
+        let outside: Rc<dyn Outside> = board.clone();
+        world.beside(&outside);
+        let time = world.time().clone();
+        let job = world.spawn(async move {
+            time.sleep(10).await;
+            time.now()
+        });
+        let turner = Waker::noop();
+        assert_eq!(world.turn(50, turner), None);
+        assert_eq!((world.time().now(), job.take()), (0, None));
+        board.0.set(Look::Heard);
+        assert_eq!(world.turn(60, turner), None);
+        assert_eq!((world.time().now(), job.take()), (60, Some(10)));
+        // Gone: nobody asks it any more.
+        board.0.set(Look::Works);
+        drop((board, outside));
+        world.turn(70, turner);
+        assert_eq!(world.time().now(), 70);
     }
 
     #[test]
