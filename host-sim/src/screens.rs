@@ -157,7 +157,7 @@ impl Screens {
         }
         let fits = problems.is_empty();
         for problem in &problems {
-            eprintln!("does not fit: {problem}");
+            eprintln!("{problem}");
         }
         if self.json {
             let list: Vec<_> = list.iter().map(panel::render::Rendered::json).collect();
