@@ -209,9 +209,12 @@ const COUNTS: Counts = Counts {
     void: 0,
 };
 
+/// Gets a page of the panel's own: its name, and what shows it.
+pub type Own<'f> = &'f mut dyn FnMut(&str, &dyn Fn(&Panel));
+
 /// The panel's own pages, over the first contest of the form: language, size and colours; the buttons that had no room in the column;
 /// a panel that a key has made dark. Each is given a name and what shows it, in these settings, on a panel that shows nothing.
-pub fn own(form: &Form<'_>, settings: Settings, show: &mut dyn FnMut(&str, &dyn Fn(&Panel))) {
+pub fn own(form: &Form<'_>, settings: Settings, show: Own<'_>) {
     let count = u8::try_from(form.contests().count()).unwrap_or(u8::MAX);
     let Some(item) = form.contest(0) else { return };
     let contest = ContestScreen {
