@@ -105,7 +105,9 @@ pub trait Source {
     fn open(&mut self, part: Part) -> io::Result<Box<dyn Read>>;
 }
 
-fn disk(_: io::Error) -> Refused {
+/// The kiosk is told that the disk fails; what the system said goes to the updater's log.
+pub(super) fn disk(error: io::Error) -> Refused {
+    eprintln!("disk: {error}");
     Refused::Disk
 }
 

@@ -111,9 +111,9 @@ fn write(to: &mut impl Write, about: &About, target: &mut impl Target, offered: 
 
 /// Takes the tries off the name of what runs.
 fn bless(about: &About, target: &mut impl Target) -> Result<Said, Refused> {
-    let names = target.names().map_err(|_| Refused::Disk)?;
+    let names = target.names().map_err(install::disk)?;
     if let Some((from, to)) = entries::blessing(&names, &about.running) {
-        target.rename(&from, &to).map_err(|_| Refused::Disk)?;
+        target.rename(&from, &to).map_err(install::disk)?;
     }
     Ok(Said::Switched)
 }
