@@ -5,6 +5,7 @@
 //! thread, so that the window stays alive.
 
 mod blocks;
+mod board;
 mod deck;
 mod desk;
 mod dock;
@@ -77,7 +78,7 @@ pub enum Closed {
 /// # Errors
 /// [`BadInput`], or what a headless run may meet.
 pub fn open(arguments: &Window, scenario: Scenario, voters: Option<u32>, out: Option<&Path>) -> Result<Closed> {
-    let (config, settings) = (arguments.glass.config()?, arguments.glass.settings()?);
+    let (mut config, settings) = (arguments.glass.config()?, arguments.glass.settings()?);
     if let Err(why) = display() {
         return Ok(Closed::NoDisplay(why));
     }
@@ -88,7 +89,16 @@ pub fn open(arguments: &Window, scenario: Scenario, voters: Option<u32>, out: Op
         ))
         .into());
     }
-    let scenario = scenario.voters(voters).batch(BATCH).outages(Vec::new());
+    let mut scenario = scenario.voters(voters).batch(BATCH).outages(Vec::new());
+    if let Some(board) = &scenario.board {
+        // It has the panel it has.
+        config = crate::qemu::CONFIG;
+        if arguments.audio.is_some() {
+            return Err(BadInput("--audio: the board makes no sound".to_owned()).into());
+        }
+        let shown = board.shown();
+        scenario = scenario.board(shown);
+    }
     if let Some(out) = out {
         staff::files::empty_folder(out)?;
     }
@@ -172,6 +182,8 @@ impl RealPanel for Fitted {
 struct Playing {
     window: ui::SimulatorWindow,
     panel: panel::Panel,
+    /// The kiosk is a board in an emulator.
+    board: Option<board::Board>,
     plan: Plan,
     scenario: Scenario,
     station: RefCell<Station>,
@@ -213,6 +225,7 @@ impl Playing {
             places: RefCell::new(arguments.places.as_deref().map(places::Places::new)),
             boxes: Rc::default(),
             texts: Rc::default(),
+            board: scenario.board.is_some().then(|| board::Board::new(&station.machine)),
             station: RefCell::new(station),
             window,
             panel,
@@ -249,14 +262,23 @@ impl Playing {
         });
         let machine = self.station.borrow().machine.clone();
         let playing = Rc::downgrade(&self);
-        machine.booth.fit(
-            Rc::new(Fitted(self.panel.clone())),
-            Rc::new(move |noticed| {
+        let watcher: crate::world::booth::Watcher = Rc::new(move |noticed| {
+            if let Some(playing) = playing.upgrade() {
+                playing.noticed(noticed);
+            }
+        });
+        if self.board.is_some() {
+            machine.booth.watch(watcher);
+            data.set_is_board(true);
+            let playing = Rc::downgrade(&self);
+            data.on_finger(move |phase, x, y| {
                 if let Some(playing) = playing.upgrade() {
-                    playing.noticed(noticed);
+                    playing.finger(phase, x, y);
                 }
-            }),
-        );
+            });
+        } else {
+            machine.booth.fit(Rc::new(Fitted(self.panel.clone())), watcher);
+        }
         // What is on the panel was drawn before there was one: the kiosk is switched off and on, as in the morning.
         machine.power.cut();
     }
@@ -370,6 +392,16 @@ impl Playing {
         self.refresh();
     }
 
+    /// A finger on the board's glass: it goes down the board's line, and the booth hears what the kiosk makes of it.
+    fn finger(&self, phase: i32, x: f32, y: f32) {
+        let machine = self.station.borrow().machine.clone();
+        let Some(board) = &self.board else { return };
+        match board.finger(phase, x, y) {
+            Ok(touches) => touches.into_iter().for_each(|touch| machine.booth.felt(touch)),
+            Err(error) => self.say(format!("the board does not feel it: {error:#}")),
+        }
+    }
+
     fn insert(&self, card: usize) {
         let station = self.station.borrow();
         let Some(held) = station.deck.get(card) else { return };
@@ -453,12 +485,27 @@ impl Playing {
             stage,
         });
         if let Some(places) = &mut *self.places.borrow_mut() {
-            places.update(&self.plan, &self.panel, &boxes, &station.deck, powered, counted);
+            // Where the board's buttons stand says the panel beside it; what is drawn there is the board's own business.
+            let panel = self
+                .board
+                .as_ref()
+                .map_or(Some(self.panel.clone()), board::Board::panel);
+            places.update(&self.plan, panel.as_ref(), &boxes, &station.deck, powered, counted);
         }
         sync(&self.boxes, boxes);
         sync(&self.texts, texts);
         let data = self.window.global::<ui::DockData<'_>>();
         data.set_powered(powered);
+        if !powered {
+            // What stood there, a choice perhaps, does not come back with the power.
+            data.set_board(slint::Image::default());
+        }
+        match self.board.as_ref().map_or(Ok(None), board::Board::picture) {
+            Ok(Some(picture)) => data.set_board(picture),
+            Ok(None) => {}
+            // Its memory is a file; one that cannot be read is the board's end, and that is told by its program.
+            Err(error) => eprintln!("the board's picture: {error:#}"),
+        }
         let [red, green, blue] = if powered { lamp(self.lamp.get()).1 } else { DARK };
         data.set_lamp(slint::Color::from_rgb_u8(red, green, blue));
     }

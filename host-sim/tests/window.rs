@@ -28,6 +28,7 @@ impl Drop for Running {
 struct Player {
     display: String,
     places: PathBuf,
+    screen: PathBuf,
     window: Running,
     _screen: Running,
 }
@@ -40,7 +41,17 @@ impl Player {
     fn with(folder: &Path, arguments: &[&str]) -> Self {
         // The server chooses a free number and says which.
         let mut screen = Command::new("Xvfb")
-            .args(["-displayfd", "1", "-screen", "0", "1600x1000x24", "-nolisten", "tcp"])
+            .args([
+                "-displayfd",
+                "1",
+                "-screen",
+                "0",
+                "1600x1000x24",
+                "-nolisten",
+                "tcp",
+                "-fbdir",
+            ])
+            .arg(folder)
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
@@ -66,6 +77,7 @@ impl Player {
         Self {
             display,
             places,
+            screen: folder.join("Xvfb_screen0"),
             window: Running(window),
             _screen: Running(screen),
         }
@@ -92,6 +104,19 @@ impl Player {
 
     fn screen(&self, name: &str) {
         self.until(name, |now| now["screen"] == name);
+    }
+
+    /// How many colours stand in a rectangle of the screen (an XWD file: a header of big-endian words, then pixels of four bytes).
+    fn colours(&self, (x, y, width, height): (usize, usize, usize, usize)) -> usize {
+        let bytes = std::fs::read(&self.screen).expect("Xvfb keeps its screen in a file");
+        let word = |at: usize| u32::from_be_bytes(bytes[at..at + 4].try_into().expect("four bytes")) as usize;
+        let (begin, line) = (word(0) + 12 * word(76), word(48));
+        assert_eq!(word(44), 32, "bits a pixel");
+        let pixel = |x: usize, y: usize| &bytes[begin + y * line + 4 * x..][..4];
+        let all = (y..y + height).flat_map(|y| (x..x + width).map(move |x| (x, y)));
+        all.map(|(x, y)| pixel(x, y))
+            .collect::<std::collections::HashSet<_>>()
+            .len()
     }
 
     fn mouse(&self, arguments: &[&str]) {
@@ -319,6 +344,74 @@ fn validators_are_killed_and_started_again_by_clicks() {
             .collect();
         heights.len() == 4 && heights.iter().all(|height| *height == heights[0] && *height != "0")
     });
+}
+
+/// The kiosk is a board in an emulator: the window shows the board's own picture, its glass takes the mouse, its plug is pulled.
+#[test]
+fn a_board_in_the_window_takes_a_vote_and_a_power_cut() {
+    if std::env::var_os("IPPYO_FIRMWARE").is_none() {
+        eprintln!("not run: IPPYO_FIRMWARE names no firmware; `tests/run qemu` builds it and runs this");
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    let player = Player::with(folder.path(), &["--target", "qemu"]);
+    // The board is provisioned before the window opens.
+    let start = Instant::now();
+    while player.now()["screen"] != "staff-menu" {
+        assert!(
+            start.elapsed() < 4 * PATIENCE,
+            "no board in the window: {}",
+            player.now()
+        );
+        sleep(Duration::from_millis(200));
+    }
+    let picture = || {
+        let at = |key: &str| {
+            usize::try_from(player.now()["panel"][key].as_u64().expect("where the panel is")).expect("pixels")
+        };
+        player.colours((at("x"), at("y"), 800, 480))
+    };
+    let until_colours = |what: &str, holds: fn(usize) -> bool| {
+        let start = Instant::now();
+        while !holds(picture()) {
+            assert!(start.elapsed() < PATIENCE, "{what}: {} colours", picture());
+            sleep(Duration::from_millis(100));
+        }
+    };
+    until_colours("a picture with letters", |colours| colours > 8);
+    player.find("Staff(Open)");
+    player.click("Staff(Epoch(0))");
+    player.find("Confirm");
+    for number in ["staff 1", "staff 2"] {
+        player.screen("staff-insert-card");
+        player.card(number, false);
+        player.screen("staff-take-card");
+        player.click("pull");
+    }
+    player.screen("idle");
+
+    player.click("network");
+    player.card("voter 1", false);
+    player.screen("contest");
+    player.click("power");
+    player.screen("dark");
+    until_colours("a dark panel", |colours| colours < 4);
+    player.click("pull");
+    player.click("power");
+    player.screen("staff-restarted");
+    until_colours("a picture after the cut", |colours| colours > 8);
+    player.find("Confirm");
+    player.until("the kiosk goes on", |now| {
+        now["screen"] == "idle" || now["screen"] == "staff-menu"
+    });
+    if player.now()["screen"] == "staff-menu" {
+        player.find("Back");
+    }
+    player.screen("idle");
+    player.click("network");
+    player.card("voter 1", false);
+    player.ballot();
+    player.cast();
 }
 
 /// U8: the keyboard is the keypad, the dock has headphones and keys; what is heard is in the list, nothing of it before the headphones are in.

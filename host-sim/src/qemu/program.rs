@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result};
 use election::ledger::frame::MAX_REPLY;
 use election::package::Package;
 use embassy_futures::block_on;
-use embassy_futures::select::{Either, select, select4};
+use embassy_futures::select::{Either, Either3, select, select3, select4};
 use kiosk::ports::{Item, Lamp, Panel as _, Signals as _, Sound, Store as _, Uplink};
 use kiosk::screen::{PinOf, Screen};
 use mcu::line::{Frames, wrap};
@@ -18,11 +18,13 @@ use mcu::store::FlashStore;
 use rand_core::Rng as _;
 
 use super::card::CardEnd;
-use super::finger::Finger;
+use super::finger::{Finger, Made};
+use super::front::Front;
 use super::guest::Guest;
-use super::image::Emulation;
+use super::image::{Emulation, lock};
 use super::memory::{Memory, Ram};
-use crate::world::booth::{Booth, BoothPort};
+use super::mirror::Mirror;
+use crate::world::booth::{Booth, BoothPort, Move};
 use crate::world::executor::{Executor, Outside};
 use crate::world::machine::{Ended, Setup};
 use crate::world::media::{Shared, Slot};
@@ -50,6 +52,7 @@ pub(crate) struct Parts {
     pub setup: Setup,
     pub rng: chacha20::ChaCha20Rng,
     pub begin: u64,
+    pub front: Front,
 }
 
 /// A board with what was put into it; when it goes, by itself or with its power, what its flash holds is in the world again.
@@ -225,11 +228,19 @@ async fn run<U: Uplink>(mut parts: Parts, uplink: Option<U>) -> Result<Ended> {
         guest: guest.clone(),
         flash,
     };
-    // Nothing is sent before the firmware listens.
-    guest.settle()?;
     let outside: Rc<dyn Outside> = guest.clone();
     parts.executor.beside(&outside);
-    let finger = Finger::new(guest.clone(), time.clone())?;
+    // Nothing is sent before the firmware listens.
+    if let Either::Second(why) = select(guest.rested(), guest.failed()).await {
+        anyhow::bail!(why);
+    }
+    let mirror = if emulation.shown {
+        Mirror::laid(time.clone())?
+    } else {
+        Mirror::drawn(time.now())?
+    };
+    let finger = Rc::new(Finger::new(guest.clone(), time.clone(), mirror));
+    let _standing = parts.front.stand(&finger);
     let package = Package::open(&parts.package, &parts.setup.authority).ok();
     if let Some(pictures) = package.as_ref().and_then(|package| package.pictures.as_ref()) {
         // The board may refuse them, and says so; the mirror has memory for all.
@@ -239,12 +250,15 @@ async fn run<U: Uplink>(mut parts: Parts, uplink: Option<U>) -> Result<Ended> {
     let ended = Cell::new(None);
     let screens = screens(&board, &finger, &port, package.as_ref(), &parts.power, &ended);
     let hands = hands(&board, &finger, &parts.booth, &emulation, &parts.power);
-    let lines = select(cards(&guest, &parts.booth), network(&guest, uplink));
+    let failed = async { Err(anyhow::anyhow!(guest.failed().await)) };
+    let lines = select3(cards(&guest, &parts.booth), network(&guest, uplink), failed);
     let clock = alarms(&guest, &time);
     let over = match select4(screens, hands, lines, clock).await {
         embassy_futures::select::Either4::First(over) => over,
         embassy_futures::select::Either4::Second(over) => over.map(|()| Ok(())),
-        embassy_futures::select::Either4::Third(Either::First(over) | Either::Second(over)) => over.map(|()| Ok(())),
+        embassy_futures::select::Either4::Third(
+            Either3::First(over) | Either3::Second(over) | Either3::Third(over),
+        ) => over.map(|()| Ok(())),
         embassy_futures::select::Either4::Fourth(over) => over.map(|()| Ok(())),
     };
     drop(board);
@@ -272,7 +286,7 @@ async fn screens(
             }
             match heard.screens.pop_front() {
                 Some(screen) => Some(Ok(screen)),
-                None => heard.end.take().map(Err),
+                None => heard.ends.pop_front().map(Err),
             }
         });
         match next.await {
@@ -362,7 +376,12 @@ async fn hands(board: &Board, finger: &Finger, booth: &Booth, emulation: &Emulat
         } else if matches!(*booth.view(), View::Idle) {
             spoken = false;
         }
-        finger.touch(touch, &emulation.album).await?;
+        let view = booth.view();
+        if finger.touch(touch, &emulation.album).await? == Made::NotOffered {
+            let missed = format!("{:?} in front of {view:?}", Move::Touch(touch));
+            eprintln!("no button of the board's screen gives {missed}");
+            lock(&emulation.missed).push(missed);
+        }
     }
 }
 

@@ -31,7 +31,7 @@ impl Places {
     pub fn update(
         &mut self,
         plan: &Plan,
-        panel: &Panel,
+        panel: Option<&Panel>,
         boxes: &[DockBox],
         deck: &[Held],
         powered: bool,
@@ -48,7 +48,7 @@ impl Places {
                 places.insert(click.name(deck), json!({"x": x.round(), "y": y.round(), "hold": false}));
             }
         }
-        let page = panel.page();
+        let page = panel.map(Panel::page).unwrap_or_default();
         for area in page.areas.iter().filter(|_| powered) {
             let Some(act) = area.act else { continue };
             let (x, y) = (
@@ -69,10 +69,16 @@ impl Places {
             "pins": pins,
             "counted": counted.is_some(),
             "holds": counted == Some(true),
-            "screen": if powered { panel.name() } else { "dark" },
+            "screen": match panel {
+                Some(panel) if powered => panel.name(),
+                // A board that has ended leaves its last picture.
+                None if powered => "ended",
+                _ => "dark",
+            },
             "page": [page.index, page.count],
             "powered": powered,
             "validators": validators,
+            "panel": {"x": plan.panel.0, "y": plan.panel.1},
             "places": places,
         });
         if now != self.written {

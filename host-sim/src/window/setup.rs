@@ -88,7 +88,7 @@ impl Station {
             begin: seconds(manifest.first_day).saturating_sub(17 * 3600),
             chain: (scenario.mode == Mode::Consultation).then(|| chain.clone()),
             trace: None,
-            board: None,
+            board: scenario.board.clone(),
         };
         let stations = Stations {
             scenario,

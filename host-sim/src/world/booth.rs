@@ -176,7 +176,17 @@ impl Booth {
     /// Fits a real panel, and somebody who watches.
     pub fn fit(&self, glass: Rc<dyn Glass>, watcher: Watcher) {
         *self.inner.glass.borrow_mut() = Some(glass);
+        self.watch(watcher);
+    }
+
+    /// Somebody watches; whatever shows the screens is not of this process.
+    pub fn watch(&self, watcher: Watcher) {
         *self.inner.watcher.borrow_mut() = Some(watcher);
+    }
+
+    /// The kiosk takes a touch that did not come through here.
+    pub fn felt(&self, touch: Touch) {
+        self.tell(Noticed::Touch(touch, &self.view()));
     }
 
     fn tell(&self, noticed: Noticed<'_>) {
@@ -220,6 +230,11 @@ impl Booth {
         self.inner.lamp.get()
     }
 
+    /// Makes the machine so warm inside; `None`: nothing measures.
+    pub fn warm(&self, celsius: Option<i16>) {
+        self.inner.celsius.set(celsius);
+    }
+
     /// How often the sound of a recorded vote was played.
     #[must_use]
     pub fn done_sounds(&self) -> u64 {
@@ -230,11 +245,6 @@ impl Booth {
     pub fn put(&self, view: View) {
         let kind = self.inner.view.borrow().kind();
         if kind != view.kind() {
-    /// Makes the machine so warm inside; `None`: nothing measures.
-    pub fn warm(&self, celsius: Option<i16>) {
-        self.inner.celsius.set(celsius);
-    }
-
             self.inner.touches.borrow_mut().clear();
         }
         if view == View::Dark {
@@ -373,8 +383,8 @@ impl Signals for BoothPort {
             sounds.set(sounds.get() + 1);
         }
     }
-}
 
     fn celsius(&mut self) -> Option<i16> {
         self.booth.inner.celsius.get()
     }
+}

@@ -227,16 +227,15 @@ impl Executor {
         for _ in 0..TURN {
             match self.next() {
                 Some(wakeup) => self.poll(&wakeup),
-                None => match self.look(turner) {
-                    Look::Heard => {}
-                    // Whatever it says wakes the turner.
-                    Look::Works => return None,
-                    Look::Rests if self.inner.time.pass(now) => {}
-                    Look::Rests => {
-                        self.inner.ready.lock().turner = Some(turner.clone());
-                        return self.inner.time.next();
+                None => {
+                    let found = self.look(turner);
+                    if found == Look::Heard || (found == Look::Rests && self.inner.time.pass(now)) {
+                        continue;
                     }
-                },
+                    self.inner.ready.lock().turner = Some(turner.clone());
+                    // While something works, what it says wakes the turner, not a time.
+                    return self.inner.time.next().filter(|_| found == Look::Rests);
+                }
             }
         }
         Some(now)

@@ -88,6 +88,9 @@ pub struct Machine {
     pub disk: Rc<Cell<Option<Space>>>,
     /// Whether a cut tears unsynced sectors, or loses them.
     pub tears: Cell<bool>,
+    /// The board's front, if one runs it.
+    #[cfg(feature = "window")]
+    pub front: crate::qemu::Front,
     watching: Watching,
     starts: Cell<u64>,
     cuts: Cell<u64>,
@@ -111,13 +114,15 @@ impl Machine {
             clock_error: Rc::default(),
             entropy_works: Rc::new(Cell::new(true)),
             store_works: Rc::new(Cell::new(true)),
-            tears: Cell::new(false),
-            watching: Watching::default(),
-            starts: Cell::new(0),
             disk: Rc::new(Cell::new(Some(Space {
                 free: 6 << 30,
                 size: 8 << 30,
             }))),
+            tears: Cell::new(false),
+            #[cfg(feature = "window")]
+            front: crate::qemu::Front::default(),
+            watching: Watching::default(),
+            starts: Cell::new(0),
             cuts: Cell::new(0),
             program: RefCell::new(None),
         })
@@ -241,6 +246,7 @@ impl Machine {
                 power: self.power.clone(),
                 booth: self.booth.clone(),
                 works: self.store_works.clone(),
+                space: self.disk.clone(),
             },
             signals: panel(),
             uplink,
@@ -262,6 +268,7 @@ impl Machine {
                 setup: self.setup.clone(),
                 rng: self.rng("entropy"),
                 begin: ports.clock.seconds(),
+                front: self.front.clone(),
             };
             return self.world.executor.spawn(crate::qemu::program(parts, ports.uplink));
         }
