@@ -109,6 +109,9 @@ struct Play {
     /// With `--target qemu`: writes the pictures of the board and of Linux, side by side, to this folder; with `--target image`, every screen
     #[arg(long, value_name = "DIR")]
     screenshots: Option<PathBuf>,
+    /// With `--target qemu`: writes what the board logged, decoded, to this file
+    #[arg(long, value_name = "FILE", requires = "headless")]
+    log: Option<PathBuf>,
     /// Summary as JSON
     #[arg(long)]
     json: bool,
@@ -229,7 +232,7 @@ impl Play {
                 return Err(error);
             }
         };
-        emulated::tell(&scenario)?;
+        emulated::tell(&scenario, self.log.as_deref())?;
         self.tell(&report)
     }
 

@@ -4,6 +4,7 @@
 #![no_std]
 #![no_main]
 
+mod diary;
 mod flash;
 mod interrupts;
 mod log;

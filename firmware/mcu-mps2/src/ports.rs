@@ -186,6 +186,7 @@ impl Signals for Told {
 
 /// Tells the host which screen is shown.
 pub fn seen(screen: &Screen<'_>) {
+    crate::diary::seen(screen);
     let mut bytes = [0; sight::MOST];
     let length = sight::write(screen, &mut bytes).min(sight::MOST);
     let [low, high, ..] = length.to_le_bytes();

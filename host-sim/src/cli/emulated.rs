@@ -14,14 +14,16 @@ use crate::scenario::{BadInput, Scenario};
 pub fn prepare(scenario: Scenario, pictures: Option<&Path>, headless: bool) -> Result<Scenario> {
     use crate::scenario::PlannedCut;
     use election::manifest::Mode;
-    if !headless {
-        return Err(BadInput("--target qemu: only with --headless so far".into()).into());
-    }
     if scenario.mode == Mode::Statutory {
         return Err(BadInput(
             "--target qemu: the firmware is built with a network, so not for --mode statutory".into(),
         )
         .into());
+    }
+    let board = crate::qemu::image::emulation(pictures)?;
+    if !headless {
+        // Whoever sits at the window cuts the power.
+        return Ok(scenario.board(board));
     }
     // The power fails twice in the middle of a write: the emulator is killed there.
     let cut = |boundary| PlannedCut {
@@ -30,10 +32,7 @@ pub fn prepare(scenario: Scenario, pictures: Option<&Path>, headless: bool) -> R
         boundary,
         torn: false,
     };
-    Ok(scenario
-        .cut(cut(31))
-        .cut(cut(47))
-        .board(crate::qemu::image::emulation(pictures)?))
+    Ok(scenario.cut(cut(31)).cut(cut(47)).board(board))
 }
 
 /// Without the panel there is no finger that could find its buttons.
@@ -48,8 +47,8 @@ pub fn prepare(_: Scenario, _: Option<&Path>, _: bool) -> Result<Scenario> {
 /// Says on standard error what the boards measured of themselves and how their pictures compare with Linux's.
 ///
 /// # Errors
-/// A picture differs.
-pub fn tell(scenario: &Scenario) -> Result<()> {
+/// A picture differs, or the log cannot be read.
+pub fn tell(scenario: &Scenario, log: Option<&Path>) -> Result<()> {
     #[cfg(feature = "window")]
     if let Some(board) = &scenario.board {
         use crate::qemu::image::lock;
@@ -73,6 +72,18 @@ pub fn tell(scenario: &Scenario) -> Result<()> {
         {
             anyhow::bail!("the board's {what} is nearly full: {used} of {all} bytes");
         }
+        if let Some(file) = log {
+            use crate::qemu::log;
+            let text = log::read_all(&log::reader()?, &board.image, &lock(&board.logs))?;
+            staff::files::write(file, text.as_bytes())?;
+        }
+        let missed = lock(&board.missed);
+        if let Some(first) = missed.first() {
+            anyhow::bail!(
+                "{} touches that no button of the board's screen gives, the first: {first}",
+                missed.len()
+            );
+        }
         if measured.restarts > 0 {
             anyhow::bail!("the board panicked {} times", measured.restarts);
         }
@@ -93,6 +104,6 @@ pub fn tell(scenario: &Scenario) -> Result<()> {
         }
     }
     #[cfg(not(feature = "window"))]
-    let _ = scenario;
+    let _ = (scenario, log);
     Ok(())
 }

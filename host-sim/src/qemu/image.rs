@@ -20,6 +20,12 @@ pub struct Emulation {
     pub arguments: Vec<String>,
     /// The pictures that were compared.
     pub album: Arc<Mutex<Album>>,
+    /// What boards have logged, a start each, as it came.
+    pub logs: Arc<Mutex<Vec<Vec<u8>>>>,
+    /// What people wanted to touch and no button of the board's screen gives.
+    pub missed: Arc<Mutex<Vec<String>>>,
+    /// A window shows the board: nothing is compared.
+    pub shown: bool,
     /// Every other start of a kiosk is on a board, the others are in this process.
     pub alternates: bool,
     /// What the boards measured of themselves.
@@ -27,6 +33,15 @@ pub struct Emulation {
 }
 
 impl Emulation {
+    /// The same, for a window that shows the board.
+    #[must_use]
+    pub fn shown(&self) -> Self {
+        Self {
+            shown: true,
+            ..self.clone()
+        }
+    }
+
     /// The same, for kiosks that change between a board and this process at every start.
     #[must_use]
     pub fn alternating(&self) -> Self {
@@ -116,43 +131,45 @@ pub fn emulation(pictures: Option<&Path>) -> Result<Emulation> {
     Ok(Emulation {
         image: match std::env::var_os("IPPYO_FIRMWARE") {
             Some(image) => image.into(),
-            None => build(&board)?,
+            None => build("the firmware", &board, &["--release"])?,
         },
         arguments,
         album: Arc::new(Mutex::new(Album::new(pictures)?)),
+        logs: Arc::default(),
+        missed: Arc::default(),
+        shown: false,
         alternates: false,
         measured: Arc::default(),
     })
 }
 
-fn build(board: &Path) -> Result<PathBuf> {
-    eprintln!("building the firmware (some minutes the first time)");
+/// Builds the program in a folder, and says so, because it takes minutes the first time.
+///
+/// # Errors
+/// It does not build.
+pub(super) fn build(what: &str, folder: &Path, arguments: &[&str]) -> Result<PathBuf> {
+    eprintln!("building {what} (some minutes the first time)");
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let target = std::env::var_os("CARGO_TARGET_DIR");
     let target = target.map_or_else(|| firmware().join("../target"), PathBuf::from);
     let out = Command::new(cargo)
         // In its folder: its own settings name the processor.
-        .current_dir(board)
+        .current_dir(folder)
         .env("CARGO_TARGET_DIR", &target)
-        .args([
-            "build",
-            "--locked",
-            "--release",
-            "--message-format",
-            "json-render-diagnostics",
-        ])
+        .args(["build", "--locked", "--message-format", "json-render-diagnostics"])
+        .args(arguments)
         .stderr(std::process::Stdio::inherit())
         .output()
         .context("cargo does not start")?;
     if !out.status.success() {
-        bail!("the firmware does not build");
+        bail!("{what} does not build");
     }
     let messages = String::from_utf8_lossy(&out.stdout);
     let mut images = messages.lines().filter_map(|line| {
         let message: serde_json::Value = serde_json::from_str(line).ok()?;
         Some(PathBuf::from(message.get("executable")?.as_str()?))
     });
-    images.next_back().context("cargo built no image")
+    images.next_back().context("cargo built no program")
 }
 
 #[cfg(test)]

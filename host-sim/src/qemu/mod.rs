@@ -17,14 +17,19 @@
 
 mod card;
 mod finger;
+mod front;
 mod guest;
 pub mod image;
+pub mod log;
 mod memory;
+mod mirror;
 pub mod picture;
 mod program;
 
 pub use finger::letters;
+pub use front::Front;
 pub use guest::Guest;
 pub use image::Emulation;
 pub use memory::{Memory, Ram};
+pub use mirror::CONFIG;
 pub(crate) use program::{Parts, program};
