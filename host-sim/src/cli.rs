@@ -112,6 +112,9 @@ struct Play {
     /// With `--target qemu`: writes what the board logged, decoded, to this file
     #[arg(long, value_name = "FILE", requires = "headless")]
     log: Option<PathBuf>,
+    /// With `--target qemu`: counts the instructions of the whole kiosk and prints a table; fails where more are needed than were promised
+    #[arg(long, requires = "headless")]
+    counts: bool,
     /// Summary as JSON
     #[arg(long)]
     json: bool,
@@ -193,7 +196,7 @@ impl Play {
             scenario = scenario.processes(validators);
         }
         if self.target == Target::Qemu {
-            scenario = emulated::prepare(scenario, self.screenshots.as_deref(), self.headless)?;
+            scenario = emulated::prepare(scenario, self.screenshots.as_deref(), self.headless, self.counts)?;
         }
         #[cfg(feature = "window")]
         {

@@ -4,6 +4,7 @@
 #![no_std]
 #![no_main]
 
+mod count;
 mod diary;
 mod flash;
 mod interrupts;
@@ -20,13 +21,13 @@ use core::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
 use card::x509::X509;
 use cortex_m::peripheral::SCB;
 use cortex_m_rt::{entry, exception};
-use election::hash::Digest;
 use embassy_executor::{Spawner, raw};
 use kiosk::ballot_box::Role;
 use kiosk::ports::Ports;
 use kiosk::run::{Config, Exit};
-use kiosk::screen::{Fault, Screen};
+use kiosk::screen::Screen;
 use mcu::clock::BoardClock;
+use mcu::count::{Event, Work};
 use mcu::heap::{Arenas, Fenced};
 use mcu::lent::Lent;
 use mcu::screen::{BoardPanel, Display};
@@ -36,7 +37,7 @@ use mcu::uplink::SerialUplink;
 use static_cell::StaticCell;
 
 use crate::flash::{Part, Slot};
-use crate::ports::{HostFed, Machine, Seen, Told, Touched};
+use crate::ports::{HostFed, Machine, Seen, Told, Touched, Watched};
 use crate::serial::Serial;
 
 /// Bytes for the screen.
@@ -135,11 +136,6 @@ fn measure() {
     }
 }
 
-/// Hash of the image that runs.
-fn software() -> Digest {
-    election::hash::hash("ippyo/1/mcu/software", &[stack::image()])
-}
-
 #[embassy_executor::task]
 async fn kiosk_task(panel: panel::Panel) {
     let station = map::get(word::STATION) as u16;
@@ -147,7 +143,7 @@ async fn kiosk_task(panel: panel::Panel) {
     let package = (length > 0).then(|| map::region(stand::PACKAGE, length.min(stand::PACKAGE_LEN)));
     let mut authority = [0; 33];
     authority.copy_from_slice(map::region(stand::CONTROL + word::AUTHORITY, 33));
-    let software = software();
+    let software = mcu::image::software(map::FLASH);
     let (Some(mut lent), Ok(store)) = (Lent::take(), FlashStore::new(Part::new(stand::STORE, stand::STORE_LEN))) else {
         panic!("memory is lent twice, or the store does not fit its flash");
     };
@@ -156,14 +152,14 @@ async fn kiosk_task(panel: panel::Panel) {
             begin: map::get_long(word::BEGIN),
         },
         entropy: HostFed,
-        panel: BoardPanel::new(panel, ports::seen as Seen),
+        panel: Watched(BoardPanel::new(panel, ports::seen as Seen)),
         reader: ports::reader(),
         certificates: Fenced(X509),
         original: Slot(Role::Original),
         duplicate: Slot(Role::Duplicate),
         store,
         signals: Told,
-        uplink: Some(SerialUplink::new(Serial(stand::serial::UPLINK))),
+        uplink: mcu::program::network(package, &authority, || SerialUplink::new(Serial(stand::serial::UPLINK))),
     };
     let config = Config {
         package,
@@ -178,7 +174,7 @@ async fn kiosk_task(panel: panel::Panel) {
         length,
         software[..8]
     );
-    let exit = mcu::program::serve(&mut ports, &config, &mut lent, tell).await;
+    let exit = count::counted(Work::Kiosk, mcu::program::serve(&mut ports, &config, &mut lent, tell)).await;
     let end = match exit {
         Exit::Closed { .. } => End::Closed,
         _ => End::Fault,
@@ -208,11 +204,11 @@ fn tell(exit: &Exit) {
 #[embassy_executor::task]
 async fn screen_task(display: Display) {
     let mut glass = Touched::default();
-    display
-        .run(map::pixels(), &mut glass, || {
-            map::set(word::FRAMES, map::get(word::FRAMES).wrapping_add(1));
-        })
-        .await;
+    let drawn = |pixels| {
+        map::set(word::FRAMES, map::get(word::FRAMES).wrapping_add(1));
+        count::happened(Event::Picture(pixels));
+    };
+    count::counted(Work::Picture, display.run(map::pixels(), &mut glass, drawn)).await;
 }
 
 #[entry]
@@ -258,9 +254,3 @@ fn main() -> ! {
         cortex_m::asm::wfi();
     }
 }
-
-/// The screen of a panic, before anything can go wrong.
-pub const SAFE: Screen<'static> = Screen::Fault {
-    why: Fault::Defect,
-    recorded: None,
-};

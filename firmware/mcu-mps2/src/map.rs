@@ -4,6 +4,8 @@ use core::sync::atomic::{AtomicU32, Ordering};
 
 use mcu::stand::{self, word};
 
+/// Where the program's vectors lie.
+pub const FLASH: usize = 0x1000_0000;
 /// Where the shared memory begins.
 const SHARED: usize = 0x8000_0000;
 
@@ -59,7 +61,7 @@ pub fn byte(offset: usize) -> *mut u8 {
 }
 
 /// The picture, for whoever draws it: once, and once more for a panic, after which nobody draws.
-pub fn pixels() -> &'static mut [panel::slint::platform::software_renderer::Rgb565Pixel] {
-    let first = (SHARED + stand::FRAMEBUFFER) as *mut panel::slint::platform::software_renderer::Rgb565Pixel;
+pub fn pixels() -> &'static mut [mcu::pixel::Pixel] {
+    let first = (SHARED + stand::FRAMEBUFFER) as *mut mcu::pixel::Pixel;
     unsafe { core::slice::from_raw_parts_mut(first, stand::WIDTH * stand::HEIGHT) }
 }

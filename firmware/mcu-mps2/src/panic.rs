@@ -5,23 +5,16 @@ use core::fmt::Write as _;
 use core::panic::PanicInfo;
 
 use cortex_m_rt::{ExceptionFrame, exception};
-use mcu::safe::Safe;
+use mcu::safe;
 use mcu::screen::Display;
 use mcu::stand::{End, Said, serial, word};
 use panel::Panel;
 
 use crate::map;
 
-static mut SAFE: Safe = Safe::empty();
-
 /// Draws the screen of a panic once and keeps it.
 pub fn prepare(display: &Display, panel: &Panel) {
-    panel.show(&crate::SAFE);
-    display.draw(map::pixels());
-    // Before any task runs.
-    let safe = &raw mut SAFE;
-    let kept = unsafe { (*safe).keep(map::pixels()) };
-    if !kept {
+    if !safe::prepare(display, panel, map::pixels()) {
         defmt::warn!("the safe screen is too busy to be kept");
     }
 }
@@ -43,8 +36,7 @@ impl core::fmt::Write for Message {
 
 fn end(write: impl FnOnce(&mut Message) -> core::fmt::Result) -> ! {
     cortex_m::interrupt::disable();
-    let safe = &raw const SAFE;
-    unsafe { (*safe).show(map::pixels()) };
+    safe::show(map::pixels());
     let mut message = Message(0);
     let _ = write(&mut message);
     map::set(word::MESSAGE_LEN, message.0 as u32);

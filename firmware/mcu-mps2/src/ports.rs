@@ -5,23 +5,26 @@ use core::sync::atomic::{AtomicU8, Ordering};
 
 use card::uart::{Pins, Wiring};
 use card::x509::X509;
+use election::pictures::Pictures;
 use embassy_sync::blocking_mutex::raw::CriticalSectionRawMutex;
 use embassy_sync::watch::Watch;
 use embedded_hal::digital::{ErrorType, OutputPin, PinState};
 use embedded_hal_async::digital::Wait;
-use kiosk::ports::{Entropy, EntropyError, Lamp, Platform, Signals, Sound};
-use kiosk::screen::Screen;
+use kiosk::ports::{Entropy, EntropyError, Lamp, Panel, Platform, Signals, Sound, TooLarge};
+use kiosk::screen::{PinOf, Screen, Touch};
 use mcu::clock::BoardClock;
+use mcu::count::{Event, Work};
 use mcu::finger::{Finger, Fingers};
 use mcu::heap::Fenced;
 use mcu::reader::SlotReader;
 use mcu::screen::{BoardPanel, Glass};
-use mcu::sight;
+use mcu::sight::{self, kind};
 use mcu::stand::{self, Said, serial, word};
 use mcu::store::FlashStore;
 use mcu::uplink::SerialUplink;
 use zeroize::Zeroize as _;
 
+use crate::count::{self, For};
 use crate::flash::{Part, Slot};
 use crate::map;
 use crate::serial::{Serial, send};
@@ -35,13 +38,32 @@ pub type Seen = fn(&Screen<'_>);
 impl Platform for Machine {
     type Clock = BoardClock;
     type Entropy = HostFed;
-    type Panel = BoardPanel<Seen>;
+    type Panel = Watched;
     type Reader = SlotReader<Serial, Detect, Contact, Contact, embassy_time::Delay>;
     type Certificates = Fenced<X509>;
     type Medium = Slot;
     type Store = FlashStore<Part>;
     type Signals = Told;
     type Uplink = SerialUplink<Serial>;
+}
+
+/// The port to the panel, with what it takes counted apart.
+pub struct Watched(pub BoardPanel<Seen>);
+
+impl Panel for Watched {
+    fn show(&mut self, screen: &Screen<'_>) {
+        let _page = For::new(Work::Page);
+        self.0.show(screen);
+    }
+
+    fn pictures(&mut self, pictures: &Pictures<'_>) -> Result<(), TooLarge> {
+        let _page = For::new(Work::Page);
+        self.0.pictures(pictures)
+    }
+
+    async fn next(&mut self) -> Touch {
+        self.0.next().await
+    }
 }
 
 /// Randomness from the host: **a stand-in**, because an emulator has no source of its own. No board that one can buy has this type.
@@ -187,8 +209,18 @@ impl Signals for Told {
 /// Tells the host which screen is shown.
 pub fn seen(screen: &Screen<'_>) {
     crate::diary::seen(screen);
+    let _told = For::new(Work::Stand);
     let mut bytes = [0; sight::MOST];
     let length = sight::write(screen, &mut bytes).min(sight::MOST);
+    // Staff's PINs are asked on the voters' screen, but behind work of minutes.
+    let staff = matches!(
+        screen,
+        Screen::Pin {
+            who: PinOf::Staff(_),
+            ..
+        }
+    );
+    count::happened(Event::Screen(if staff { kind::INSERT } else { bytes[0] }));
     let [low, high, ..] = length.to_le_bytes();
     send(serial::HOST, &[Said::Screen as u8, low, high]);
     send(serial::HOST, &bytes[..length]);
@@ -205,6 +237,8 @@ impl Glass for Touched {
             // A byte at a time: what was read is kept here when the future is dropped.
             let byte = Serial(serial::TOUCH).byte().await;
             if let Some(finger) = self.0.push(byte) {
+                let [_, phase, ..] = finger.encode();
+                count::happened(Event::Finger(phase));
                 return finger;
             }
         }

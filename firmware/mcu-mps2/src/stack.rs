@@ -1,4 +1,4 @@
-//! The stack: painted at the start, so that its deepest point can be found; and the image as it lies in flash.
+//! The stack: painted at the start, so that its deepest point can be found.
 
 use core::ptr;
 
@@ -7,9 +7,6 @@ const PAINT: u32 = 0xC0DE_57AC;
 unsafe extern "C" {
     static mut __sheap: u32;
     static mut _stack_start: u32;
-    static __sidata: u32;
-    static mut __sdata: u32;
-    static mut __edata: u32;
 }
 
 fn bounds() -> (*mut u32, *mut u32) {
@@ -45,12 +42,4 @@ pub fn deepest() -> usize {
 pub fn size() -> usize {
     let (low, high) = bounds();
     high as usize - low as usize
-}
-
-/// The image, from the vectors to the last initial value.
-pub fn image() -> &'static [u8] {
-    const FLASH: usize = 0x1000_0000;
-    let data = &raw mut __edata as usize - &raw mut __sdata as usize;
-    let end = &raw const __sidata as usize + data;
-    unsafe { core::slice::from_raw_parts(FLASH as *const u8, end - FLASH) }
 }

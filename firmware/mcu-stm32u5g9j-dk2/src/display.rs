@@ -8,17 +8,17 @@ use embassy_stm32::Config;
 use embassy_stm32::ltdc::{LtdcConfiguration, LtdcLayer, LtdcLayerConfig, PixelFormat, PolarityActive, PolarityEdge};
 use embassy_stm32::rcc;
 use embassy_stm32::time::Hertz;
-use panel::slint::platform::software_renderer::Rgb565Pixel;
+use mcu::pixel::Pixel;
 
 /// Pixels across.
 pub const WIDTH: usize = 800;
 /// Pixels down.
 pub const HEIGHT: usize = 480;
 
-static mut PIXELS: MaybeUninit<[Rgb565Pixel; WIDTH * HEIGHT]> = MaybeUninit::zeroed();
+static mut PIXELS: MaybeUninit<[Pixel; WIDTH * HEIGHT]> = MaybeUninit::zeroed();
 
 /// The picture, for whoever draws it: the screen's task, and once more a panic, after which nobody draws.
-pub fn pixels() -> &'static mut [Rgb565Pixel] {
+pub fn pixels() -> &'static mut [Pixel] {
     // Zeros are pixels; the display only reads.
     let place = &raw mut PIXELS;
     unsafe { (*place).assume_init_mut() }

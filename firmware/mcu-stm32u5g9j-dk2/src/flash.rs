@@ -9,7 +9,6 @@
 
 use core::slice;
 
-use election::hash::Digest;
 use embassy_stm32::Peri;
 use embassy_stm32::flash::{Blocking, Error, Flash};
 use embassy_stm32::peripherals::FLASH;
@@ -18,7 +17,8 @@ use embedded_storage_async::nor_flash::{
 };
 use kiosk::flash_image;
 
-const BEGIN: usize = 0x0800_0000;
+/// Where the program's vectors lie.
+pub const BEGIN: usize = 0x0800_0000;
 const PACKAGE: usize = 0x0820_0000;
 const PACKAGE_LEN: usize = 1_664 * 1024;
 const STORE: u32 = 0x3A_0000;
@@ -54,20 +54,6 @@ pub fn set_up() -> SetUp {
             }
         }
     }
-}
-
-unsafe extern "C" {
-    static __sidata: u32;
-    static mut __sdata: u32;
-    static mut __edata: u32;
-}
-
-/// Hash of the image that runs, from the vectors to the last initial value.
-pub fn software() -> Digest {
-    let data = &raw mut __edata as usize - &raw mut __sdata as usize;
-    let end = &raw const __sidata as usize + data;
-    let image = unsafe { slice::from_raw_parts(BEGIN as *const u8, end - BEGIN) };
-    election::hash::hash("ippyo/1/mcu/software", &[image])
 }
 
 /// The store's region.

@@ -22,7 +22,7 @@ use embassy_stm32::{bind_interrupts, dma, exti, i2c, interrupt, peripherals, usa
 use embassy_time::Timer;
 use kiosk::ports::{Lamp, Ports, Signals as _};
 use kiosk::run::{Config, Exit};
-use kiosk::screen::{Fault, Screen};
+use kiosk::screen::Screen;
 use mcu::clock::BoardClock;
 use mcu::heap::{Arenas, Fenced};
 use mcu::lent::Lent;
@@ -60,12 +60,6 @@ bind_interrupts!(struct Irqs {
     USART2 => card_line::InterruptHandler;
 });
 
-/// The screen of a panic, before anything can go wrong.
-pub const SAFE: Screen<'static> = Screen::Fault {
-    why: Fault::Defect,
-    recorded: None,
-};
-
 #[embassy_executor::task]
 async fn kiosk_task(mut ports: Ports<Board>, set_up: SetUp, service: bool) {
     let Some(mut lent) = Lent::take() else {
@@ -76,7 +70,9 @@ async fn kiosk_task(mut ports: Ports<Board>, set_up: SetUp, service: bool) {
         ports.signals.lamp(Lamp::Call);
         mcu::desk::serve(&mut ports.store, set_up.station, &mut uplink.release(), &mut lent).await;
     }
-    let software = flash::software();
+    let line = ports.uplink.take();
+    ports.uplink = line.and_then(|line| mcu::program::network(set_up.package, &set_up.authority, || line));
+    let software = mcu::image::software(flash::BEGIN);
     let config = Config {
         package: set_up.package,
         authority: &set_up.authority,
@@ -98,7 +94,7 @@ fn tell(exit: &Exit) {
 
 #[embassy_executor::task]
 async fn screen_task(display: Display, mut glass: Touchpad) {
-    display.run(display::pixels(), &mut glass, || {}).await;
+    display.run(display::pixels(), &mut glass, |_| {}).await;
 }
 
 #[embassy_executor::task]

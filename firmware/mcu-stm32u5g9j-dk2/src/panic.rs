@@ -4,21 +4,15 @@
 use core::panic::PanicInfo;
 
 use cortex_m_rt::{ExceptionFrame, exception};
-use mcu::safe::Safe;
+use mcu::safe;
 use mcu::screen::Display;
 use panel::Panel;
 
 use crate::display;
 
-static mut SAFE: Safe = Safe::empty();
-
 /// Draws the screen of a panic once and keeps it, before the display is on.
 pub fn prepare(surface: &Display, panel: &Panel) {
-    panel.show(&crate::SAFE);
-    surface.draw(display::pixels());
-    // Before any task runs.
-    let place = &raw mut SAFE;
-    if !unsafe { (*place).keep(display::pixels()) } {
+    if !safe::prepare(surface, panel, display::pixels()) {
         defmt::warn!("the safe screen is too busy to be kept");
     }
 }
@@ -28,8 +22,7 @@ const SHOWN: u32 = 800_000_000;
 
 fn end() -> ! {
     cortex_m::interrupt::disable();
-    let place = &raw const SAFE;
-    unsafe { (*place).show(display::pixels()) };
+    safe::show(display::pixels());
     cortex_m::asm::delay(SHOWN);
     cortex_m::peripheral::SCB::sys_reset()
 }

@@ -6,7 +6,7 @@
 //!                                       screen::draw   -> panel (Slint, software renderer) -> RGB565 in the board's memory
 //! ```
 //! Without the feature `board` only what a host beside a board needs too is here: the formats of its lines ([`line`], [`finger`],
-//! [`sight`]), of its internal store ([`store`]), and the memory of a board inside an emulator ([`stand`]).
+//! [`sight`], [`count`]), of its internal store ([`store`]), and the memory of a board inside an emulator ([`stand`]).
 //!
 //! What this room must never know: which chip it runs on.
 #![no_std]
@@ -28,6 +28,7 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+pub mod count;
 pub mod finger;
 pub use kiosk::line;
 pub mod sight;
@@ -41,7 +42,11 @@ pub mod desk;
 #[cfg(feature = "board")]
 pub mod heap;
 #[cfg(feature = "board")]
+pub mod image;
+#[cfg(feature = "board")]
 pub mod lent;
+#[cfg(feature = "board")]
+pub mod pixel;
 #[cfg(feature = "board")]
 pub mod program;
 #[cfg(feature = "board")]

@@ -11,13 +11,19 @@ use embassy_futures::select::{Either3, select3};
 use embassy_sync::blocking_mutex::raw::CriticalSectionRawMutex;
 use embassy_sync::signal::Signal;
 use embassy_time::{Instant, Timer};
+use kiosk::ports::TooLarge;
 use kiosk::screen::{Screen, Touch};
-use panel::slint::platform::software_renderer::{MinimalSoftwareWindow, RepaintBufferType, Rgb565Pixel};
+use panel::slint::platform::software_renderer::{MinimalSoftwareWindow, RepaintBufferType};
 use panel::slint::platform::{Platform, PlatformError, PointerEventButton, WindowAdapter, WindowEvent};
 use panel::slint::{ComponentHandle as _, LogicalPosition, PhysicalSize};
 use panel::{Config, ConfigError, Panel, ui::PanelWindow};
 
 use crate::finger::{Finger, Phase};
+use crate::pixel::Pixel;
+
+/// Bytes that a package's pictures of names may take of the screen's arena. A board's arena is 1 MiB and everything else on it needed some 530 KB
+/// in the emulator; 60 names of 5 kanji each, no kanji twice, are 0.4 MB. What is larger is refused (`Fault::Buffers`), not tried.
+pub const PICTURES: usize = 400 * 1024;
 
 /// A screen was shown.
 static SHOWN: Signal<CriticalSectionRawMutex, ()> = Signal::new();
@@ -49,9 +55,10 @@ impl<W: FnMut(&Screen<'_>)> kiosk::ports::Panel for BoardPanel<W> {
         SHOWN.signal(());
     }
 
-    fn pictures(&mut self, pictures: &Pictures<'_>) {
-        self.panel.pictures(pictures);
+    fn pictures(&mut self, pictures: &Pictures<'_>) -> Result<(), TooLarge> {
+        let taken = self.panel.pictures(pictures);
         SHOWN.signal(());
+        taken
     }
 
     async fn next(&mut self) -> Touch {
@@ -97,6 +104,7 @@ pub fn open(config: Config) -> Result<(Display, Panel), ConfigError> {
     };
     panel::slint::platform::set_platform(Box::new(platform)).map_err(|_| ConfigError::NoWindow)?;
     let (component, panel) = Panel::window(config, || Instant::now().as_millis())?;
+    panel.limit_pictures(PICTURES);
     component.show().map_err(|_| ConfigError::NoWindow)?;
     window.set_size(PhysicalSize::new(config.width, config.height));
     let width = usize::try_from(config.width).map_err(|_| ConfigError::TooLarge)?;
@@ -109,12 +117,15 @@ pub fn open(config: Config) -> Result<(Display, Panel), ConfigError> {
 }
 
 impl Display {
-    /// Draws what has changed; whether anything had.
-    pub fn draw(&self, pixels: &mut [Rgb565Pixel]) -> bool {
+    /// Draws what has changed; how many pixels that were, if anything had.
+    pub fn draw(&self, pixels: &mut [Pixel]) -> Option<u32> {
         panel::slint::platform::update_timers_and_animations();
+        let mut drawn = None;
         self.window.draw_if_needed(|renderer| {
-            renderer.render(pixels, self.width);
-        })
+            let region = renderer.render(pixels, self.width);
+            drawn = Some(region.iter().map(|(_, size)| size.width * size.height).sum());
+        });
+        drawn
     }
 
     fn touch(&self, finger: Finger) {
@@ -135,11 +146,11 @@ impl Display {
         let _ = self.component.window().dispatch_event_with_result(event);
     }
 
-    /// Draws for ever. `drawn` is told after each picture.
-    pub async fn run(&self, pixels: &mut [Rgb565Pixel], glass: &mut impl Glass, mut drawn: impl FnMut()) -> ! {
+    /// Draws for ever. `drawn` is told after each picture how many pixels were drawn.
+    pub async fn run(&self, pixels: &mut [Pixel], glass: &mut impl Glass, mut drawn: impl FnMut(u32)) -> ! {
         loop {
-            if self.draw(pixels) {
-                drawn();
+            if let Some(count) = self.draw(pixels) {
+                drawn(count);
             }
             let timer = async {
                 match panel::slint::platform::duration_until_next_timer_update() {

@@ -106,3 +106,6 @@ pub mod kind {
     pub const CLOSED: u8 = 43;
     pub const UNKNOWN: u8 = 255;
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,6 +6,7 @@
 //! | [`FRAMEBUFFER`] | 768,000 | the picture, RGB565, row by row |
 //! | [`CONTROL`] | 4,096 | [`word`]s of 4 bytes, little-endian |
 //! | [`ENTROPY`] | 65,536 | random bytes **from the host**, used once each: an emulator has no source of its own |
+//! | [`COUNTS`] | 131,072 | records of [`crate::count`], if the host wants them |
 //! | [`PACKAGE`] | 2 MiB | flash: the election package |
 //! | [`STORE`] | 256 KiB | flash: the internal store ([`crate::store`]) |
 //! | [`MEDIA`] | 6 MiB each | flash: original and duplicate |
@@ -29,6 +30,10 @@ pub const CONTROL: usize = 0x0C_0000;
 pub const ENTROPY: usize = 0x0D_0000;
 /// Bytes of it.
 pub const ENTROPY_LEN: usize = 0x1_0000;
+/// See the module.
+pub const COUNTS: usize = 0x0E_0000;
+/// Bytes of it.
+pub const COUNTS_LEN: usize = 0x2_0000;
 /// See the module.
 pub const PACKAGE: usize = 0x10_0000;
 /// Most bytes of it.
@@ -82,6 +87,8 @@ pub mod word {
     pub const FUSE: usize = 0x44;
     /// 1: the program is to panic at the next bell, to see what a panic does; 2: and not to start again.
     pub const PANIC: usize = 0x48;
+    /// 1: records of what is counted are wanted. Written by the host before the start.
+    pub const COUNT: usize = 0x4C;
     /// The authority's public key, 33 bytes.
     pub const AUTHORITY: usize = 0x50;
     /// Bytes that the board has sent on each line so far.
@@ -94,6 +101,8 @@ pub mod word {
     pub const FRAMES: usize = 0xA0;
     /// Restarts by the board itself, after a panic.
     pub const RESTARTS: usize = 0xA4;
+    /// Records counted so far; more than fit in are not written.
+    pub const COUNTED: usize = 0xA8;
     /// Deepest stack, and its size.
     pub const STACK: [usize; 2] = [0xB0, 0xB4];
     /// Most of the heap that screens used at once, and its size.

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use anyhow::{Context as _, Result, bail};
 
+use super::counts::Counts;
 use super::picture::Album;
 
 /// File of a board's folder that says how it is emulated: one argument a line, places in braces.
@@ -30,9 +31,24 @@ pub struct Emulation {
     pub alternates: bool,
     /// What the boards measured of themselves.
     pub measured: Arc<Mutex<Measured>>,
+    /// Instructions, where they are counted: then the emulator runs one a nanosecond.
+    pub counts: Option<Arc<Mutex<Counts>>>,
 }
 
 impl Emulation {
+    /// The same, counting instructions.
+    #[must_use]
+    pub fn counting(&self) -> Self {
+        let mut counting = self.clone();
+        let behind_the_program = counting.arguments.len().min(1);
+        counting.arguments.splice(
+            behind_the_program..behind_the_program,
+            ["-icount".into(), "shift=0".into()],
+        );
+        counting.counts = Some(Arc::default());
+        counting
+    }
+
     /// The same, for a window that shows the board.
     #[must_use]
     pub fn shown(&self) -> Self {
@@ -140,6 +156,7 @@ pub fn emulation(pictures: Option<&Path>) -> Result<Emulation> {
         shown: false,
         alternates: false,
         measured: Arc::default(),
+        counts: None,
     })
 }
 

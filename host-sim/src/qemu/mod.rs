@@ -16,6 +16,7 @@
 //! The board is not named here: it is the folder of firmware/ that says how it is emulated (`emulator.txt`).
 
 mod card;
+mod counts;
 mod finger;
 mod front;
 mod guest;
@@ -26,6 +27,7 @@ mod mirror;
 pub mod picture;
 mod program;
 
+pub use counts::Counts;
 pub use finger::letters;
 pub use front::Front;
 pub use guest::Guest;
