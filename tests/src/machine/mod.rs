@@ -79,10 +79,14 @@ impl Glass for Screen {
     fn press(&mut self, x: i32, y: i32) -> Result<()> {
         // The tablet's own units, from one edge to the other.
         let scaled = |at: i32, size: u32| (i64::from(at) * 2 + 1) * 0x7FFF / (i64::from(size) * 2);
-        self.pointer(&json!([
-            {"type": "abs", "data": {"axis": "x", "value": scaled(x, PANEL.width)}},
-            {"type": "abs", "data": {"axis": "y", "value": scaled(y, PANEL.height)}},
-        ]))?;
+        // From a little beside it: the kernel says nothing of a place where the tablet is already, and a kiosk that has just started would not
+        // know where that is. A finger never comes down on exactly the same spot.
+        for x in [x - 1, x] {
+            self.pointer(&json!([
+                {"type": "abs", "data": {"axis": "x", "value": scaled(x, PANEL.width)}},
+                {"type": "abs", "data": {"axis": "y", "value": scaled(y, PANEL.height)}},
+            ]))?;
+        }
         self.pointer(&json!([{"type": "btn", "data": {"down": true, "button": "left"}}]))
     }
 
