@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use election::ledger::{Registration, kiosk_id};
 use election::package::Package;
 use election::wire;
-use kiosk::screen::{Screen, StaffAction, StaffScreen, Touch};
+use kiosk::screen::{Fault, Screen, StaffAction, StaffScreen, Touch};
 use tempfile::TempDir;
 use tests::machine::Machine;
 use tests::machine::drive::Drive;
@@ -46,7 +46,7 @@ fn a10_nothing_runs_but_the_kiosk_nothing_listens_and_what_is_not_known_is_not_t
     for name in ["desk", "came"] {
         fs::create_dir(at(name)).unwrap();
     }
-    let station = Station::new(&at("desk"), "tsukuba-2015-referendum", "style-1", 1, 0).unwrap();
+    let mut station = Station::new(&at("desk"), "tsukuba-2015-referendum", "style-1", 1, 0).unwrap();
     let bytes = station.package.clone();
     let authority: [u8; 33] = hex::decode(&station.authority).unwrap().try_into().unwrap();
     let machine = Machine::new(&at("machine"), &image.join("kiosk.disk")).unwrap();
@@ -127,6 +127,21 @@ fn a10_nothing_runs_but_the_kiosk_nothing_listens_and_what_is_not_known_is_not_t
     });
     day.see(&first);
     assert_ne!(pid(&mut inside), before);
+
+    // Its disk is full: staff are told that it is out of order, and when there is room and the drive is put in again, it goes on.
+    inside
+        .ask("look dd if=/dev/zero of=/state/full bs=65536; look sync; true")
+        .unwrap();
+    day.machine.send(Touch::Confirm).unwrap();
+    day.sign(StaffAction::Provision, &mut station.staff, 1..=2);
+    day.see(&Screen::Fault {
+        why: Fault::Store,
+        recorded: None,
+    });
+    inside.ask("look rm /state/full").unwrap();
+    day.machine.unplug(&exchange).unwrap();
+    day.machine.plug(&exchange).unwrap();
+    day.see(&first);
 
     // From the other end of the cable: nothing, whoever asks. Then the firewall is taken down, and the machine answers: the scan is not blind.
     let mut wire = day.machine.wire(folder.path()).unwrap();
