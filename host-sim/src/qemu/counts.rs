@@ -90,7 +90,7 @@ impl What {
             Self::Next => 26_000_000,
             Self::Page => 8_500_000,
             Self::Full => 12_000_000,
-            Self::Part => 16_000_000,
+            Self::Part => 20_000_000,
             Self::Admission => 90_000_000,
             Self::Ballot => 45_000_000,
             Self::After => 2_000_000,

@@ -21,7 +21,7 @@ const SHIFT: i64 = 3;
 /// Pixels that it may stand further left or right than the one before it.
 const DRIFT: i64 = 2;
 /// Hundredths of a small square's area, a seventh of a letter wide, that may have ink more or less. Letters that a board draws from distances reach
-/// 25 (where an advance is rounded within a letter's width), another character makes 34 at least (未 for 末; 36 is ば for ぱ, 38 士 for 土).
+/// 25 (where an advance is rounded within a letter's width; 18 in two whole elections), another character makes 34 at least (未 for 末; 36 is ば for ぱ, 38 士 for 土).
 const STRANGE: i32 = 30;
 
 /// A line of letters: where it is, in pixels.
