@@ -1,5 +1,5 @@
-//! A voter's keypad and the switch in the headphone socket, from the kernel's input devices: only those that the configuration names. Every other
-//! keyboard that somebody plugs in does nothing here, and a keypad that is named belongs to the kiosk alone (grabbed).
+//! A voter's keypad and the switch in the headphone socket, from the kernel's input devices: only those that the configuration names. No other
+//! keyboard is read here, and a keypad that is named belongs to the kiosk alone (grabbed).
 //!
 //! Must never know: what a key does. Nothing of it is logged: keys are a PIN and a choice.
 
@@ -37,15 +37,21 @@ pub fn listen(panel: Panel, keypad: Option<&str>, jack: Option<&str>, log: &Log)
     PANEL.set(Some(panel));
     // A socket that is gone says nothing any more: whether somebody is plugged in is unknown, and nothing may be said to a room.
     let unplugged = Some(Event::Headphones(false));
-    for (what, name, read, gone) in [
-        ("keypad", keypad, keys as Read<Device>, None),
-        ("headphone socket", jack, socket, unplugged),
+    for (what, name, fits, read, gone) in [
+        (
+            "keypad",
+            keypad,
+            has_keys as fn(&Device) -> bool,
+            keys as Read<Device>,
+            None,
+        ),
+        ("headphone socket", jack, has_switch, socket, unplugged),
     ] {
         let Some(name) = name.map(str::to_owned) else { continue };
         let log = log.clone();
         std::thread::Builder::new().name(what.into()).spawn(move || {
             loop {
-                if let Err(error) = attend(|| find(&name), read, gone, &mut bring) {
+                if let Err(error) = attend(|| find(&name, fits), read, gone, &mut bring) {
                     // The same line again is only counted.
                     log.say(&format!("{what} {name:?}: {error}"));
                 }
@@ -73,10 +79,43 @@ fn attend<D>(
     outcome
 }
 
-fn find(name: &str) -> io::Result<Device> {
-    let found = evdev::enumerate().find(|(_, device)| device.name().is_some_and(|own| own.contains(name)));
-    let (_, device) = found.ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "no input device has this name"))?;
-    Ok(device)
+/// The device with this in its name that can be what it is named for. A keypad shows several devices of nearly one name (media keys, power keys); the
+/// wrong one is silent for ever, and the right one would stay everybody's. Several that fit are a question for who wrote the configuration.
+fn find(name: &str, fits: fn(&Device) -> bool) -> io::Result<Device> {
+    let named = evdev::enumerate()
+        .map(|(_, device)| device)
+        .filter(|device| fits(device) && device.name().is_some_and(|own| own.contains(name)));
+    let mut devices: Vec<Device> = named.collect();
+    match devices.len() {
+        0 => Err(io::Error::new(
+            io::ErrorKind::NotFound,
+            "no input device of this kind has this name",
+        )),
+        1 => Ok(devices.remove(0)),
+        _ => {
+            let names: Vec<&str> = devices.iter().filter_map(Device::name).collect();
+            let names = format!(
+                "several input devices have this name; name one of them whole: {}",
+                names.join(", ")
+            );
+            Err(io::Error::other(names))
+        }
+    }
+}
+
+/// A voter can go through a ballot with its keys.
+fn has_keys(device: &Device) -> bool {
+    let has = |wanted| {
+        let codes = device.supported_keys().into_iter().flatten();
+        codes.into_iter().any(|code| key_of(code, 1) == Some(wanted))
+    };
+    has(Key::Next) && has(Key::Select)
+}
+
+fn has_switch(device: &Device) -> bool {
+    device
+        .supported_switches()
+        .is_some_and(|switches| switches.contains(SwitchCode::SW_HEADPHONE_INSERT))
 }
 
 fn keys(device: &mut Device, give: &mut dyn FnMut(Event)) -> io::Result<()> {
@@ -243,6 +282,6 @@ mod tests {
     /// A device that is not there is an error that names it; whatever else is plugged in is not taken for it.
     #[test]
     fn u8_only_a_named_device_is_a_keypad() {
-        assert!(find("no such keypad, surely").is_err());
+        assert!(find("no such keypad, surely", has_keys).is_err());
     }
 }

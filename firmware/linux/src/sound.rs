@@ -31,6 +31,8 @@ const WAIT: u32 = 100;
 const STALLS: u32 = 20;
 /// A device in whose calls the thread has been for so long hangs, whatever it may say later. Longer than all waits above.
 const HANGS: Duration = Duration::from_secs(5);
+/// How often a device that is not used is asked whether it is there: staff read how it is, not how it was when somebody last listened.
+const PROBE: Duration = Duration::from_secs(15);
 /// How long the start waits for the device to open, and the end for the thread.
 const PATIENCE: Duration = Duration::from_secs(2);
 
@@ -96,10 +98,10 @@ impl Headphones {
     pub fn new(config: &Audio, log: Log) -> std::io::Result<Self> {
         let device = config.device.clone();
         let open = move || Alsa::open(&device).map(|alsa| Box::new(alsa) as Box<dyn Out>);
-        Self::start(&config.device, Box::new(open), config.full_db, log)
+        Self::start(&config.device, Box::new(open), config.full_db, PROBE, log)
     }
 
-    fn start(device: &str, mut open: Box<Open>, full_db: u8, log: Log) -> std::io::Result<Self> {
+    fn start(device: &str, mut open: Box<Open>, full_db: u8, probe: Duration, log: Log) -> std::io::Result<Self> {
         let shared = Arc::new(Shared {
             order: Mutex::default(),
             changed: Condvar::new(),
@@ -116,7 +118,7 @@ impl Headphones {
             *lock(&mine.works) = first.is_ok();
             // Nobody listens any more if it took too long.
             let _ = tell.try_send(first);
-            mine.run(&mut open, &notes);
+            mine.run(&mut open, probe, &notes);
         })?;
         match opened.recv_timeout(PATIENCE) {
             Ok(Ok(())) => {}
@@ -197,16 +199,23 @@ impl Sound for Headphones {
 }
 
 impl Shared {
-    fn run(&self, open: &mut Open, log: &Log) {
+    fn run(&self, open: &mut Open, probe: Duration, log: &Log) {
         let mut done = 0;
         loop {
             let (number, clips, level) = {
                 let mut order = lock(&self.order);
-                while order.number == done && !order.ended {
-                    order = self.changed.wait(order).unwrap_or_else(PoisonError::into_inner);
+                if order.number == done && !order.ended {
+                    let waited = self.changed.wait_timeout(order, probe);
+                    order = waited.unwrap_or_else(PoisonError::into_inner).0;
                 }
                 if order.ended {
                     return;
+                }
+                if order.number == done {
+                    drop(order);
+                    let opened = self.within(|| open().map(drop));
+                    self.found(opened, log);
+                    continue;
                 }
                 (order.number, order.clips.clone(), order.level)
             };
@@ -215,14 +224,19 @@ impl Shared {
                 continue;
             };
             let played = self.play(open, &section.bytes, &clips, level, number);
-            let works = played.is_ok();
-            if *lock(&self.works) != works {
-                log.say(&match played {
-                    Ok(()) => "the sound device is back".to_owned(),
-                    Err(error) => format!("the sound device fails: {error}"),
-                });
-                *lock(&self.works) = works;
-            }
+            self.found(played, log);
+        }
+    }
+
+    /// Notes how the device was found, and says what is new.
+    fn found(&self, outcome: Result<(), alsa::Error>, log: &Log) {
+        let works = outcome.is_ok();
+        if *lock(&self.works) != works {
+            log.say(&match outcome {
+                Ok(()) => "the sound device is back".to_owned(),
+                Err(error) => format!("the sound device fails: {error}"),
+            });
+            *lock(&self.works) = works;
         }
     }
 
@@ -503,7 +517,7 @@ mod tests {
                 }
                 Ok(Box::new(Odd(|samples: &[i16]| Ok(samples.len()))) as Box<dyn Out>)
             });
-            let mut headphones = Headphones::start("test", open, 100, Log::silent()).unwrap();
+            let mut headphones = Headphones::start("test", open, 100, PROBE, Log::silent()).unwrap();
             headphones.clips(Some(&Clips::read(&section).unwrap()));
             let voice = if hangs_at == 1 { Voice::NoDevice } else { Voice::Ready };
             assert_eq!(headphones.voice(), voice);
@@ -513,6 +527,31 @@ mod tests {
             drop(headphones);
             // Only now may it go on: until here it has hung.
             drop(release);
+        }
+    }
+
+    /// U8: a device that is pulled, and put in again, while nobody listens: the staff's menu says so each time.
+    #[test]
+    fn u8_staff_read_how_the_sound_device_is_and_not_how_it_was() {
+        let there = Arc::new(Mutex::new(true));
+        let asked = there.clone();
+        let open = Box::new(move || match *lock(&asked) {
+            true => Ok(Box::new(Odd(|samples: &[i16]| Ok(samples.len()))) as Box<dyn Out>),
+            false => Err(alsa::Error::unsupported("pulled")),
+        });
+        let mut headphones = Headphones::start("test", open, 100, Duration::from_millis(1), Log::silent()).unwrap();
+        headphones.clips(Some(&Clips::read(&section().1).unwrap()));
+        for (is_there, voice) in [(true, Voice::Ready), (false, Voice::NoDevice), (true, Voice::Ready)] {
+            *lock(&there) = is_there;
+            let start = Instant::now();
+            while headphones.voice() != voice {
+                assert!(
+                    start.elapsed() < Duration::from_secs(60),
+                    "it still says {:?}",
+                    headphones.voice()
+                );
+                std::thread::sleep(Duration::from_millis(1));
+            }
         }
     }
 }

@@ -10,6 +10,7 @@
 use std::fmt;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Write as _};
+use std::num::NonZeroU64;
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::Path;
 
@@ -38,7 +39,8 @@ pub trait Device {
     /// # Errors
     /// The operating system's.
     fn sync_data(&self) -> io::Result<()>;
-    /// Whether it still has a name: a file that was deleted under us takes writes, and loses them when it is closed.
+    /// Whether it still has a name: a file that was deleted under us takes writes, and loses them when it is closed. What is read at the front next
+    /// comes from the device: a drive that was pulled is answered for out of memory otherwise.
     fn is_there(&self) -> bool;
 }
 
@@ -53,6 +55,9 @@ impl Device for File {
         Self::sync_data(self)
     }
     fn is_there(&self) -> bool {
+        let front = NonZeroU64::new(u64::from(SECTOR));
+        // Advice: where a system does not take it, the front is read from memory as before.
+        let _ = rustix::fs::fadvise(self, 0, front, rustix::fs::Advice::DontNeed);
         self.metadata().is_ok_and(|metadata| metadata.nlink() > 0)
     }
 }
