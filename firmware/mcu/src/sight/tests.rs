@@ -89,9 +89,11 @@ fn every_screen_without_names_comes_back_as_it_was() {
         code: &[0xA5; 32],
         challenges_left: 3,
     });
+    let words: std::vec::Vec<&str> = ClosingWords::of(&[7; 32]).words().collect();
+    let words = words.into_array().unwrap();
     comes_back(&Screen::Staff(StaffScreen::Closed(ClosedScreen {
         hash: &[7; 32],
-        words: &ClosingWords::of(&[7; 32]).words().map(|word| word),
+        words: &words,
         counts: Counts {
             admitted: 9,
             recorded: 8,
