@@ -320,7 +320,7 @@ mod tests {
     #[test]
     fn the_top_of_a_tree_gives_the_root_hash_that_veritysetup_prints() {
         let zeros = [0_u8; 4096];
-        let mut block = Vec::from(hex_of("aabbcc"));
+        let mut block = hex_of("aabbcc");
         block.extend(zeros);
         let leaf = sha256(&block);
         let mut head = std::vec![0_u8; TREE_HEAD];
@@ -333,7 +333,7 @@ mod tests {
         head[80] = 3;
         head[88..91].copy_from_slice(&hex_of("aabbcc"));
         // 256 blocks are two blocks of hashes under one at the top.
-        let mut full = Vec::from(hex_of("aabbcc"));
+        let mut full = hex_of("aabbcc");
         (0..128).for_each(|_| full.extend(leaf));
         let middle = sha256(&full);
         head[4096..4128].copy_from_slice(&middle);

@@ -112,7 +112,8 @@ fn first<'p>(panels: &'p [(Config, Metrics)], size: TextSize, holds: impl Fn(&Pl
 fn fit(scene: &Scene, whole: bool, place: &Place<'_>) -> bool {
     let page = |number| layout::page(scene, place.settings(), place.metrics, number);
     let first = page(0);
-    !first.overflow && !(whole && first.count > 1) && (1..first.count).all(|number| !page(number).overflow)
+    let lost = first.overflow || whole && first.count > 1;
+    !lost && (1..first.count).all(|number| !page(number).overflow)
 }
 
 /// Whether a screen is set in the size that was set.
