@@ -143,13 +143,26 @@ impl Say {
         (language.furigana && !reading.is_empty() && *reading != self.text(language)).then(|| reading.clone())
     }
 
-    /// Whether two texts of the manifest are the same in some language, or have the same reading.
+    /// What the eye has to tell texts apart by in a language. White space and marks for pauses tell nobody anything: they are seen as a
+    /// little more or less air, or not at all.
+    #[must_use]
+    pub fn looks(&self, language: &Language) -> String {
+        without_air(&self.text(language))
+    }
+
+    /// What the ear has, which hears a reading instead of the name where the language has readings.
+    #[must_use]
+    pub fn sounds(&self, language: &Language) -> String {
+        self.reading(language)
+            .map_or_else(|| self.looks(language), |reading| without_air(&reading))
+    }
+
+    /// Whether somebody can take one for the other: in some language they look the same as they are shown there, or sound the same.
     #[must_use]
     pub fn shares(&self, other: &Self) -> bool {
-        let (Self::Texts(own), Self::Texts(other)) = (self, other) else {
-            return self == other;
-        };
-        own.iter().any(|text| other.contains(text))
+        LANGUAGES.iter().any(|language| {
+            self.looks(language) == other.looks(language) || self.sounds(language) == other.sounds(language)
+        })
     }
 
     /// Whether there is nothing to say in a language.
@@ -157,6 +170,11 @@ impl Say {
     pub fn is_empty(&self, language: &Language) -> bool {
         self.text(language).is_empty()
     }
+}
+
+fn without_air(text: &str) -> String {
+    let ink = |letter: &char| !letter.is_whitespace() && *letter != '\u{200b}';
+    text.chars().filter(ink).collect()
 }
 
 /// Untidy white space of imported texts: one space for any run, one line break for any run with a line break in it.

@@ -166,6 +166,60 @@ fn a3_u3_two_of_the_same_name_are_told_apart_on_the_review() {
     }
 }
 
+/// A3, U3: twins as the desk lets them through with a warning, because only the party tells them apart: they differ in air, in a language
+/// that falls back to another, or not at all in what is said. The review tells them apart in every language.
+#[test]
+fn a3_u3_twins_that_differ_in_air_or_in_a_language_that_is_not_shown_are_told_apart_on_the_review() {
+    let pairs: [[common::Said; 2]; 6] = [
+        [vec![("ja", "山田太郎")], vec![("ja", "山田 太郎")]],
+        [vec![("ja", "山田太郎")], vec![("ja", "山田\u{3000}太郎")]],
+        [vec![("ja", "山田太郎")], vec![("ja", "山田\u{200b}太郎")]],
+        // English falls back to what the other has in Japanese.
+        [
+            vec![("ja", "Taro Yamada")],
+            vec![("ja", "山田太郎"), ("en", "Taro  Yamada")],
+        ],
+        // Only heard, and read in easy Japanese: the one is written as the other is read.
+        [
+            vec![("ja", "やまだたろう")],
+            vec![("ja", "山田太郎"), ("ja-Hira", "やまだ たろう")],
+        ],
+        [
+            vec![("ja", "山田太郎"), ("ja-Hira", "やまだたろう")],
+            vec![("ja", "山田太朗"), ("ja-Hira", "やまだ たろう")],
+        ],
+    ];
+    let headless = usual();
+    for names in pairs {
+        let parties = [("ja", "市民の会"), ("ja", "未来の会")];
+        let said = format!("{names:?}");
+        let mut options: Vec<_> = names.into_iter().zip(parties.map(|party| vec![party])).collect();
+        options.push((vec![("ja", "佐藤")], vec![("ja", "無所属")]));
+        let ask = common::Ask {
+            name: vec![("ja", "市長選挙")],
+            text: vec![],
+            votes: 1,
+            options,
+        };
+        let form = Form::new(common::manifest(&[("ja", "選挙")], &[ask]), 0).expect("the form is there");
+        for (option, party) in (0..).zip(["市民の会", "未来の会", "無所属"]) {
+            for language in 0..LANGUAGES.len() {
+                headless.panel.show(&Screen::Blank);
+                headless.panel.show(&Screen::Review(Review {
+                    form,
+                    selected: &[Selected::NONE.toggled(option)],
+                }));
+                headless.panel.set(Settings {
+                    language,
+                    ..Settings::default()
+                });
+                let all = words(&pages(&headless));
+                assert_eq!(all.contains(party), party != "無所属", "{said}: {all}");
+            }
+        }
+    }
+}
+
 /// U2, V13: a touch on a contest of the review leads back to it; one with votes left says so, and the way on is there.
 #[test]
 fn u2_v13_the_review_leads_back_and_points_out_what_is_left() {

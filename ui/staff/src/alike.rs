@@ -1,39 +1,49 @@
-//! Options of one contest that a voter cannot tell apart: by eye that is a lost vote and refused, by ear a warning.
+//! Options of one contest that a voter cannot tell apart: by eye that is a lost vote and refused, by ear a warning. What looks and sounds
+//! alike is judged by the panel, in its languages: its review says more of the same options.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+
+use panel::words::{LANGUAGES, Language, READING, Say};
 
 use crate::definition::{Choice, Contest, Texts};
 use crate::problem::{Kind, Outcome, Problem};
 
-/// The manifest's tag for readings, which stand over names and are said instead of them.
-const READING: &str = "ja-Hira";
-
-/// Looks at the options of every contest, in every language of the definition. Gives warnings for a person to read: options that only
+/// Looks at the options of every contest, in every language of the panel. Gives warnings for a person to read: options that only
 /// their second line tells apart, and options that sound alike.
 ///
 /// # Errors
 /// Two options of a contest have the same name and no second line that tells them apart.
-pub fn check(contests: &[Contest], languages: &[String]) -> Outcome<Vec<String>> {
+pub fn check(contests: &[Contest]) -> Outcome<Vec<String>> {
     let mut warnings = Vec::new();
     for contest in contests {
-        for language in languages.iter().filter(|language| *language != READING) {
-            let seen = |texts: &Texts| key(shown(texts, language));
-            let heard = |texts: &Texts| key(spoken(texts, language));
+        // A pair is named once, in the first language in which it is one.
+        let (mut by_eye, mut by_ear) = (BTreeSet::new(), BTreeSet::new());
+        // A language that shows readings as names shows what is heard in another: there it is warned of, and nothing is refused.
+        for language in LANGUAGES
+            .iter()
+            .filter(|language| language.texts.first() != Some(&READING))
+        {
+            let tag = language.tag;
+            let seen = |texts: &Texts| say(texts).looks(language);
+            let heard = |texts: &Texts| say(texts).sounds(language);
             let same = pairs(contest, |choice| (seen(&choice.name), seen(&choice.party)));
             if let Some((one, other)) = same.first() {
                 return Err(Problem::new(
                     Kind::Refused,
                     format!("contest {}, options {} and {}", contest.id, one.id, other.id),
                     format!(
-                        "are both \"{}\" in the language \"{language}\", and no second line tells them apart",
+                        "are both \"{}\" in the language \"{tag}\", and no second line tells them apart",
                         shown(&one.name, language)
                     ),
                 )
                 .advice("give each what voters know it by: a fuller name, an age, a party, a place"));
             }
             for (one, other) in pairs(contest, |choice| seen(&choice.name)) {
+                if !by_eye.insert((&one.id, &other.id)) {
+                    continue;
+                }
                 warnings.push(format!(
-                    "contest {}, options {} and {}: both are \"{}\" in the language \"{language}\"; only the line under the name tells them apart",
+                    "contest {}, options {} and {}: both are \"{}\" in the language \"{tag}\"; only the line under the name tells them apart",
                     contest.id,
                     one.id,
                     other.id,
@@ -41,8 +51,11 @@ pub fn check(contests: &[Contest], languages: &[String]) -> Outcome<Vec<String>>
                 ));
             }
             for (one, other) in pairs(contest, |choice| (heard(&choice.name), heard(&choice.party))) {
+                if !by_ear.insert((&one.id, &other.id)) {
+                    continue;
+                }
                 warnings.push(format!(
-                    "contest {}, options {} and {}: \"{}\" and \"{}\" are both read aloud as \"{}\" in the language \"{language}\"; a voter who listens cannot tell them apart",
+                    "contest {}, options {} and {}: \"{}\" and \"{}\" are both read aloud as \"{}\" in the language \"{tag}\"; a voter who listens cannot tell them apart",
                     contest.id,
                     one.id,
                     other.id,
@@ -71,25 +84,18 @@ fn pairs<K: Ord>(contest: &Contest, key: impl Fn(&Choice) -> K) -> Vec<(&Choice,
     out
 }
 
-/// What stands on a screen in a language: the text in it, else the fallback's.
-fn shown<'t>(texts: &'t Texts, language: &str) -> &'t str {
-    let own = texts.iter().find(|(tag, _)| tag == language);
-    own.or_else(|| texts.iter().find(|(tag, _)| tag != READING))
-        .map_or("", |(_, text)| text)
+fn say(texts: &Texts) -> Say {
+    Say::Texts(texts.clone())
 }
 
-/// What is said: in Japanese by the reading, where there is one.
-fn spoken<'t>(texts: &'t Texts, language: &str) -> &'t str {
-    let japanese = language == "ja" || language.starts_with("ja-");
-    let reading = texts
-        .iter()
-        .find(|(tag, text)| japanese && tag == READING && !text.is_empty());
-    reading.map_or_else(|| shown(texts, language), |(_, text)| text)
+/// What stands on a screen in a language.
+fn shown(texts: &Texts, language: &Language) -> String {
+    say(texts).text(language)
 }
 
-/// White space tells nobody anything: it is seen as a little more or less air, and not heard.
-fn key(text: &str) -> String {
-    text.chars().filter(|letter| !letter.is_whitespace()).collect()
+/// What is said: in Japanese the reading, where there is one.
+fn spoken(texts: &Texts, language: &Language) -> String {
+    say(texts).reading(language).unwrap_or_else(|| shown(texts, language))
 }
 
 #[cfg(test)]
@@ -128,12 +134,12 @@ mod tests {
     }
 
     fn checked(options: &[(&[(&str, &str)], &str)]) -> Outcome<Vec<String>> {
-        check(&[contest(options)], &["ja".into(), "en".into(), READING.into()])
+        check(&[contest(options)])
     }
 
     #[test]
     fn u3_the_same_name_twice_is_refused_by_name_whatever_air_is_in_it() {
-        for twin in ["山田 太郎", "山田\u{3000}太郎", "山田太郎"] {
+        for twin in ["山田 太郎", "山田\u{3000}太郎", "山田\u{200b}太郎", "山田太郎"] {
             let problem = checked(&[
                 (&[("ja", "山田太郎")], ""),
                 (&[("ja", "佐藤")], ""),
@@ -151,6 +157,10 @@ mod tests {
         let other = [("ja", "山田太朗"), ("en", "Taro Yamada")];
         let problem = checked(&[(&english, ""), (&other, "")]).unwrap_err();
         assert!(problem.to_string().contains("\"en\""), "{problem}");
+        // English falls back to what there is, as on the panel.
+        let fallen = [("ja", "Taro Yamada")];
+        let problem = checked(&[(&english, ""), (&fallen, "")]).unwrap_err();
+        assert!(problem.to_string().contains("\"en\""), "{problem}");
         // The same party does not tell them apart.
         assert!(checked(&[(&[("ja", "山田")], "市民の会"), (&[("ja", "山田")], "市民の会")]).is_err());
     }
@@ -165,6 +175,8 @@ mod tests {
             "{warnings:?}"
         );
         assert!(!warnings.iter().any(|text| text.contains("aloud")), "{warnings:?}");
+        // Once, and not in each language that falls back to Japanese.
+        assert_eq!(warnings.len(), 1, "{warnings:?}");
     }
 
     #[test]

@@ -179,7 +179,10 @@ fn build(
         contests[index] = Some(read.finish(&languages)?);
     }
     let contests: Vec<Contest> = contests.into_iter().flatten().collect();
-    let warnings = crate::alike::check(&contests, &languages)?;
+    #[cfg(feature = "screens")]
+    let warnings = crate::alike::check(&contests)?;
+    #[cfg(not(feature = "screens"))]
+    let warnings = Vec::new();
     let used: BTreeSet<usize> = parts
         .styles
         .iter()

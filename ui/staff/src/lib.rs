@@ -4,6 +4,7 @@
 //! progress callback, so that the simulator plays the same desk that a town hall uses. The desk never learns who
 //! voted what: it holds no voter's name, and it decrypts sums only.
 
+#[cfg(feature = "screens")]
 pub mod alike;
 pub mod anchor;
 pub mod ballots;
