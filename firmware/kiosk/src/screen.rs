@@ -208,8 +208,8 @@ pub enum Fault {
 #[derive(Clone, Copy)]
 #[non_exhaustive]
 pub enum StaffScreen<'a> {
-    /// What can be done now. [`StaffTouch::Open`], [`StaffTouch::Update`] (of a machine that takes updates), [`StaffTouch::Close`], [`StaffTouch::TakeOver`] as far as `phase` allows,
-    /// [`Touch::Back`] while polls are open.
+    /// What can be done now. [`StaffTouch::Open`], [`StaffTouch::Update`] (of a machine that takes updates), [`StaffTouch::Close`] as far as `phase` allows,
+    /// [`Touch::Back`] while polls are open. A takeover begins without a touch: with the surviving medium in at the start.
     Menu {
         /// Where the kiosk stands.
         phase: Phase,
@@ -254,7 +254,8 @@ pub enum StaffScreen<'a> {
     ZeroReport(ZeroReport<'a>),
     /// What a restart found (F2). [`Touch::Confirm`].
     Restarted(Restarted),
-    /// The surviving medium of another kiosk is in: take over from it? [`Touch::Confirm`], [`Touch::Back`].
+    /// The surviving medium of another kiosk is in: take over from it? [`Touch::Confirm`], [`Touch::Back`]: the medium is another
+    /// kiosk's then, and nothing else is done with it.
     TakeOver {
         /// Kiosk that is replaced.
         old: &'a Digest,
@@ -270,7 +271,7 @@ pub enum StaffScreen<'a> {
         /// spare before closing.
         few: Option<u32>,
     },
-    /// Closed: witnesses write the words down. [`Touch::Confirm`] ends the run. When nothing is unsent or there is no network,
+    /// Closed: witnesses write the words down. [`Touch::Confirm`] ends the run. Where `retire` says so,
     /// [`StaffTouch::Retire`] forgets the keys, so that the kiosk can be registered for the next epoch.
     Closed(ClosedScreen<'a>),
     /// An update of the software, before polls are open.
@@ -298,10 +299,17 @@ pub enum UpdateScreen<'a> {
         /// The image.
         offer: &'a Offer,
     },
-    /// Not taken; what runs stays. [`Touch::Confirm`] or [`Touch::Back`] returns.
+    /// It is in place, but the machine does not start again by itself: staff switch it off and on. [`Touch::Confirm`] tries again.
+    Stuck {
+        /// The image.
+        offer: &'a Offer,
+    },
+    /// Not taken; what runs stays. [`Touch::Confirm`] returns.
     Refused {
         /// Why.
         why: Refused,
+        /// Whether the kiosk's keys had gone by then: it is registered again, with new media and a new secret.
+        retired: bool,
     },
 }
 
@@ -463,6 +471,43 @@ pub struct ClosedScreen<'a> {
     pub lost: Option<Role>,
     /// Transactions that have not left yet; they can leave on the medium.
     pub unsent: u32,
+    /// Whether the keys may be forgotten: everything has left, or there is no network by type.
+    pub retire: bool,
+}
+
+impl StaffScreen<'_> {
+    /// Whether a touch does something here. The loop waits for these and no other; a panel offers these and no other
+    /// ([`StaffTouch::Update`] where a machine takes updates).
+    #[must_use]
+    pub fn takes(&self, touch: Touch) -> bool {
+        let one_of = |wanted: &[Touch]| wanted.contains(&touch);
+        match self {
+            Self::Menu { phase, .. } => match phase {
+                Phase::NotOpened => one_of(&[Touch::Staff(StaffTouch::Open), Touch::Staff(StaffTouch::Update)]),
+                Phase::Open => one_of(&[Touch::Staff(StaffTouch::Close), Touch::Back]),
+                Phase::Unprovisioned | Phase::Closed => false,
+            },
+            Self::Provision { .. } => one_of(&[Touch::Confirm, Touch::Staff(StaffTouch::Update)]),
+            Self::ChooseEpoch { epochs, .. } => match touch {
+                Touch::Staff(StaffTouch::Epoch(epoch)) => usize::from(epoch) < epochs.iter().count(),
+                other => other == Touch::Back,
+            },
+            Self::InsertCard { .. } => touch == Touch::Back,
+            Self::CardRefused { .. } | Self::TakeCard | Self::Update(UpdateScreen::Writing { .. }) => false,
+            Self::AwaitSecret { .. }
+            | Self::Restarted(_)
+            | Self::Update(UpdateScreen::Done { .. } | UpdateScreen::Stuck { .. } | UpdateScreen::Refused { .. }) => {
+                touch == Touch::Confirm
+            }
+            Self::ZeroReport(_)
+            | Self::TakeOver { .. }
+            | Self::ConfirmClose { .. }
+            | Self::Update(UpdateScreen::Offer { .. }) => one_of(&[Touch::Confirm, Touch::Back]),
+            Self::Closed(closed) => {
+                touch == Touch::Confirm || closed.retire && touch == Touch::Staff(StaffTouch::Retire)
+            }
+        }
+    }
 }
 
 /// A touch, by meaning.
@@ -509,8 +554,6 @@ pub enum StaffTouch {
     Open,
     /// Close polls.
     Close,
-    /// Take over from another kiosk.
-    TakeOver,
     /// Make a closed kiosk ready for another epoch.
     Retire,
     /// The epoch's number.

@@ -86,27 +86,21 @@ impl Act<'_> {
 const PATIENCE: u32 = 180_000;
 
 impl<P: Platform> Desk<'_, P> {
-    /// Waits for a touch on a screen.
-    pub async fn ask(&mut self, screen: &Screen<'_>) -> Touch {
-        self.panel.show(screen);
-        self.panel.next().await
-    }
-
-    /// As [`Desk::ask`], until one of the touches `wanted` comes.
-    pub async fn wait_for(&mut self, screen: &Screen<'_>, wanted: &[Touch]) -> Touch {
-        self.panel.show(screen);
+    /// Shows a screen until a touch comes that it takes.
+    pub async fn ask(&mut self, screen: &StaffScreen<'_>) -> Touch {
+        self.panel.show(&Screen::Staff(*screen));
         loop {
             let touch = self.panel.next().await;
-            if wanted.contains(&touch) {
+            if screen.takes(touch) {
                 return touch;
             }
         }
     }
 
-    /// As [`Desk::wait_for`], for so many milliseconds in all, whatever else is touched.
-    pub async fn wait_while(&mut self, screen: &Screen<'_>, wanted: &[Touch], milliseconds: u32) -> Option<Touch> {
+    /// As [`Desk::ask`], for so many milliseconds in all, whatever else is touched.
+    pub async fn ask_for(&mut self, screen: &StaffScreen<'_>, milliseconds: u32) -> Option<Touch> {
         let clock = self.clock;
-        match select(self.wait_for(screen, wanted), clock.sleep(milliseconds)).await {
+        match select(self.ask(screen), clock.sleep(milliseconds)).await {
             Either::First(touch) => Some(touch),
             Either::Second(()) => None,
         }

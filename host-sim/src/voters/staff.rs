@@ -172,7 +172,6 @@ impl Staff {
             _ if self.done => self.touch(Touch::Back),
             (Task::Open(_), Phase::NotOpened) => self.touch(Touch::Staff(StaffTouch::Open)),
             (Task::Close, Phase::Open) => self.touch(Touch::Staff(StaffTouch::Close)),
-            (Task::TakeOver, Phase::NotOpened) => self.touch(Touch::Staff(StaffTouch::TakeOver)),
             (Task::Accept, Phase::NotOpened) => self.leave(),
             (Task::Restart | Task::Open(_) | Task::TakeOver, Phase::Open) => self.touch(Touch::Back),
             (task, phase) => {

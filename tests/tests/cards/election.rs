@@ -348,6 +348,7 @@ fn a4_a9_a11_f5_an_election_on_the_appliance_with_both_kinds_of_cards() {
         void: 0,
         lost: None,
         unsent: 0,
+        retire: true,
     };
     day.machine.see(&Screen::Staff(StaffScreen::Closed(closed))).unwrap();
     day.machine.send(Touch::Confirm).unwrap();

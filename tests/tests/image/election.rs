@@ -187,6 +187,7 @@ fn a10_f2_the_image_starts_into_the_kiosk_and_an_election_on_it_outlives_a_pulle
         void: 0,
         lost: None,
         unsent: 0,
+        retire: true,
     }));
     day.see(&done);
     ordered(&station, before + 1);

@@ -57,6 +57,12 @@ pub(crate) const fn holds_choice(kind: u16) -> bool {
     ) || kind >= kind::CONTEST
 }
 
+/// Whether staff come to this screen, and nothing of a ballot stands there: they find no dark kiosk, also where a voter has switched the
+/// picture off.
+pub(crate) const fn for_staff(kind: u16) -> bool {
+    matches!(kind, kind::LOCKED | kind::CALL_STAFF | kind::FAULT) || (kind >= kind::STAFF && kind < kind::PRACTICE)
+}
+
 /// A screen of staff's with the row that begins an update, where one may begin.
 #[must_use]
 pub fn with_update(screen: &Screen<'_>, scene: Scene) -> Scene {

@@ -160,13 +160,14 @@ impl Panel {
                 if scene.kind == kind::IDLE {
                     state.settings = state.home;
                     state.ear.reset();
-                } else if matches!(scene.kind, kind::LOCKED | kind::CALL_STAFF | kind::FAULT | kind::STAFF) {
-                    // Staff come, and nothing of a ballot stands there: they find no dark kiosk.
-                    state.ear.lighten();
                 }
             }
             if scene == state.scene {
                 return;
+            }
+            if scene.kind == kind::STAFF && before_rows(&scene) != before_rows(&state.scene) {
+                // An alarm has come or gone, and moved what a finger aims at.
+                state.filter.turned((self.inner.clock)());
             }
             state.scene = scene;
         }
@@ -385,7 +386,9 @@ impl Inner {
         if let Some(language) = LANGUAGES.get(state.settings.language) {
             state.pictures.dress(&mut page, &scene.definition(language));
         }
-        state.ear.shown(scene, state.settings);
+        // Only this picture is lit: what comes behind it may be the ballot, and is as dark as the voter has made it (U9).
+        let lit = practice.is_none() && compose::for_staff(state.scene.kind);
+        state.ear.shown(scene, state.settings, lit);
         if let Some(focus) = state.ear.focus() {
             let there = |page: &Page| page.areas.iter().position(|area| area.act == Some(focus));
             if state.follow && there(&page).is_none() {
@@ -530,6 +533,8 @@ impl Inner {
                 Act::StartPractice | Act::EndPractice => {
                     state.practice = (act == Act::StartPractice).then(Practice::default);
                     (state.over, state.page, state.settings) = (None, 0, state.home);
+                    // Whoever practised in the dark has gone.
+                    state.ear.lighten();
                     state.filter.changed(now);
                 }
                 Act::NextPage | Act::PreviousPage => {
@@ -623,6 +628,12 @@ const fn voice_word(voice: Voice) -> Word {
         Voice::NoClips => Word::StaffVoiceNoClips,
         Voice::NoDevice => Word::StaffVoiceNoDevice,
     }
+}
+
+/// What stands before the first thing that can be done.
+fn before_rows(scene: &Scene) -> &[Block] {
+    let row = scene.body.iter().position(|block| matches!(block, Block::Row { .. }));
+    scene.body.get(..row.unwrap_or(0)).unwrap_or_default()
 }
 
 /// A frame around what a key is on.

@@ -163,6 +163,121 @@ fn read(name: &str, headless: &Headless) {
     assert_eq!(find(AccessibleRole::Image).len(), page.pictures.len(), "{name}");
 }
 
+/// The first page of the staff menu says that something needs attention, at every size on every panel: what it is may stand on a page that nobody
+/// turns to. And nothing is said where nothing is wrong. When an alarm comes, a finger that aimed before does nothing.
+#[test]
+fn p1_the_first_page_of_the_menu_says_that_there_are_alarms() {
+    use kiosk::screen::{Health, Phase, Room, StaffScreen};
+    let form = Form::new(common::town(), 0).expect("the form is there");
+    let mut faulty = None;
+    every(&form, &mut |name, screen| {
+        if let (Screen::Staff(StaffScreen::Menu { health, .. }), "staff-menu-faults") = (screen, name) {
+            faulty = Some(*health);
+        }
+    });
+    let faulty = faulty.expect("the menu with everything that fails is there");
+    let well = Health {
+        media: [Ok(1 << 30); 2],
+        reader: Ok(false),
+        disk: None,
+        celsius: None,
+        ..faulty
+    };
+    let says = |headless: &Headless, settings: Settings, number: i64| {
+        let said: String = headless
+            .panel
+            .page()
+            .texts
+            .iter()
+            .map(|line| line.says.as_str())
+            .collect();
+        let boxes: String = headless
+            .panel
+            .page()
+            .areas
+            .iter()
+            .map(|area| area.says.as_str())
+            .collect();
+        let wanted = panel::words::Say::with(panel::words::Word::StaffAttention, &[("n", number)]);
+        let bare = |text: &str| text.split_whitespace().collect::<String>();
+        bare(&(said + &boxes)).contains(&bare(&wanted.text(&LANGUAGES[settings.language])))
+    };
+    for (config, settings) in cover() {
+        let headless = Headless::new(config).expect("a panel in memory");
+        for phase in [Phase::NotOpened, Phase::Open] {
+            for room in [Room::Enough, Room::Low, Room::Full] {
+                let menu = |health: Health| {
+                    let health = Health { room, ..health };
+                    show(&headless, &Screen::Staff(StaffScreen::Menu { phase, health }), settings);
+                };
+                menu(well);
+                let none = (0..6).any(|number| says(&headless, settings, number));
+                assert!(!none, "{phase:?}, {room:?}: nothing is wrong");
+                menu(faulty);
+                assert!(
+                    says(&headless, settings, 4 + i64::from(room != Room::Enough)),
+                    "{config:?}, {settings:?}, {phase:?}, {room:?}"
+                );
+            }
+        }
+    }
+    // An alarm comes while a finger is on its way to a row.
+    let headless = Headless::new(cover()[0].0).expect("a panel in memory");
+    let menu = |health| {
+        headless.panel.show(&Screen::Staff(StaffScreen::Menu {
+            phase: Phase::NotOpened,
+            health,
+        }));
+        headless.draw();
+    };
+    let tap = || {
+        let page = headless.panel.page();
+        let row = |area: &&panel::layout::Area| matches!(area.act, Some(panel::scene::Act::Send(_)));
+        let area = page.areas.iter().find(row).expect("a row");
+        let (x, y) = (area.x + area.width / 2, area.y + area.height / 2);
+        headless.press(x, y);
+        headless.advance(50);
+        headless.release(x, y);
+        headless.panel.try_next()
+    };
+    menu(well);
+    headless.advance(5_000);
+    assert!(tap().is_some());
+    headless.advance(5_000);
+    menu(faulty);
+    headless.advance(50);
+    assert_eq!(tap(), None, "the rows have just moved");
+    headless.advance(5_000);
+    assert!(tap().is_some());
+    // What only goes on counting moves nothing, and costs no touch.
+    headless.advance(5_000);
+    menu(Health {
+        seconds: faulty.seconds + 10,
+        ..faulty
+    });
+    headless.advance(50);
+    assert!(tap().is_some());
+}
+
+/// After an update that was not taken staff read whether the kiosk's keys are still there.
+#[test]
+fn an_update_that_failed_late_says_that_the_keys_have_gone() {
+    use kiosk::screen::{StaffScreen, UpdateScreen};
+    use kiosk::update::Refused;
+    use panel::scene::Block;
+    let alarms = |retired| {
+        let way = UpdateScreen::Refused {
+            why: Refused::Disk,
+            retired,
+        };
+        let scene = panel::compose::scene(&Screen::Staff(StaffScreen::Update(way)));
+        let alarm =
+            |block: &Block| matches!(block, Block::Alarm(say) if *say == panel::words::Word::UpdateRetired.into());
+        scene.body.iter().filter(|block| alarm(block)).count()
+    };
+    assert_eq!([alarms(false), alarms(true)], [0, 1]);
+}
+
 /// A screen reader's action does what a finger does.
 #[test]
 fn a_control_can_be_activated_without_a_finger() {

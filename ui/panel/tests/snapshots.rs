@@ -221,8 +221,11 @@ fn pictures(panel: usize) -> BTreeMap<String, Picture> {
                 size: TextSize::ALL[case[3]],
                 theme: u8::try_from(case[4]).expect("four"),
             };
-            // After a dark panel: where staff are called nothing of it is left.
-            headless.panel.show(&Screen::Locked);
+            // After a dark panel: nothing of it is left for the next voter.
+            headless.panel.show(&Screen::Idle {
+                election: form.manifest().name,
+                station: form.manifest().name,
+            });
             headless.panel.show(&Screen::Blank);
             show(settings);
             headless.panel.set(settings);

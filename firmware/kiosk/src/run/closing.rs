@@ -81,35 +81,36 @@ pub(crate) async fn closed<P: Platform>(
     }
     let mut shown = None;
     loop {
-        let (counts, void, lost, unsent) = {
+        let (counts, void, lost, unsent, retire) = {
             let vault = vault.lock().await;
             let ballot_box = &vault.ballot_box;
             let now = ballot_box.counts();
             // What is in the hash; whatever became unreadable since is said beside it.
             let signed = ballot_box.log().closing().map_or(now, |signed| signed.counters.into());
             let later = now.void.saturating_sub(signed.void);
-            (signed, later, ballot_box.lost(), ballot_box.log().pending())
+            let unsent = ballot_box.log().pending();
+            // With a network the keys are kept until everything has left: only they say whose it is.
+            let retire = unsent == 0 || vault.online.is_none();
+            (signed, later, ballot_box.lost(), unsent, retire)
         };
+        let screen = StaffScreen::Closed(ClosedScreen {
+            hash: &hash,
+            words: &words,
+            counts,
+            void,
+            lost,
+            unsent,
+            retire,
+        });
         if shown != Some(unsent) {
             shown = Some(unsent);
-            desk.panel.show(&Screen::Staff(StaffScreen::Closed(ClosedScreen {
-                hash: &hash,
-                words: &words,
-                counts,
-                void,
-                lost,
-                unsent,
-            })));
+            desk.panel.show(&Screen::Staff(screen));
         }
         match select(desk.panel.next(), desk.clock.sleep(LOOK)).await {
             Either::First(Touch::Confirm) => return Ok(Stop::Closed { hash, unsent }),
-            Either::First(Touch::Staff(StaffTouch::Retire)) => {
-                let mut vault = vault.lock().await;
-                // With a network the keys are kept until everything has left: only they say whose it is.
-                if unsent == 0 || vault.online.is_none() {
-                    crate::identity::retire(vault.store).await?;
-                    return Ok(Stop::Restart);
-                }
+            Either::First(touch @ Touch::Staff(StaffTouch::Retire)) if screen.takes(touch) => {
+                crate::identity::retire(vault.lock().await.store).await?;
+                return Ok(Stop::Restart);
             }
             _ => {}
         }

@@ -92,10 +92,9 @@ impl<P: Platform> Polls<'_, '_, '_, '_, P> {
 
     async fn open(&mut self) -> Result<(), Stop> {
         loop {
-            let wanted = [Touch::Staff(StaffTouch::Open), Touch::Staff(StaffTouch::Update)];
             // Before polls open staff may leave the menu standing as long as they like.
             let touch = loop {
-                if let Some(touch) = self.menu(KioskPhase::NotOpened, &wanted).await {
+                if let Some(touch) = self.menu(KioskPhase::NotOpened).await {
                     break touch;
                 }
             };
@@ -129,8 +128,8 @@ impl<P: Platform> Polls<'_, '_, '_, '_, P> {
         }
     }
 
-    /// The staff menu with how the kiosk is now, for [`MENU_REFRESH`]; the wanted touch, if one came.
-    async fn menu(&mut self, phase: KioskPhase, wanted: &[Touch]) -> Option<Touch> {
+    /// The staff menu with how the kiosk is now, for [`MENU_REFRESH`]; the touch, if one came.
+    async fn menu(&mut self, phase: KioskPhase) -> Option<Touch> {
         let about = About {
             seconds: self.desk.clock.seconds(),
             reader: self.desk.reader.look().await,
@@ -139,8 +138,8 @@ impl<P: Platform> Polls<'_, '_, '_, '_, P> {
         // A14: no count while polls are open.
         let counts = phase != KioskPhase::Open;
         let health = self.vault.lock().await.health(counts, about).await;
-        let menu = Screen::Staff(StaffScreen::Menu { phase, health });
-        self.desk.wait_while(&menu, wanted, MENU_REFRESH).await
+        let menu = StaffScreen::Menu { phase, health };
+        self.desk.ask_for(&menu, MENU_REFRESH).await
     }
 
     /// An update takes the keys with it: not where a box with votes was taken over, which only they close.
@@ -151,7 +150,7 @@ impl<P: Platform> Polls<'_, '_, '_, '_, P> {
         }
         let taken = vault.ballot_box.label().takeover.is_some() || vault.ballot_box.counts() != Counts::default();
         if taken {
-            super::update::refuse(self.desk, Refused::Open).await;
+            super::update::refuse(self.desk, Refused::Open, false).await;
             return Ok(());
         }
         super::update::update(self.desk, vault.store, self.package, self.config.software).await
@@ -161,15 +160,14 @@ impl<P: Platform> Polls<'_, '_, '_, '_, P> {
     async fn name_epoch(&mut self) -> bool {
         let mut wrong = false;
         loop {
-            let screen = Screen::Staff(StaffScreen::ChooseEpoch {
+            let screen = StaffScreen::ChooseEpoch {
                 epochs: self.package.manifest.epochs,
                 wrong,
-            });
+            };
             match self.desk.ask(&screen).await {
                 Touch::Staff(StaffTouch::Epoch(epoch)) if epoch == self.epoch => return true,
                 Touch::Staff(StaffTouch::Epoch(_)) => wrong = true,
-                Touch::Back => return false,
-                _ => {}
+                _ => return false,
             }
         }
     }
@@ -181,7 +179,7 @@ impl<P: Platform> Polls<'_, '_, '_, '_, P> {
             let ballot_box = &vault.ballot_box;
             (ballot_box.counts(), *ballot_box.label(), ballot_box.free())
         };
-        let report = Screen::Staff(StaffScreen::ZeroReport(ZeroReport {
+        let report = StaffScreen::ZeroReport(ZeroReport {
             election: self.package.manifest.name,
             station: self.package.station.name,
             epoch: self.epoch,
@@ -193,7 +191,7 @@ impl<P: Platform> Polls<'_, '_, '_, '_, P> {
             capacity: free,
             voters: u32::try_from(self.package.roll.len()).unwrap_or(u32::MAX),
             key_unprotected: self.config.key_unprotected,
-        }));
+        });
         if label.takeover.is_none() && counts != Counts::default() {
             return Err(Fault::NotZero.into());
         }
@@ -201,7 +199,7 @@ impl<P: Platform> Polls<'_, '_, '_, '_, P> {
         if label.takeover.is_none() && free < label.layout.cast {
             return Err(Fault::Media(MediaFault::TooSmall(Role::Original)).into());
         }
-        Ok(self.desk.wait_for(&report, &[Touch::Confirm, Touch::Back]).await == Touch::Confirm)
+        Ok(self.desk.ask(&report).await == Touch::Confirm)
     }
 
     async fn voters(&mut self) -> Result<(), Stop> {
@@ -497,9 +495,8 @@ impl<P: Platform> Polls<'_, '_, '_, '_, P> {
 
     /// The staff menu while polls are open; true if they are closed now. Whatever is left alone goes back to the idle screen.
     async fn staff_menu(&mut self) -> Result<bool, Stop> {
-        let wanted = [Touch::Back, Touch::Staff(StaffTouch::Close)];
         for _ in 0..MENU_TIMEOUT / MENU_REFRESH {
-            match self.menu(KioskPhase::Open, &wanted).await {
+            match self.menu(KioskPhase::Open).await {
                 None => {}
                 Some(Touch::Staff(StaffTouch::Close)) => return self.close().await,
                 Some(_) => break,
@@ -523,11 +520,8 @@ impl<P: Platform> Polls<'_, '_, '_, '_, P> {
         let counts = self.vault.lock().await.ballot_box.counts();
         let k = u32::from(self.package.manifest.batch);
         let few = (1..k).contains(&counts.recorded).then_some(k);
-        let confirm = Screen::Staff(StaffScreen::ConfirmClose { counts, few });
-        let answer = self
-            .desk
-            .wait_while(&confirm, &[Touch::Confirm, Touch::Back], MENU_TIMEOUT)
-            .await;
+        let confirm = StaffScreen::ConfirmClose { counts, few };
+        let answer = self.desk.ask_for(&confirm, MENU_TIMEOUT).await;
         if answer != Some(Touch::Confirm) {
             return Ok(false);
         }

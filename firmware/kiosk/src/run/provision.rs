@@ -8,10 +8,10 @@ use election::wire;
 
 use super::Stop;
 use super::judge::Judge;
-use crate::ballot_box::{self, Expected, Memory, TakenOver};
+use crate::ballot_box::{self, Expected, MediaFault, Memory, TakenOver};
 use crate::identity::{self, Identity};
 use crate::ports::{Clock, Item, Medium, Platform, Store};
-use crate::screen::{Fault, Screen, StaffAction, StaffScreen, StaffTouch, Touch};
+use crate::screen::{Fault, StaffAction, StaffScreen, Touch};
 use crate::staff::{Act, Desk};
 
 /// The stored registration, or a new one; `out` gets the transaction.
@@ -40,12 +40,11 @@ pub(crate) async fn register<P: Platform>(
     store.write(Item::Request, body).await?;
     let kiosk = identity.kiosk();
     loop {
-        let screen = Screen::Staff(StaffScreen::Provision {
+        let screen = StaffScreen::Provision {
             kiosk: &kiosk,
             software,
-        });
-        let touches = [Touch::Confirm, Touch::Staff(StaffTouch::Update)];
-        if desk.wait_for(&screen, &touches).await != Touch::Confirm {
+        };
+        if desk.ask(&screen).await != Touch::Confirm {
             if store.updates() {
                 super::update::update(desk, store, package, software).await?;
             }
@@ -90,8 +89,7 @@ pub(crate) async fn secret<P: Platform>(
             Some(None) => true,
             None => false,
         };
-        let screen = Screen::Staff(StaffScreen::AwaitSecret { refused });
-        desk.wait_for(&screen, &[Touch::Confirm]).await;
+        desk.ask(&StaffScreen::AwaitSecret { refused }).await;
     }
 }
 
@@ -110,12 +108,14 @@ pub(crate) async fn take_over<P: Platform>(
         Err(fault) => return Fault::Media(fault).into(),
     };
     loop {
-        let screen = Screen::Staff(StaffScreen::TakeOver {
+        let screen = StaffScreen::TakeOver {
             old: &proposal.old,
             recorded: proposal.count,
-        });
-        desk.wait_for(&screen, &[Touch::Confirm, Touch::Staff(StaffTouch::TakeOver)])
-            .await;
+        };
+        if desk.ask(&screen).await != Touch::Confirm {
+            // Nothing was written. The medium is another kiosk's, which is said until it is taken out and the kiosk starts again.
+            return Fault::Media(MediaFault::OtherKiosk(proposal.surviving)).into();
+        }
         let body = Takeover {
             election: expected.election,
             epoch: proposal.epoch(),

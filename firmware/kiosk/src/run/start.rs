@@ -19,7 +19,7 @@ use crate::ballot_box::{self, BallotBox, Broken, Expected, MediaFault, Mounted, 
 use crate::identity::{self, Identity, PackageFault};
 use crate::ports::{Item, Lamp, Medium, Panel, Platform, Ports, Signals, Store};
 use crate::random::Random;
-use crate::screen::{Fault, Recorded, Restarted, Screen, StaffScreen, Touch};
+use crate::screen::{Fault, Recorded, Restarted, Screen, StaffScreen};
 use crate::staff::split;
 
 pub(crate) async fn start<P: Platform>(ports: &mut Ports<P>, config: &Config<'_>, buffers: Buffers<'_>) -> Stop {
@@ -198,8 +198,7 @@ async fn inner<P: Platform>(ports: &mut Ports<P>, config: &Config<'_>, buffers: 
     } else {
         let secret = provision::secret(&mut desk, vault.store, &package, &identity).await?;
         if open {
-            let screen = Screen::Staff(StaffScreen::Restarted(restarted));
-            desk.wait_for(&screen, &[Touch::Confirm]).await;
+            desk.ask(&StaffScreen::Restarted(restarted)).await;
             vault.told().await?;
         }
         Some(secret)

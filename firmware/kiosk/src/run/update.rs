@@ -26,15 +26,16 @@ pub(crate) async fn update<P: Platform>(
     match attempt(desk, store, package, running).await? {
         Ok(()) => Ok(()),
         Err(why) => {
-            refuse(desk, why).await;
+            refuse(desk, why, false).await;
             Ok(())
         }
     }
 }
 
-pub(crate) async fn refuse<P: Platform>(desk: &mut Desk<'_, P>, why: Refused) {
-    let screen = Screen::Staff(StaffScreen::Update(UpdateScreen::Refused { why }));
-    desk.wait_for(&screen, &[Touch::Confirm, Touch::Back]).await;
+/// `retired`: the keys have gone.
+pub(crate) async fn refuse<P: Platform>(desk: &mut Desk<'_, P>, why: Refused, retired: bool) {
+    let screen = StaffScreen::Update(UpdateScreen::Refused { why, retired });
+    desk.ask(&screen).await;
 }
 
 async fn attempt<P: Platform>(
@@ -49,8 +50,8 @@ async fn attempt<P: Platform>(
         Ok(_) => return Ok(Err(Refused::Order)),
         Err(why) => return Ok(Err(why)),
     };
-    let screen = Screen::Staff(StaffScreen::Update(UpdateScreen::Offer { offer: &offer }));
-    if desk.wait_for(&screen, &[Touch::Confirm, Touch::Back]).await != Touch::Confirm {
+    let screen = StaffScreen::Update(UpdateScreen::Offer { offer: &offer });
+    if desk.ask(&screen).await != Touch::Confirm {
         return Ok(Ok(()));
     }
     let message = Approval {
@@ -76,15 +77,19 @@ async fn attempt<P: Platform>(
     // and is registered again, which is what comes after an update in any case.
     identity::retire(store).await?;
     if let Err(why) = store.update(Ask::Switch).await {
-        refuse(desk, why).await;
+        refuse(desk, why, true).await;
         return Err(Stop::Restart);
     }
-    let done = Screen::Staff(StaffScreen::Update(UpdateScreen::Done { offer: &offer }));
-    desk.wait_for(&done, &[Touch::Confirm]).await;
-    desk.panel.show(&Screen::Starting);
-    if let Err(why) = store.update(Ask::Restart).await {
-        refuse(desk, why).await;
-        return Err(Stop::Restart);
+    // From here on the next start is into the new software, whoever brings it about: nothing may say that all is as it was, and this software
+    // has no more to do.
+    let mut way = UpdateScreen::Done { offer: &offer };
+    loop {
+        desk.ask(&StaffScreen::Update(way)).await;
+        desk.panel.show(&Screen::Starting);
+        if store.update(Ask::Restart).await.is_ok() {
+            break;
+        }
+        way = UpdateScreen::Stuck { offer: &offer };
     }
     desk.clock.sleep(GOING_DOWN).await;
     Err(Stop::Restart)

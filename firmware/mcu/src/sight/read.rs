@@ -299,6 +299,7 @@ pub fn show<T>(bytes: &[u8], package: Option<&Package<'_>>, show: impl FnOnce(&S
                 void: from.word()?,
                 lost: ROLES.get(usize::from(from.byte()?)).copied(),
                 unsent: from.word()?,
+                retire: from.flag()?,
             };
             return Ok(show(&Screen::Staff(StaffScreen::Closed(closed))));
         }

@@ -90,10 +90,9 @@ fn every_screen_without_names_comes_back_as_it_was() {
         challenges_left: 3,
     });
     let words: std::vec::Vec<&str> = ClosingWords::of(&[7; 32]).words().collect();
-    let words = words.into_array().unwrap();
     comes_back(&Screen::Staff(StaffScreen::Closed(ClosedScreen {
         hash: &[7; 32],
-        words: &words,
+        words: words.first_chunk().unwrap(),
         counts: Counts {
             admitted: 9,
             recorded: 8,
@@ -105,6 +104,7 @@ fn every_screen_without_names_comes_back_as_it_was() {
         void: 1,
         lost: Some(Role::Duplicate),
         unsent: 4,
+        retire: true,
     })));
 }
 

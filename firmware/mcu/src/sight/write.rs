@@ -186,6 +186,7 @@ impl Out<'_> {
                 self.word(closed.void);
                 self.byte(closed.lost.map_or(2, |role| role as u8));
                 self.word(closed.unsent);
+                self.flag(closed.retire);
             }
             _ => self.byte(kind::UNKNOWN),
         }

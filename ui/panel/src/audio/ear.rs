@@ -50,6 +50,8 @@ pub struct Ear {
     /// No key was answered yet in this visit.
     fresh: bool,
     blank: bool,
+    /// The picture is for staff: on, whatever the voter has switched off.
+    lit: bool,
     level: Level,
     place: Place,
     items: Vec<Item>,
@@ -71,6 +73,7 @@ impl Default for Ear {
             keyed: false,
             fresh: true,
             blank: false,
+            lit: false,
             level: Level::home(super::VOLUMES / 2),
             place: (kind::BLANK, ""),
             items: Vec::new(),
@@ -106,7 +109,7 @@ impl Ear {
     /// Whether the picture is off.
     #[must_use]
     pub const fn blank(&self) -> bool {
-        self.blank
+        self.blank && !self.lit
     }
 
     /// What is to be framed: only for somebody who uses keys.
@@ -155,7 +158,7 @@ impl Ear {
         self.say(&[Word::AudioShown.into()]);
     }
 
-    /// The picture is wanted by somebody else than the voter.
+    /// The voter who switched the picture off is not there any more.
     pub fn lighten(&mut self) {
         self.blank = false;
     }
@@ -165,8 +168,9 @@ impl Ear {
         !core::mem::replace(&mut self.keyed, true) && self.sound.is_none()
     }
 
-    /// A screen is drawn. Where nobody listens and nobody presses keys (a board without sound) this costs nothing.
-    pub fn shown(&mut self, scene: &Scene, settings: Settings) {
+    /// A screen is drawn; `lit`: for staff, and the picture is on as long as it stands. Where nobody listens and nobody presses keys (a board without sound) this costs nothing.
+    pub fn shown(&mut self, scene: &Scene, settings: Settings, lit: bool) {
+        let turned = core::mem::replace(&mut self.lit, lit) != lit && self.blank;
         if self.sound.is_none() && !self.keyed {
             return;
         }
@@ -175,7 +179,7 @@ impl Ear {
         self.settings = settings;
         let old = core::mem::replace(&mut self.items, items);
         if place != self.place {
-            self.arrive(place);
+            self.arrive(place, turned);
         } else if old != self.items {
             self.changed(&old);
         } else if other_language {
@@ -184,7 +188,8 @@ impl Ear {
         }
     }
 
-    fn arrive(&mut self, place: Place) {
+    /// `turned`: the picture has come or gone with the screen, which nobody hears otherwise.
+    fn arrive(&mut self, place: Place, turned: bool) {
         let from = core::mem::replace(&mut self.place, place);
         let left = self.cursor.take();
         if let Some(at) = self.before.iter().position(|(before, _)| *before == place) {
@@ -199,6 +204,9 @@ impl Ear {
         }
         self.armed = None;
         let mut speech = self.intro();
+        if turned {
+            speech.push(self.picture().into());
+        }
         if self.cursor.is_some() {
             speech.extend(self.here());
         }
@@ -280,9 +288,9 @@ impl Ear {
                 self.level_said(Word::AudioRate, self.level.rate + 1)
             }
             Key::Blank => {
-                self.blank = !self.blank;
-                let word = if self.blank { Word::AudioBlank } else { Word::AudioShown };
-                self.say(&[word.into()]);
+                // Not where staff look: there it is on, and is said to be.
+                self.blank ^= !self.lit;
+                self.say(&[self.picture().into()]);
                 Reaction { act: None, draw: true }
             }
         };
@@ -292,6 +300,15 @@ impl Ear {
         Reaction {
             draw: reaction.draw || draw,
             ..reaction
+        }
+    }
+
+    /// Whether the picture is on, in words.
+    const fn picture(&self) -> Word {
+        if self.blank() {
+            Word::AudioBlank
+        } else {
+            Word::AudioShown
         }
     }
 

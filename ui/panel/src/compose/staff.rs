@@ -138,10 +138,21 @@ fn update(way: &UpdateScreen<'_>) -> Scene {
         )
         .block(Block::Alarm(Word::UpdateBack.into()))
         .touch(Part::Forward, Word::UpdateRestart, Touch::Confirm),
-        UpdateScreen::Refused { why } => flow(15, "staff-update-refused", Word::UpdateRefused)
-            .block(Block::Alarm(no_update(*why).into()))
-            .text(Word::UpdateStays)
-            .touch(Part::Forward, Word::Ok, Touch::Confirm),
+        UpdateScreen::Stuck { offer } => about(
+            flow(16, "staff-update-stuck", Word::UpdateDone).block(Block::Alarm(Word::UpdateStuck.into())),
+            offer,
+        )
+        .block(Block::Alarm(Word::UpdateBack.into()))
+        .touch(Part::Forward, Word::UpdateRestart, Touch::Confirm),
+        UpdateScreen::Refused { why, retired } => {
+            let mut scene = flow(15, "staff-update-refused", Word::UpdateRefused)
+                .block(Block::Alarm(no_update(*why).into()))
+                .text(Word::UpdateStays);
+            if *retired {
+                scene = scene.block(Block::Alarm(Word::UpdateRetired.into()));
+            }
+            scene.touch(Part::Forward, Word::Ok, Touch::Confirm)
+        }
     }
 }
 
@@ -209,16 +220,25 @@ fn menu(phase: Phase, health: &Health) -> Scene {
     };
     let mut scene = Scene::new(STAFF, "staff-menu", Shape::Flow, state);
     scene.above = Some(Word::StaffTitle.into());
-    // What cannot wait comes before what can be done.
-    match health.room {
-        Room::Enough => {}
-        Room::Low => scene = scene.block(Block::Alarm(Word::StaffRoomLow.into())),
-        Room::Full => scene = scene.block(Block::Alarm(Word::StaffRoomFull.into())),
+    // What cannot wait comes before what can be done: the room for votes by name. The rest stands behind it, so that rows move little; but the
+    // first page of a small panel may end before, so how many there are is said first of all.
+    let room = match health.room {
+        Room::Enough => None,
+        Room::Low => Some(Word::StaffRoomLow),
+        Room::Full => Some(Word::StaffRoomFull),
+    };
+    let waiting = warnings(health);
+    if !waiting.is_empty() {
+        let number = waiting.len().saturating_add(usize::from(room.is_some()));
+        let number = i64::try_from(number).unwrap_or(i64::MAX);
+        let attention = Say::with(Word::StaffAttention, &[("n", number)]);
+        scene = scene.block(Block::Alarm(attention));
+    }
+    if let Some(room) = room {
+        scene = scene.block(Block::Alarm(room.into()));
     }
     if phase == Phase::NotOpened {
-        scene = scene
-            .block(row(Word::StaffDoOpen.into(), StaffTouch::Open))
-            .block(row(Word::StaffDoTakeOver.into(), StaffTouch::TakeOver));
+        scene = scene.block(row(Word::StaffDoOpen.into(), StaffTouch::Open));
     }
     // Never while polls are open or after: nobody shall take practice for voting on this machine.
     if matches!(phase, Phase::Unprovisioned | Phase::NotOpened) {
@@ -229,10 +249,15 @@ fn menu(phase: Phase, health: &Health) -> Scene {
             note: None,
         });
     }
+    if phase == Phase::NotOpened {
+        // No touch begins it: the kiosk asks by itself when it starts with such a medium.
+        scene = scene.block(Block::Small(Word::StaffTakeOver.into()));
+    }
     if phase == Phase::Open {
         scene = scene.block(row(Word::StaffDoClose.into(), StaffTouch::Close));
     }
-    scene = parts(warnings(scene, health), health);
+    scene.body.extend(waiting.into_iter().map(Block::Alarm));
+    scene = parts(scene, health);
     scene = match &health.counts {
         Some(counts) => with_counts(scene, counts)
             .block(pair(Word::StaffFree, u64::from(health.free)))
@@ -257,12 +282,14 @@ fn menu(phase: Phase, health: &Health) -> Scene {
     scene
 }
 
-/// What somebody has to do something about, while the kiosk goes on. Behind what can be done, so that no button moves when one comes.
-fn warnings(mut scene: Scene, health: &Health) -> Scene {
+/// What somebody has to do something about, while the kiosk goes on. How many there are stands before what can be done; they themselves stand
+/// behind it.
+fn warnings(health: &Health) -> Vec<Say> {
+    let mut out = Vec::new();
     for (on, medium) in [Role::Original, Role::Duplicate].into_iter().zip(&health.media) {
         if let Err(error) = medium {
             let what = [("role", role(on)), ("what", medium_error(*error).into())];
-            scene = scene.block(Block::Alarm(Say::Word(Word::StaffMediumFails, what.into())));
+            out.push(Say::Word(Word::StaffMediumFails, what.into()));
         }
     }
     let others = [
@@ -271,7 +298,8 @@ fn warnings(mut scene: Scene, health: &Health) -> Scene {
         (health.is_hot(), Word::StaffHot),
     ];
     let said = others.into_iter().filter(|(fails, _)| *fails);
-    said.fold(scene, |scene, (_, word)| scene.block(Block::Alarm(word.into())))
+    out.extend(said.map(|(_, word)| word.into()));
+    out
 }
 
 /// Each part by its name and how it is: always as many lines, also where nothing is known of one.
@@ -399,8 +427,17 @@ fn closed(screen: &ClosedScreen<'_>) -> Scene {
     if screen.void > 0 {
         scene = scene.text(Say::with(Word::RestartedVoid, &[("n", i64::from(screen.void))]));
     }
-    with_counts(scene, &screen.counts)
+    scene = with_counts(scene, &screen.counts)
         .block(pair(Word::ClosedUnsent, u64::from(screen.unsent)))
-        .block(digest(Word::ClosedHash, screen.hash))
-        .touch(Part::Forward, Word::ClosedGo, Touch::Confirm)
+        .block(digest(Word::ClosedHash, screen.hash));
+    if screen.retire {
+        // It takes the words from the screen and the keys from the kiosk: behind all else, and held.
+        scene = scene.block(Block::Row {
+            act: Act::Hold(Touch::Staff(StaffTouch::Retire)),
+            label: Some(Word::ClosedRetire.into()),
+            values: vec![Word::ClosedRetireHold.into()],
+            note: Some(Word::ClosedRetireNote.into()),
+        });
+    }
+    scene.touch(Part::Forward, Word::ClosedGo, Touch::Confirm)
 }

@@ -81,8 +81,11 @@ pub fn render_all(
     let mut result = Ok(());
     let mut size = (0, 0);
     let mut draw_with = |name: &str, show: &dyn Fn(&Panel)| {
-        // Of a dark panel nothing is left where staff are called, and of that nothing on a blank one.
-        headless.panel.show(&Screen::Locked);
+        // Of a dark panel nothing is left for the next voter, and of that nothing on a blank one.
+        headless.panel.show(&Screen::Idle {
+            election: Seq::default(),
+            station: Seq::default(),
+        });
         headless.panel.show(&Screen::Blank);
         show(&headless.panel);
         headless.panel.set(settings);
@@ -591,7 +594,21 @@ fn staff(form: &Form<'_>, show: &mut dyn FnMut(&str, &Screen<'_>)) {
             },
         ),
         ("staff-update-done", UpdateScreen::Done { offer: &offer }),
-        ("staff-update-refused", UpdateScreen::Refused { why: Refused::Unsigned }),
+        ("staff-update-stuck", UpdateScreen::Stuck { offer: &offer }),
+        (
+            "staff-update-refused",
+            UpdateScreen::Refused {
+                why: Refused::Unsigned,
+                retired: false,
+            },
+        ),
+        (
+            "staff-update-retired",
+            UpdateScreen::Refused {
+                why: Refused::Disk,
+                retired: true,
+            },
+        ),
     ] {
         staff(name, StaffScreen::Update(way));
     }
@@ -607,6 +624,7 @@ fn staff(form: &Form<'_>, show: &mut dyn FnMut(&str, &Screen<'_>)) {
             void: 0,
             lost: None,
             unsent: 4,
+            retire: true,
         }),
     );
 }

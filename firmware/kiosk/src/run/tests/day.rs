@@ -872,6 +872,33 @@ fn a_closed_kiosk_is_made_ready_for_another_epoch_with_new_keys() {
             recorded: None
         })
     );
+    let people = machine.world.people.borrow();
+    let offered = &people.retires_offered;
+    assert!(
+        offered.iter().all(|(unsent, retire)| *retire == (*unsent == 0)),
+        "with a network the keys stay until everything has left: {offered:?}"
+    );
+    assert!(offered.iter().any(|(_, retire)| *retire));
     let after = request(&machine);
     assert_ne!((before.kiosk, before.sealing), (after.kiosk, after.sealing));
+}
+
+#[test]
+fn a_closed_kiosk_with_a_network_that_is_down_keeps_its_keys_and_one_without_does_not_wait_for_ever() {
+    for (mode, wanted) in [(Mode::Consultation, false), (Mode::Statutory, true)] {
+        let machine = machine(mode);
+        machine.world.online.set(false);
+        machine.world.people.borrow_mut().visits.extend(visits());
+        machine.world.people.borrow_mut().retire = true;
+        let ran = machine.run();
+        let people = machine.world.people.borrow();
+        let offered = people.retires_offered.last().copied();
+        assert!(
+            matches!(offered, Some((unsent, retire)) if unsent > 0 && retire == wanted),
+            "{mode:?}: {offered:?}"
+        );
+        assert_eq!(ran == Ran::Ended(Exit::Restart), wanted, "{mode:?}: {ran:?}");
+        let keys = machine.world.items.borrow().contains_key(&(Item::Identity as u8));
+        assert_eq!(keys, !wanted, "{mode:?}");
+    }
 }

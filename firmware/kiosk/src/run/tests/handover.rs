@@ -12,7 +12,7 @@ use election::manifest::Mode;
 
 use super::day::*;
 use super::platform::*;
-use crate::ballot_box::{EntryKind, MediaFault, Reader, media_for_tests as media};
+use crate::ballot_box::{EntryKind, MediaFault, Reader, Role, media_for_tests as media};
 use crate::ports::Item;
 use crate::run::Exit;
 use crate::screen::Fault;
@@ -205,4 +205,33 @@ fn a8_f4_a11_a_spare_completes_the_closing_of_a_kiosk_that_died_also_over_cuts()
         cut += 1;
     }
     assert!(cut > 40, "{cut}");
+}
+
+#[test]
+fn staff_who_go_back_from_a_takeover_are_told_whose_medium_it_is_and_can_still_take_over() {
+    let dead = machine(Mode::Statutory);
+    dead.world
+        .people
+        .borrow_mut()
+        .visits
+        .push_back(voter(0, [1, 1], How::Cast));
+    assert_eq!(dead.run(), Ran::Waiting);
+    for (survivor, role) in [(0, Role::Original), (1, Role::Duplicate)] {
+        let spare = spare(&dead, survivor);
+        let cards = spare.world.people.borrow().accepted;
+        spare.world.people.borrow_mut().declines = true;
+        for _ in 0..2 {
+            assert_eq!(
+                spare.run(),
+                Ran::Ended(Exit::Fault {
+                    fault: Fault::Media(MediaFault::OtherKiosk(role)),
+                    recorded: None
+                })
+            );
+        }
+        assert_eq!(spare.world.people.borrow().accepted, cards, "no card was asked for");
+        // Nothing was written: the same medium is taken over when staff want it.
+        spare.world.people.borrow_mut().declines = false;
+        assert_eq!(spare.run(), Ran::Ended(Exit::Restart));
+    }
 }

@@ -68,6 +68,8 @@ pub struct People {
     pub codes: Vec<Digest>,
     /// Staff make the closed kiosk ready for another epoch.
     pub retire: bool,
+    /// Each time the closed kiosk showed itself: what was unsent, and whether its keys could be forgotten.
+    pub retires_offered: Vec<(u32, bool)>,
     pub faults: Vec<(Fault, Option<Recorded>)>,
     /// The tries of a voter's card drop to one as the PIN is typed.
     pub drops: bool,
@@ -91,6 +93,12 @@ pub struct People {
     pub lingers: bool,
     /// Why updates were not taken.
     pub updates_refused: Vec<crate::update::Refused>,
+    /// Whether they were told with it that the keys had gone.
+    pub updates_retired: Vec<bool>,
+    /// How often staff were told to switch the machine off and on.
+    pub stuck: usize,
+    /// Staff go back from the question of a takeover.
+    pub declines: bool,
     /// Staff go back from an update that is offered.
     pub goes_back: bool,
     /// Whoever opened the menu has walked away; it is shown again until it closes.
@@ -98,8 +106,11 @@ pub struct People {
     /// What the menu said before polls opened, each time it was shown.
     pub menus: Vec<Health>,
     /// So often staff only look at it; before each further look something is done to the machine.
-    pub waits: Vec<std::boxed::Box<dyn Fn(&World)>>,
+    pub waits: Vec<Wait>,
 }
+
+/// Something done to the machine.
+pub type Wait = std::boxed::Box<dyn Fn(&World)>;
 
 pub struct World {
     pub people: RefCell<People>,
@@ -407,12 +418,18 @@ impl World {
                 people.restarted.push(*restarted);
                 self.touch(Touch::Confirm);
             }
+            StaffScreen::TakeOver { .. } if people.declines => self.touch(Touch::Back),
             StaffScreen::Provision { .. } | StaffScreen::TakeOver { .. } => self.touch(Touch::Confirm),
             StaffScreen::Update(UpdateScreen::Offer { .. }) if people.goes_back => self.touch(Touch::Back),
             StaffScreen::Update(UpdateScreen::Offer { .. } | UpdateScreen::Done { .. }) => self.touch(Touch::Confirm),
             StaffScreen::Update(UpdateScreen::Writing { .. }) => {}
-            StaffScreen::Update(UpdateScreen::Refused { why }) => {
+            StaffScreen::Update(UpdateScreen::Stuck { .. }) => {
+                people.stuck += 1;
+                self.touch(Touch::Confirm);
+            }
+            StaffScreen::Update(UpdateScreen::Refused { why, retired }) => {
                 people.updates_refused.push(*why);
+                people.updates_retired.push(*retired);
                 self.touch(Touch::Confirm);
             }
             StaffScreen::Closed(closed) => {
@@ -421,7 +438,8 @@ impl World {
                     people.visits.pop_front();
                 }
                 people.closed = Some((*closed.hash, closed.words.to_vec()));
-                if closed.unsent == 0 && core::mem::take(&mut people.retire) {
+                people.retires_offered.push((closed.unsent, closed.retire));
+                if closed.retire && core::mem::take(&mut people.retire) {
                     self.touch(Touch::Staff(StaffTouch::Retire));
                     return;
                 }

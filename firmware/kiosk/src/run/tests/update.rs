@@ -145,6 +145,7 @@ fn an_update_that_is_refused_before_the_switch_changes_nothing_and_polls_open() 
             (&[why][..], 1),
             "{why:?}"
         );
+        assert_eq!(people.updates_retired, [false]);
         assert!(keys(&machine));
         tried.push(why);
     }
@@ -163,10 +164,36 @@ fn a_switch_that_fails_leaves_a_kiosk_that_is_registered_again() {
     assert_eq!(machine.run(), Ran::Ended(Exit::Restart));
     assert!(!keys(&machine));
     assert_eq!(machine.world.people.borrow().updates_refused, [Refused::Disk]);
+    assert_eq!(
+        machine.world.people.borrow().updates_retired,
+        [true],
+        "staff are told that the keys have gone"
+    );
     machine.world.updater.replace(None);
     // The media were for the keys that are gone: staff are told so, and nothing opens with them.
     assert!(matches!(machine.run(), Ran::Ended(Exit::Fault { .. })));
     assert!(keys(&machine));
+}
+
+#[test]
+fn a_machine_that_does_not_start_again_is_never_said_to_be_as_it_was() {
+    let switched = [
+        Ok(Said::Offer(OFFER)),
+        Ok(Said::Written),
+        Ok(Said::Switched),
+        Err(Refused::Nobody),
+        Err(Refused::Order),
+        Ok(Said::Switched),
+    ];
+    let machine = updated(1, switched);
+    assert_eq!(machine.run(), Ran::Ended(Exit::Restart));
+    let people = machine.world.people.borrow();
+    assert_eq!(people.updates_refused, [], "it was updated");
+    assert_eq!(people.stuck, 2, "once for each time it did not start again");
+    let updater = machine.world.updater.borrow();
+    let asked = &updater.as_ref().unwrap().asked;
+    assert_eq!(asked[2..], ["switch", "restart", "restart", "restart"]);
+    assert!(!keys(&machine));
 }
 
 #[test]
