@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 /// Longest wait for a screen. A loaded machine with an unoptimised build is slow; a stuck window is stuck.
-const PATIENCE: Duration = Duration::from_secs(90);
+const PATIENCE: Duration = Duration::from_secs(240);
 
 /// A program that ends with the test.
 struct Running(Child);
