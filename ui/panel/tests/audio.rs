@@ -451,7 +451,7 @@ fn u8_staff_open_polls_and_name_the_epoch_with_keys_alone() {
 /// What a screen of staff's offers is what the loop waits for there, and all of it: no button does nothing, and nothing that can be done lacks
 /// a button.
 #[test]
-fn a7_every_touch_that_staff_are_offered_does_something_and_nothing_is_missing() {
+fn every_touch_that_staff_are_offered_does_something_and_nothing_is_missing() {
     use kiosk::screen::StaffTouch;
     let universe: Vec<Touch> = [
         Touch::Clear,

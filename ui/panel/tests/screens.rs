@@ -166,7 +166,7 @@ fn read(name: &str, headless: &Headless) {
 /// The first page of the staff menu says that something needs attention, at every size on every panel: what it is may stand on a page that nobody
 /// turns to. And nothing is said where nothing is wrong. When an alarm comes, a finger that aimed before does nothing.
 #[test]
-fn p1_the_first_page_of_the_menu_says_that_there_are_alarms() {
+fn the_first_page_of_the_menu_says_that_there_are_alarms() {
     use kiosk::screen::{Health, Phase, Room, StaffScreen};
     let form = Form::new(common::town(), 0).expect("the form is there");
     let mut faulty = None;
