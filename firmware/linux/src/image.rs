@@ -7,6 +7,8 @@ use election::hash::Digest;
 /// The word of the kernel command line.
 const WORD: &str = "ippyo.root=";
 const CMDLINE: &str = "/proc/cmdline";
+/// Longest command line: the kernel's.
+const LINE: usize = 2048;
 
 /// The kernel command line names a root hash that is none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,7 +23,11 @@ pub fn root_hash() -> Result<Option<Digest>, Damaged> {
     parse(&std::fs::read_to_string(CMDLINE).unwrap_or_default())
 }
 
-fn parse(line: &str) -> Result<Option<Digest>, Damaged> {
+/// The root hash that a command line names.
+///
+/// # Errors
+/// [`Damaged`].
+pub fn parse(line: &str) -> Result<Option<Digest>, Damaged> {
     let mut named = line.split_whitespace().filter_map(|word| word.strip_prefix(WORD));
     match (named.next(), named.next()) {
         (None, _) => Ok(None),
@@ -34,6 +40,22 @@ fn parse(line: &str) -> Result<Option<Digest>, Damaged> {
     }
 }
 
+/// The command line in a starting program: from the one place where it names the root hash to its end.
+#[must_use]
+pub fn line_of(program: &[u8]) -> Option<String> {
+    let mut places = program
+        .windows(WORD.len())
+        .enumerate()
+        .filter(|(_, window)| *window == WORD.as_bytes())
+        .map(|(place, _)| place);
+    let (place, None) = (places.next()?, places.next()) else {
+        return None;
+    };
+    let line = program.get(place..)?.split(|byte| *byte == 0).next()?;
+    let line = line.get(..line.len().min(LINE))?;
+    String::from_utf8(line.to_vec()).ok()
+}
+
 /// The word of the command line that says which version of the image this is.
 const VERSION: &str = "ippyo.version=";
 
@@ -43,7 +65,9 @@ pub fn version() -> u32 {
     version_of(&std::fs::read_to_string(CMDLINE).unwrap_or_default())
 }
 
-fn version_of(line: &str) -> u32 {
+/// The version that a command line names; 0 if it names none.
+#[must_use]
+pub fn version_of(line: &str) -> u32 {
     let mut named = line.split_whitespace().filter_map(|word| word.strip_prefix(VERSION));
     named.next().and_then(|text| text.parse().ok()).unwrap_or(0)
 }

@@ -9,26 +9,31 @@ use std::time::SystemTime;
 
 use card::x509::X509;
 use election::hash::Digest;
-use kiosk::ports::{Clock as _, NoUplink, Platform, Ports, Uplink};
+use kiosk::ports::{Clock as _, NoUplink, Platform, Ports, Store as _, Uplink};
 use kiosk::run::{Config as Setup, Exit};
-use kiosk::screen::Fault;
+use kiosk::screen::{Fault, Screen, StaffScreen, Touch, UpdateScreen};
+use kiosk::update::{Ask, Offer};
 use panel::Panel;
 
 use crate::clock::SystemClock;
 use crate::config::Config;
 use crate::entropy::SystemEntropy;
+use crate::image;
 use crate::lent::{self, Lent};
 use crate::log::Log;
 use crate::medium::SlotMedium;
 use crate::reader::SlotReader;
 use crate::signals::PinSignals;
 use crate::store::{FileStore, Protection};
+use crate::update::pending::pending;
 use crate::uplink::TcpUplink;
 
 /// How often an out-of-order kiosk looks whether media, package or exchange folder have changed.
 const LOOK: u32 = 1_000;
 /// Names of a folder that are looked at for changes.
 const NAMES: usize = 256;
+/// A machine that was told to start again has so many milliseconds for it.
+const GOING_DOWN: u32 = 60_000;
 
 /// This platform as types.
 pub struct Linux<U, K>(PhantomData<(U, K)>);
@@ -126,6 +131,11 @@ impl Machine {
         let mut measured_again = false;
         loop {
             self.standing.set(Standing::Running);
+            if let Some(offer) = self.switched() {
+                self.log
+                    .say("another software starts next: nothing is done with this one");
+                stuck(&mut ports, &offer).await;
+            }
             let package = ports.store.package().await;
             let layouts = lent::layouts(&mut ports.original, &mut ports.duplicate).await;
             let mut lent = Lent::new(&layouts, package.as_deref().unwrap_or(&[]), &self.config.authority);
@@ -164,6 +174,12 @@ impl Machine {
         }
     }
 
+    /// What was switched to, if the machine has not been started again since.
+    fn switched(&self) -> Option<Offer> {
+        let update = self.config.update.as_ref()?;
+        pending(&update.starting, &self.config.software, image::version())
+    }
+
     fn closed(&self, hash: &Digest, unsent: u32) {
         self.log
             .say(&format!("closed: {}, {unsent} transactions unsent", hex::encode(hash)));
@@ -191,6 +207,20 @@ impl Machine {
             config.exchange.as_ref(),
         ];
         places.into_iter().flatten().flat_map(|place| look(place)).collect()
+    }
+}
+
+/// Until somebody switches the machine off and on, or it starts again when told to.
+async fn stuck<U: Uplink, K: Protection>(ports: &mut Ports<Linux<U, K>>, offer: &Offer) {
+    let screen = Screen::Staff(StaffScreen::Update(UpdateScreen::Stuck { offer }));
+    loop {
+        ports.panel.show(&screen);
+        while ports.panel.next().await != Touch::Confirm {}
+        ports.panel.show(&Screen::Starting);
+        // A machine that goes down does so under this screen.
+        if ports.store.update(Ask::Restart).await.is_ok() {
+            ports.clock.sleep(GOING_DOWN).await;
+        }
     }
 }
 

@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 
 use kiosk::ports::{Item, Space, Store, StoreError};
 use kiosk::update::{Ask, Refused, Said};
+use rustix::fs::OFlags;
 use zeroize::Zeroizing;
 
 use crate::exchange::Exchange;
@@ -274,12 +275,28 @@ fn device(error: io::Error) -> StoreError {
     }
 }
 
+/// Opens a file that is one: no link to another, and nothing that waits for a writer. Root's updater reads folders of the kiosk's with it.
+///
+/// # Errors
+/// There is none, it cannot be opened, or it is of another kind.
+pub fn open(path: &Path) -> io::Result<File> {
+    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let file = OpenOptions::new()
+        .read(true)
+        .custom_flags(flags.bits().cast_signed())
+        .open(path)?;
+    if !file.metadata()?.is_file() {
+        return Err(io::ErrorKind::InvalidInput.into());
+    }
+    Ok(file)
+}
+
 /// Reads a file of at most `longest` bytes; `None` if there is none.
 ///
 /// # Errors
 /// It cannot be read, or is longer.
 pub fn read(path: &Path, longest: usize) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
-    let file = match File::open(path) {
+    let file = match open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(error),
@@ -385,6 +402,22 @@ mod tests {
         assert!(matches!(store(folder.path()), Err(OpenError::InUse)));
         drop(first);
         assert!(store(folder.path()).is_ok());
+    }
+
+    /// Root reads the kiosk's folder: a link would show it another's file, and a pipe would hold it for good.
+    #[test]
+    fn a7_a_link_a_pipe_or_a_folder_is_no_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        fs::write(at("file"), b"text").unwrap();
+        std::os::unix::fs::symlink(at("file"), at("link")).unwrap();
+        rustix::fs::mkfifoat(rustix::fs::CWD, at("pipe"), rustix::fs::Mode::RUSR).unwrap();
+        fs::create_dir(at("folder")).unwrap();
+        assert_eq!(read(&at("file"), 4).unwrap().unwrap().as_slice(), b"text");
+        assert!(read(&at("none"), 4).unwrap().is_none());
+        for name in ["link", "pipe", "folder"] {
+            assert!(read(&at(name), 4).is_err(), "{name}");
+        }
     }
 
     /// A cut before the rename leaves the old item, whatever lies in the new file.

@@ -7,16 +7,19 @@
 //!          -- two signatures --->  server: package of this station, roster, two cards over this offer and nonce    offer
 //!          <- how far -----------  install: old entries away, root, tree, starting program; hashed, synced, read back
 //!          -- switch ----------->  install: one rename gives the starting program its name with three tries         entries
+//!  kiosk gone after the switch     the machine starts again; if it does not, the old kiosk says so and does nothing else    pending
 //!  first picture stands            bless: the tries are taken off the name                                          entries
 //! ```
 //! The kiosk is trusted with nothing: it can ask, and cannot have anything written that the authority has not signed and two staff cards have not
-//! approved in this moment. What must never be known here: votes, keys of the kiosk, PINs.
+//! approved in this moment. Against software of the kiosk that somebody has taken over stand the signature, the version and the two cards: that no
+//! election is open is read from the kiosk's own files, which such software can change. What must never be known here: votes, keys of the kiosk, PINs.
 
 pub mod client;
 pub mod disk;
 pub mod entries;
 pub mod install;
 pub mod offer;
+pub mod pending;
 pub mod program;
 pub mod server;
 #[cfg(test)]

@@ -12,6 +12,10 @@ use super::wire::{self, Request};
 
 /// How long the updater may take for an answer or for the next hundredth: a medium that takes longer for two megabytes is broken.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// There is one updater at a time: the one of the conversation before needs a moment to end, and until then the service manager hangs up.
+const ATTEMPTS: u32 = 20;
+/// Between two attempts.
+const MOMENT: Duration = Duration::from_millis(250);
 
 /// A conversation with the updater, or none.
 pub struct Client {
@@ -20,7 +24,7 @@ pub struct Client {
 }
 
 impl Client {
-    /// Nothing is opened before [`Ask::Look`].
+    /// Nothing is opened before [`Ask::Look`], or [`Ask::Restart`] of a switch that was made before this program started.
     #[must_use]
     pub const fn new(socket: PathBuf) -> Self {
         Self { socket, stream: None }
@@ -40,20 +44,52 @@ impl Client {
 
     fn exchange(&mut self, ask: Ask) -> io::Result<Result<Said, Refused>> {
         if matches!(ask, Ask::Look) {
-            self.stream = Some(open(&self.socket)?);
+            return self.begin(Request::Look);
         }
         let Some(stream) = &mut self.stream else {
-            return Ok(Err(Refused::Order));
+            return match ask {
+                Ask::Restart => self.begin(Request::Restart),
+                _ => Ok(Err(Refused::Order)),
+            };
         };
         match ask {
-            Ask::Look => wire::ask(stream, Request::Look)?,
+            Ask::Look | Ask::More => {}
             Ask::Install(cards) => wire::ask(stream, Request::Install(cards))?,
             Ask::Switch => wire::ask(stream, Request::Switch)?,
             Ask::Restart => wire::ask(stream, Request::Restart)?,
-            Ask::More => {}
         }
         wire::answered(stream)
     }
+
+    /// A new conversation; what was left of another one is hung up first.
+    fn begin(&mut self, request: Request) -> io::Result<Result<Said, Refused>> {
+        self.stream = None;
+        let mut attempts = 0;
+        loop {
+            attempts += 1;
+            let said = open(&self.socket).and_then(|mut stream| {
+                wire::ask(&mut stream, request)?;
+                let said = wire::answered(&mut stream)?;
+                Ok((stream, said))
+            });
+            match said {
+                Ok((stream, said)) => {
+                    self.stream = Some(stream);
+                    return Ok(said);
+                }
+                Err(error) if attempts == ATTEMPTS || !hung_up(&error) => return Err(error),
+                Err(_) => std::thread::sleep(MOMENT),
+            }
+        }
+    }
+}
+
+/// What a connection ends with that nobody took.
+fn hung_up(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::UnexpectedEof | io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset
+    )
 }
 
 fn open(socket: &Path) -> io::Result<UnixStream> {

@@ -13,7 +13,7 @@ use super::install::{Part, Target};
 /// Names of a folder that are looked at.
 const NAMES: usize = 64;
 /// Where starting programs lie on the first partition.
-const PROGRAMS: &str = "EFI/Linux";
+pub(super) const PROGRAMS: &str = "EFI/Linux";
 
 /// The names beside the starting programs of the partition mounted at `starting`.
 ///
@@ -25,11 +25,16 @@ pub fn names(starting: &Path) -> io::Result<Vec<String>> {
     Ok(names.collect())
 }
 
+/// Devices of the place that does not run.
+struct Places {
+    root: PathBuf,
+    tree: PathBuf,
+}
+
 /// The disk.
 pub struct Disk {
     starting: PathBuf,
-    root: PathBuf,
-    tree: PathBuf,
+    places: Option<Places>,
     begun: Option<(File, PathBuf)>,
 }
 
@@ -39,26 +44,36 @@ impl Disk {
     pub const fn new(starting: PathBuf, root: PathBuf, tree: PathBuf) -> Self {
         Self {
             starting,
-            root,
-            tree,
+            places: Some(Places { root, tree }),
             begun: None,
         }
     }
 
-    /// This machine's, found by what the kernel says: the partitions under the root that runs are one place, the other one is the other.
+    /// Only the folder of starting programs: what came up is blessed there also on a machine whose second place is not found.
+    #[must_use]
+    pub const fn without_places(starting: PathBuf) -> Self {
+        Self {
+            starting,
+            places: None,
+            begun: None,
+        }
+    }
+
+    /// This machine's, found by what the kernel says: the partitions under the root that runs are one place, the other one is the other, and it is on the
+    /// same disk. What names other disks give their partitions does not matter.
     ///
     /// # Errors
     /// The machine was not started from an image, or its disk has no second place.
     pub fn find(starting: &Path, sys: &Path, dev: &Path) -> io::Result<Self> {
         let none = |what: &str| io::Error::new(io::ErrorKind::NotFound, what);
-        let runs = running(sys)?.ok_or_else(|| none("nothing runs from an image"))?;
+        let (disk, runs) = running(sys)?.ok_or_else(|| none("nothing runs from an image"))?;
         let other = match runs.as_str() {
             "root-a" => "b",
             "root-b" => "a",
             _ => return Err(none("the root that runs has no place of its own")),
         };
         let device = |kind: &str| {
-            let name = partition(sys, &format!("{kind}-{other}"))?;
+            let name = partition(&disk, &format!("{kind}-{other}"))?;
             name.map(|name| dev.join(name))
                 .ok_or_else(|| none("the disk has no second place"))
         };
@@ -69,12 +84,13 @@ impl Disk {
         self.starting.join(PROGRAMS).join(name)
     }
 
-    fn path(&self, part: Part) -> PathBuf {
-        match part {
-            Part::Root => self.root.clone(),
-            Part::Tree => self.tree.clone(),
+    fn path(&self, part: Part) -> io::Result<PathBuf> {
+        let places = self.places.as_ref().ok_or(io::ErrorKind::NotFound);
+        Ok(match part {
+            Part::Root => places?.root.clone(),
+            Part::Tree => places?.tree.clone(),
             Part::Efi => self.program(FRESH),
-        }
+        })
     }
 
     fn sync_folder(&self) -> io::Result<()> {
@@ -82,8 +98,8 @@ impl Disk {
     }
 }
 
-/// The partition's name of the root that runs.
-fn running(sys: &Path) -> io::Result<Option<String>> {
+/// The folder of the disk that the root that runs is on, and its partition's name.
+fn running(sys: &Path) -> io::Result<Option<(PathBuf, String)>> {
     for entry in fs::read_dir(sys.join("block"))?.take(NAMES) {
         let path = entry?.path();
         let name = fs::read_to_string(path.join("dm/name")).unwrap_or_default();
@@ -91,19 +107,21 @@ fn running(sys: &Path) -> io::Result<Option<String>> {
             continue;
         }
         for under in fs::read_dir(path.join("slaves"))?.take(NAMES) {
-            let name = part_name(&sys.join("class/block").join(under?.file_name()));
-            if let Some(name) = name.filter(|name| name.starts_with("root-")) {
-                return Ok(Some(name));
+            // A link into the folder of the disk.
+            let under = fs::canonicalize(sys.join("class/block").join(under?.file_name()))?;
+            let name = part_name(&under).filter(|name| name.starts_with("root-"));
+            if let (Some(name), Some(disk)) = (name, under.parent()) {
+                return Ok(Some((disk.to_path_buf(), name)));
             }
         }
     }
     Ok(None)
 }
 
-/// The device of the one partition of this name: with two of them nobody knows which disk is the machine's.
-fn partition(sys: &Path, wanted: &str) -> io::Result<Option<std::ffi::OsString>> {
+/// The device of the one partition of this name on the disk of this folder; `None` if there are two.
+fn partition(disk: &Path, wanted: &str) -> io::Result<Option<std::ffi::OsString>> {
     let mut found = None;
-    for entry in fs::read_dir(sys.join("class/block"))?.take(4 * NAMES) {
+    for entry in fs::read_dir(disk)?.take(4 * NAMES) {
         let entry = entry?;
         if part_name(&entry.path()).as_deref() == Some(wanted) {
             if found.is_some() {
@@ -125,9 +143,9 @@ fn part_name(device: &Path) -> Option<String> {
 impl Target for Disk {
     fn room(&mut self, part: Part) -> io::Result<u64> {
         match part {
-            Part::Root | Part::Tree => File::open(self.path(part))?.seek(SeekFrom::End(0)),
+            Part::Root | Part::Tree => File::open(self.path(part)?)?.seek(SeekFrom::End(0)),
             Part::Efi => {
-                let there = fs::metadata(self.path(part)).map_or(0, |data| data.len());
+                let there = fs::metadata(self.path(part)?).map_or(0, |data| data.len());
                 let space = statvfs(self.starting.join(PROGRAMS))?;
                 Ok(space.f_bavail.saturating_mul(space.f_frsize).saturating_add(there))
             }
@@ -135,7 +153,7 @@ impl Target for Disk {
     }
 
     fn begin(&mut self, part: Part) -> io::Result<()> {
-        let path = self.path(part);
+        let path = self.path(part)?;
         let mut options = OpenOptions::new();
         options.write(true);
         match part {
@@ -163,7 +181,7 @@ impl Target for Disk {
     }
 
     fn read(&mut self, part: Part, length: u64) -> io::Result<Box<dyn Read + '_>> {
-        let file = File::open(self.path(part))?;
+        let file = File::open(self.path(part)?)?;
         // What was synced is dropped from memory, so that it comes from the device. Where the kernel does not, it is no worse than without.
         let _ = fadvise(&file, 0, None, Advice::DontNeed);
         Ok(Box::new(file.take(length)))

@@ -83,6 +83,15 @@ pub fn blessing(names: &[String], software: &[u8; 32]) -> Option<(String, String
     })
 }
 
+/// The name of another software that the loader starts next: one with tries left. Software that failed has none, and what came up has no count.
+#[must_use]
+pub fn pending<'a>(names: &'a [String], software: &[u8; 32]) -> Option<&'a String> {
+    let short = short(software);
+    names.iter().find(|name| {
+        Entry::read(name).is_some_and(|entry| entry.short != short && entry.tries.is_some_and(|(left, _)| left > 0))
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -118,6 +127,24 @@ mod tests {
             "other-1a2b3c4d5e6f7081.efi",
         ] {
             assert_eq!(Entry::read(other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn only_another_software_with_tries_left_is_what_starts_next() {
+        let mut software = [0; 32];
+        software[..8].copy_from_slice(&[0x1a, 0x2b, 0x3c, 0x4d, 0x5e, 0x6f, 0x70, 0x81]);
+        for (name, starts) in [
+            ("ippyo-0000000000000000+3.efi", true),
+            ("ippyo-0000000000000000+1-2.efi", true),
+            // A fallback, a blessed one, what runs, and what the loader does not look at.
+            ("ippyo-0000000000000000+0-3.efi", false),
+            ("ippyo-0000000000000000.efi", false),
+            ("ippyo-1a2b3c4d5e6f7081+2-1.efi", false),
+            ("update.new", false),
+        ] {
+            let names = ["ippyo-1a2b3c4d5e6f7081.efi".to_owned(), name.to_owned()];
+            assert_eq!(pending(&names, &software), starts.then_some(&names[1]), "{name}");
         }
     }
 

@@ -8,7 +8,8 @@ use election::ledger::{StaffSignature, check_staff_pair, role, staff_pair};
 use election::package::{MAX_PACKAGE, Package};
 use election::sign::PublicKey;
 use election::update::{Approval, Image, ImageError, LABEL_STAFF_UPDATE, MAX_FILE};
-use kiosk::ballot_box::Progress;
+use election::wire;
+use kiosk::identity::Accepted;
 use kiosk::ports::Item;
 use kiosk::update::{Offer, Refused};
 
@@ -19,6 +20,8 @@ use crate::store;
 pub const FOLDER: &str = "update";
 /// The signed description in it.
 pub const SIGNED: &str = "image.bin";
+/// Longest record of the package that the kiosk accepted last.
+const ACCEPTED: usize = 128;
 
 /// What the updater knows of its machine.
 pub struct About {
@@ -67,7 +70,8 @@ impl About {
             Err(_) => return Err(Refused::Unsigned),
         }
         for part in Part::ALL {
-            let length = std::fs::metadata(folder.join(part.file())).map_or(0, |data| data.len());
+            let file = store::open(&folder.join(part.file()));
+            let length = file.and_then(|file| file.metadata()).map_or(0, |data| data.len());
             if length != part.of(&image).length {
                 return Err(Refused::Changed);
             }
@@ -91,6 +95,7 @@ impl About {
     pub fn approved(&self, offer: &Offer, cards: [StaffSignature; 2]) -> Result<(), Refused> {
         let name = format!("package-{}.bin", self.station);
         let places = [self.exchange.join(name), self.state.join("package")];
+        let accepted = self.accepted()?;
         // As the kiosk does: the package of the drive before the one kept.
         for place in places {
             let Ok(Some(bytes)) = store::read(&place, MAX_PACKAGE) else {
@@ -99,9 +104,12 @@ impl About {
             let Ok(package) = Package::open(&bytes, &self.authority) else {
                 continue;
             };
-            if package.header.station == self.station {
-                self.judge(&package, offer, cards)?;
-                return self.not_open(package.election());
+            // Another election's package, or an older one with cards that were taken off the roster since, is none of this kiosk's.
+            let own = accepted
+                .is_none_or(|accepted| accepted.package == package.hash && accepted.serial == package.header.serial);
+            if own && package.header.station == self.station {
+                self.not_open()?;
+                return self.judge(&package, offer, cards);
             }
         }
         Err(Refused::Approval)
@@ -122,16 +130,26 @@ impl About {
             .map_err(|_| Refused::Approval)
     }
 
-    /// The kiosk writes its progress when polls open, and erases it when it is retired.
-    fn not_open(&self, election: &Digest) -> Result<(), Refused> {
-        let progress = store::read(&self.state.join(Item::Progress.name()), Progress::MAX);
-        match progress {
-            Ok(None) => Ok(()),
-            Ok(Some(bytes)) => match Progress::decode(&bytes) {
-                Some(progress) if progress.election != *election => Ok(()),
-                _ => Err(Refused::Open),
-            },
-            Err(_) => Err(Refused::Open),
+    /// The package that the kiosk accepted last, if it ever did. It writes that at each start, before anybody can ask for an update.
+    fn accepted(&self) -> Result<Option<Accepted>, Refused> {
+        let bytes = store::read(&self.state.join(Item::Accepted.name()), ACCEPTED).map_err(|_| Refused::Approval)?;
+        bytes
+            .map(|bytes| wire::decode(&bytes).map_err(|_| Refused::Approval))
+            .transpose()
+    }
+
+    /// The kiosk writes its progress when polls open, and erases it when it is retired. Whose it is does not matter: votes of another election,
+    /// not handed over, are votes.
+    ///
+    /// # Errors
+    /// [`Refused::Open`], also if it cannot be seen.
+    pub fn not_open(&self) -> Result<(), Refused> {
+        // Without the folder nothing can be said of what is in it: a partition that is not mounted holds no progress either.
+        let folder = std::fs::symlink_metadata(&self.state);
+        let progress = std::fs::symlink_metadata(self.state.join(Item::Progress.name()));
+        match (folder, progress) {
+            (Ok(folder), Err(error)) if folder.is_dir() && error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+            _ => Err(Refused::Open),
         }
     }
 }
@@ -141,7 +159,7 @@ pub struct Drive<'a>(pub &'a Path);
 
 impl Source for Drive<'_> {
     fn open(&mut self, part: Part) -> std::io::Result<Box<dyn Read>> {
-        let file = std::fs::File::open(self.0.join(FOLDER).join(part.file()))?;
+        let file = store::open(&self.0.join(FOLDER).join(part.file()))?;
         Ok(Box::new(file))
     }
 }

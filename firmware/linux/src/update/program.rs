@@ -3,6 +3,9 @@
 use std::io;
 use std::path::Path;
 use std::process::ExitCode;
+use std::time::Duration;
+
+use rustix::net::sockopt::{Timeout, set_socket_timeout};
 
 use super::disk::{self, Disk};
 use super::entries;
@@ -13,6 +16,8 @@ use crate::image;
 
 /// What an end without a new image gives: anything but 0, at which the service manager starts the machine again.
 const NOTHING: u8 = 10;
+/// How long the kiosk may say nothing: two people with cards and PINs need less.
+const IDLE: Duration = Duration::from_secs(600);
 
 /// Serves one kiosk on standard input and output, which the service manager has connected to the socket.
 #[must_use]
@@ -37,14 +42,19 @@ pub fn updater(config: &Config) -> ExitCode {
     let mut disk = match Disk::find(&update.starting, Path::new("/sys"), Path::new("/dev")) {
         Ok(disk) => disk,
         Err(error) => {
+            // Nothing can be written then; what came up is blessed all the same.
             eprintln!("disk: {error}");
-            return ExitCode::from(3);
+            Disk::without_places(update.starting.clone())
         }
     };
     let mut nonce = || {
         let mut bytes = [0; 32];
         getrandom::fill(&mut bytes).ok().map(|()| bytes)
     };
+    // Nobody stands in front of the machine any more, and the next conversation waits for the end of this one.
+    if let Err(error) = set_socket_timeout(io::stdin(), Timeout::Recv, Some(IDLE)) {
+        eprintln!("socket: {error}");
+    }
     let (mut from, mut to) = (io::stdin().lock(), io::stdout().lock());
     match server::serve(&mut from, &mut to, &about, &mut disk, &mut nonce) {
         End::Restart => ExitCode::SUCCESS,
@@ -55,9 +65,13 @@ pub fn updater(config: &Config) -> ExitCode {
 /// Whether what runs is on trial and nobody has blessed it: 0, at which the service manager starts the machine again; else 1.
 #[must_use]
 pub fn trial(starting: &Path) -> ExitCode {
-    let on_trial = || {
-        let software = image::root_hash().ok()??;
-        entries::blessing(&disk::names(starting).ok()?, &software)
+    let Ok(Some(software)) = image::root_hash() else {
+        return ExitCode::from(1);
     };
-    ExitCode::from(u8::from(on_trial().is_none()))
+    ExitCode::from(u8::from(!failed(starting, &software)))
+}
+
+/// Whether this software has not come up. Where the names cannot be read it has not either: there is no configuration then, and no kiosk.
+pub(super) fn failed(starting: &Path, software: &[u8; 32]) -> bool {
+    disk::names(starting).map_or(true, |names| entries::blessing(&names, software).is_some())
 }

@@ -40,9 +40,13 @@ pub fn serve(
     let mut state = State::Nothing;
     for _ in 0..REQUESTS {
         let Ok(request) = wire::asked(from) else {
-            return End::Gone;
+            return gone(&state);
         };
         let (next, said) = match (request, state) {
+            // The next start is not the old software's any more: nothing is left to be asked for but that start.
+            (Request::Look | Request::Install(_) | Request::Switch, State::Switched) => {
+                (State::Switched, Err(Refused::Order))
+            }
             (Request::Look, _) => match look(about, target, nonce) {
                 Ok(offered) => {
                     let said = Said::Offer(offered.offer);
@@ -60,11 +64,14 @@ pub fn serve(
                     Err(why) => (State::Nothing, Err(why)),
                 }
             }
-            (Request::Switch, State::Written(offered)) => match install::switch(target, &offered.image) {
-                Ok(()) => (State::Switched, Ok(Said::Switched)),
-                Err(why) => (State::Nothing, Err(why)),
-            },
-            (Request::Restart, State::Switched) => {
+            // Writing took a while: polls may have been opened since by whoever says that it is the kiosk.
+            (Request::Switch, State::Written(offered)) => {
+                match about.not_open().and_then(|()| install::switch(target, &offered.image)) {
+                    Ok(()) => (State::Switched, Ok(Said::Switched)),
+                    Err(why) => (State::Nothing, Err(why)),
+                }
+            }
+            (Request::Restart, state) if matches!(state, State::Switched) || pending(about, target) => {
                 // Whether the kiosk still listens changes nothing.
                 let _ = wire::answer(to, Ok(Said::Switched));
                 return End::Restart;
@@ -74,10 +81,26 @@ pub fn serve(
         };
         state = next;
         if wire::answer(to, said).is_err() {
-            return End::Gone;
+            return gone(&state);
         }
     }
-    End::Gone
+    gone(&state)
+}
+
+/// The kiosk has gone, or nobody has touched anything for too long. After the switch the machine starts again all the same: its old software,
+/// registered and opened now, would lose its keys at the next power cut.
+const fn gone(state: &State) -> End {
+    match state {
+        State::Switched => End::Restart,
+        _ => End::Gone,
+    }
+}
+
+/// Whether the next start is another software's, from an earlier conversation.
+fn pending(about: &About, target: &mut impl Target) -> bool {
+    target
+        .names()
+        .is_ok_and(|names| entries::pending(&names, &about.running).is_some())
 }
 
 fn look(
