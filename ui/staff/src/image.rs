@@ -22,6 +22,8 @@ pub const FILES: [&str; 3] = ["root.squashfs", "root.tree", "kiosk.efi"];
 /// The words of the command line that say what the image is.
 const ROOT: &[u8] = b"ippyo.root=";
 const VERSION: &[u8] = b"ippyo.version=";
+/// The line of the description in a starting program that says its version.
+const RELEASE: &[u8] = b"IMAGE_VERSION=";
 
 /// What an image says of itself.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -61,7 +63,8 @@ pub fn read(folder: &Path) -> Outcome<Built> {
     let [_, tree, efi] = &files;
     let root = tree_root(tree).ok_or_else(|| refused(&folder.join(FILES[1]), "is no hash tree of an image"))?;
     let at = folder.join(FILES[2]);
-    let named = word(efi, ROOT).ok_or_else(|| refused(&at, "names no software hash, or two"))?;
+    let line = section(efi, b".cmdline").ok_or_else(|| refused(&at, "has no command line, or two"))?;
+    let named = word(line, ROOT).ok_or_else(|| refused(&at, "names no software hash, or two"))?;
     if named != hex::encode(root) {
         return Err(refused(
             &at,
@@ -69,10 +72,14 @@ pub fn read(folder: &Path) -> Outcome<Built> {
         )
         .advice("take the three files of one build"));
     }
-    let version = word(efi, VERSION)
+    let version = word(line, VERSION)
         .and_then(|text| text.parse().ok())
         .filter(|version| *version > 0);
     let version = version.ok_or_else(|| refused(&at, "names no version").advice("build the image with --version"))?;
+    // The loader takes the highest of these: another one than the signed would start before newer images, or after older ones.
+    if section(efi, b".osrel").and_then(release) != Some(version) {
+        return Err(refused(&at, format!("is not of version {version} to the loader")).advice("build the image anew"));
+    }
     let described = |bytes: &[u8]| Part {
         length: bytes.len() as u64,
         sha256: sha256(bytes),
@@ -86,6 +93,51 @@ pub fn read(folder: &Path) -> Outcome<Built> {
         efi: described(efi),
     };
     Ok(Built { files, image })
+}
+
+/// The one section of this name of a program for UEFI (PE: <https://learn.microsoft.com/windows/win32/debug/pe-format>), with what fills it up.
+fn section<'a>(program: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
+    let number = |at: usize, length: usize| -> Option<usize> {
+        let bytes = program.get(at..at.checked_add(length)?)?;
+        bytes.iter().rev().try_fold(0_usize, |sum, byte| {
+            sum.checked_mul(256)?.checked_add(usize::from(*byte))
+        })
+    };
+    let header = number(0x3C, 4)?;
+    if !program.starts_with(b"MZ") || program.get(header..header.checked_add(4)?)? != b"PE\0\0" {
+        return None;
+    }
+    let count = number(header.checked_add(6)?, 2)?;
+    let table = header
+        .checked_add(24)?
+        .checked_add(number(header.checked_add(20)?, 2)?)?;
+    let mut found = None;
+    for place in 0..count {
+        let at = table.checked_add(place.checked_mul(40)?)?;
+        let called = program.get(at..at.checked_add(8)?)?;
+        if called
+            .strip_prefix(name)
+            .is_some_and(|rest| rest.iter().all(|byte| *byte == 0))
+        {
+            let start = number(at.checked_add(20)?, 4)?;
+            let bytes = program.get(start..start.checked_add(number(at.checked_add(16)?, 4)?)?)?;
+            if found.replace(bytes).is_some() {
+                return None;
+            }
+        }
+    }
+    found
+}
+
+/// The version in the description that the loader sorts by.
+fn release(text: &[u8]) -> Option<u32> {
+    let text = text.split(|byte| *byte == 0).next()?;
+    let lines = text.split(|byte| *byte == b'\n');
+    let mut versions = lines.filter_map(|line| line.strip_prefix(RELEASE));
+    let (version, None) = (versions.next()?, versions.next()) else {
+        return None;
+    };
+    std::str::from_utf8(version).ok()?.parse().ok()
 }
 
 /// What follows the one place of this word, up to a space or a zero byte.

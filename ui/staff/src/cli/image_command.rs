@@ -33,7 +33,7 @@ pub struct Sign {
     authority: PathBuf,
     /// The software hash that a second person has built or checked; another one is refused
     #[arg(long)]
-    software: Option<String>,
+    software: String,
     /// The drive's folder
     #[arg(long)]
     out: PathBuf,
@@ -83,9 +83,8 @@ impl Sign {
     fn sign(self) -> Outcome<image::Shown> {
         let built = image::read(&self.image)?;
         let software = hex::encode(built.image.root);
-        if let Some(wanted) = &self.software
-            && wanted.trim().to_lowercase() != software
-        {
+        let wanted = &self.software;
+        if wanted.trim().to_lowercase() != software {
             return Err(Problem::new(
                 Kind::Refused,
                 self.image.display(),

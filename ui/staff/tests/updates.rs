@@ -5,7 +5,37 @@ use std::path::Path;
 use election::sign::Signer;
 use staff::image::{self, FILES, FOLDER, SIGNED};
 
+/// A program for UEFI with these sections.
+fn program(sections: &[(&str, &str)]) -> Vec<u8> {
+    let mut file = vec![0; 1024];
+    file[..2].copy_from_slice(b"MZ");
+    file[0x3C] = 0x80;
+    file[0x80..0x84].copy_from_slice(b"PE\0\0");
+    file[0x86] = u8::try_from(sections.len()).unwrap();
+    file[0x94] = 16;
+    for (place, (name, text)) in sections.iter().enumerate() {
+        let (at, start) = (0x80 + 24 + 16 + 40 * place, file.len());
+        file.extend(text.as_bytes());
+        file.resize(start + text.len().next_multiple_of(512), 0);
+        let length = u32::try_from(file.len() - start).unwrap();
+        file[at..at + name.len()].copy_from_slice(name.as_bytes());
+        file[at + 16..at + 20].copy_from_slice(&length.to_le_bytes());
+        file[at + 20..at + 24].copy_from_slice(&u32::try_from(start).unwrap().to_le_bytes());
+    }
+    file.extend(b"and its end");
+    file
+}
+
 fn built(folder: &Path, version: &str) -> [u8; 32] {
+    let number = version.strip_prefix("ippyo.version=").unwrap_or("1");
+    built_with(
+        folder,
+        version,
+        &[(".osrel", &format!("ID=ippyo\nIMAGE_VERSION={number}\n"))],
+    )
+}
+
+fn built_with(folder: &Path, version: &str, others: &[(&str, &str)]) -> [u8; 32] {
     let mut tree = vec![0; 12_288];
     tree[..8].copy_from_slice(b"verity\0\0");
     (tree[8], tree[12]) = (1, 1);
@@ -15,7 +45,7 @@ fn built(folder: &Path, version: &str) -> [u8; 32] {
     tree[5000] = 9;
     let root = election::update::tree_root(&tree).unwrap();
     let line = format!("ippyo.root={} {version} ro quiet\0", hex::encode(root));
-    let efi = [b"MZ program ", line.as_bytes(), b"and its end"].concat();
+    let efi = program(&[others, &[(".cmdline", &line)]].concat());
     for (name, bytes) in FILES.iter().zip([vec![5; 70_000], tree, efi]) {
         std::fs::write(folder.join(name), bytes).unwrap();
     }
@@ -51,6 +81,37 @@ fn an_image_is_signed_onto_a_drive_and_every_change_on_the_drive_is_seen() {
     }
     // Signed again over what lies there, as a newer image is.
     image::sign(&files, &signer, drive.path()).unwrap();
+}
+
+/// What the loader sorts by is the signed version: with a higher one an image would start before every newer one.
+#[test]
+fn an_image_of_another_version_to_the_loader_is_not_signed() {
+    let folder = tempfile::tempdir().unwrap();
+    let release = |text: &'static str| (".osrel", text);
+    let cases: [(&[(&str, &str)], bool); 7] = [
+        (&[release("ID=ippyo\nIMAGE_VERSION=12\n")], true),
+        (&[release("ID=ippyo\nIMAGE_VERSION=99\n")], false),
+        (&[release("ID=ippyo\nIMAGE_VERSION=12\nIMAGE_VERSION=99\n")], false),
+        (&[release("ID=ippyo\n")], false),
+        (&[], false),
+        (&[release("IMAGE_VERSION=12\n"), release("IMAGE_VERSION=99\n")], false),
+        (
+            &[release("IMAGE_VERSION=12\n"), (".cmdline", "ippyo.version=12")],
+            false,
+        ),
+    ];
+    for (others, whole) in cases {
+        built_with(folder.path(), "ippyo.version=12", others);
+        assert_eq!(image::read(folder.path()).is_ok(), whole, "{others:?}");
+    }
+    // Cut anywhere in its headers it is none, and ends nothing.
+    let at = folder.path().join(FILES[2]);
+    built(folder.path(), "ippyo.version=12");
+    let whole = std::fs::read(&at).unwrap();
+    for length in 0..1024 {
+        std::fs::write(&at, &whole[..length]).unwrap();
+        assert!(image::read(folder.path()).is_err(), "{length}");
+    }
 }
 
 #[test]
