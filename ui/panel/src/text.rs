@@ -2,7 +2,7 @@
 //! microcontroller, nothing is ever cut, and pages can be counted before they are drawn. The font has no kerning: a line is as
 //! wide as the sum of its advances.
 
-use alloc::string::{String, ToString as _};
+use alloc::string::String;
 use alloc::vec::Vec;
 
 include!(concat!(env!("OUT_DIR"), "/advances.rs"));
@@ -94,16 +94,47 @@ fn is_wide(character: char) -> bool {
     matches!(character, '\u{2e80}'..='\u{9fff}' | '\u{f900}'..='\u{faff}' | '\u{ff01}'..='\u{ff60}' | '\u{20000}'..='\u{3ffff}')
 }
 
-/// Never at the start of a line.
+/// Never at the start of a line. A pattern and not a text that is searched: this is asked for every character of every screen.
+#[rustfmt::skip]
 fn no_start(character: char) -> bool {
-    "、。，．・：；？！)]}）］｝〕〉》」』】〟ーぁぃぅぇぉっゃゅょゎァィゥェォッャュョヮヵヶ々ゝゞヽヾ゛゜%％,.:;!?'\""
-        .contains(character)
-        || is_mark(character)
+    matches!(
+        character,
+        '、' | '。' | '，' | '．' | '・' | '：' | '；' | '？' | '！' | ')' | ']' | '}' | '）' | '］' | '｝' | '〕' | '〉' | '》' | '」' | '』' | '】'
+            | '〟' | 'ー' | 'ぁ' | 'ぃ' | 'ぅ' | 'ぇ' | 'ぉ' | 'っ' | 'ゃ' | 'ゅ' | 'ょ' | 'ゎ' | 'ァ' | 'ィ' | 'ゥ' | 'ェ' | 'ォ' | 'ッ' | 'ャ' | 'ュ'
+            | 'ョ' | 'ヮ' | 'ヵ' | 'ヶ' | '々' | 'ゝ' | 'ゞ' | 'ヽ' | 'ヾ' | '゛' | '゜' | '%' | '％' | ',' | '.' | ':' | ';' | '!' | '?' | '\'' | '"'
+    ) || is_mark(character)
 }
 
 /// Never at the end of a line.
 fn no_end(character: char) -> bool {
-    "([{（［｛〔〈《「『【〝".contains(character)
+    matches!(
+        character,
+        '(' | '[' | '{' | '（' | '［' | '｛' | '〔' | '〈' | '《' | '「' | '『' | '【' | '〝'
+    )
+}
+
+/// After it a reader pauses.
+fn pauses_after(character: char) -> bool {
+    matches!(
+        character,
+        '、' | '。'
+            | '，'
+            | '．'
+            | '：'
+            | '；'
+            | '？'
+            | '！'
+            | '）'
+            | '］'
+            | '｝'
+            | '〕'
+            | '〉'
+            | '》'
+            | '」'
+            | '』'
+            | '】'
+            | '・'
+    )
 }
 
 /// How good a place between two characters is to break: 0 not at all, 1 allowed, 2 where a reader would pause.
@@ -120,9 +151,7 @@ fn place(before: char, after: char) -> u8 {
     if !is_wide(before) && !is_wide(after) {
         return 0;
     }
-    let pause = "、。，．：；？！）］｝〕〉》」』】・".contains(before)
-        || no_end(after)
-        || (is_hiragana(before) && !is_hiragana(after));
+    let pause = pauses_after(before) || no_end(after) || (is_hiragana(before) && !is_hiragana(after));
     if pause { 2 } else { 1 }
 }
 
@@ -130,94 +159,170 @@ fn place(before: char, after: char) -> u8 {
 /// is cut, ever. A single character wider than `max` stands alone. U+200B marks where a reader pauses; it is not drawn.
 #[must_use]
 pub fn lines(text: &str, em: i32, max: i32) -> Vec<String> {
-    broken(text, em, max).into_iter().map(|(line, _)| line).collect()
+    text.split('\n')
+        .flat_map(|paragraph| {
+            let measured = measured(paragraph);
+            written(&measured, room(em, max))
+        })
+        .collect()
 }
 
 /// As [`lines`], with lines of about the same length: for titles, buttons and names.
 #[must_use]
 pub fn balanced(text: &str, em: i32, max: i32) -> Vec<String> {
-    let greedy = broken(text, em, max);
-    let strip = |lines: Vec<(String, u8)>| lines.into_iter().map(|(line, _)| line).collect();
-    if greedy.len() < 2 || text.contains('\n') {
-        return strip(greedy);
+    if text.contains('\n') {
+        return lines(text, em, max);
+    }
+    let measured = measured(text);
+    let greedy = Shape::of(&measured, room(em, max), usize::MAX);
+    if greedy.lines < 2 {
+        return written(&measured, room(em, max));
     }
     // The narrowest width that needs no more lines and breaks in no worse places.
-    let good = |lines: &[(String, u8)]| {
-        lines.len() <= greedy.len() && worst(lines) >= worst(&greedy) && pauses(lines) >= pauses(&greedy)
+    let good = |max: i32| {
+        let shape = Shape::of(&measured, room(em, max), greedy.lines);
+        shape.lines <= greedy.lines && shape.worst >= greedy.worst && shape.pauses >= greedy.pauses
     };
     let (mut low, mut high) = (em, max);
     while low < high {
         let middle = low + (high - low) / 2;
-        if good(&broken(text, em, middle)) {
+        if good(middle) {
             high = middle;
         } else {
             low = middle + 1;
         }
     }
-    let narrow = broken(text, em, high);
-    strip(if good(&narrow) { narrow } else { greedy })
+    written(&measured, room(em, if good(high) { high } else { max }))
 }
 
-/// How bad the worst line end is; the last line's end is none.
-fn worst(lines: &[(String, u8)]) -> u8 {
-    lines.iter().rev().skip(1).map(|(_, place)| *place).min().unwrap_or(2)
+/// A character as lines are broken.
+struct Glyph {
+    character: char,
+    units: u32,
+    /// How good a place before it is to break: see [`place`].
+    before: u8,
 }
 
-/// At how many line ends a reader would pause.
-fn pauses(lines: &[(String, u8)]) -> usize {
-    lines.iter().filter(|(_, place)| *place == 2).count()
+/// A paragraph, measured once, however many widths are tried.
+struct Measured {
+    glyphs: Vec<Glyph>,
+    /// A pause not further back than one in so many characters beats a break inside a word.
+    back: usize,
 }
 
-/// Lines, each with how good a place its end is.
-fn broken(text: &str, em: i32, max: i32) -> Vec<(String, u8)> {
-    text.split('\n')
-        .flat_map(|paragraph| break_paragraph(paragraph, em, max))
+fn measured(paragraph: &str) -> Measured {
+    // A text with marks is broken at its marks; guesses are for texts without.
+    let marked = paragraph.contains('\u{200b}');
+    let mut last = None;
+    let glyphs = paragraph
+        .chars()
+        .map(|character| {
+            let before = last.map_or(0, |last| match place(last, character) {
+                2 if marked && !matches!(last, '\u{200b}' | ' ' | '。' | '、') => 1,
+                place => place,
+            });
+            last = Some(character);
+            Glyph {
+                character,
+                units: cell(character),
+                before,
+            }
+        })
+        .collect();
+    Measured {
+        glyphs,
+        back: if marked { 4 } else { 2 },
+    }
+}
+
+/// How many units a line of `max` pixels takes; `None` if not even none.
+fn room(em: i32, max: i32) -> Option<u64> {
+    let (max, em) = (u64::try_from(max).ok()?, u64::try_from(em).unwrap_or(0));
+    Some((max * u64::from(UNITS)).checked_div(em).unwrap_or(u64::MAX))
+}
+
+/// The lines of a paragraph: from where to where, and how good a place the end is. An empty paragraph has one.
+fn broken(text: &Measured, room: Option<u64>) -> impl Iterator<Item = (usize, usize, u8)> {
+    let (text, back) = (text.glyphs.as_slice(), text.back);
+    let mut start = 0;
+    let mut empty = text.is_empty();
+    core::iter::from_fn(move || {
+        if core::mem::take(&mut empty) {
+            return Some((0, 0, 2));
+        }
+        let rest = text.get(start..).filter(|rest| !rest.is_empty())?;
+        let (length, place) = line_end(rest, back, room);
+        let from = start;
+        let end = start + length;
+        let spaces = text.get(end..).unwrap_or_default();
+        start = end + spaces.iter().take_while(|glyph| glyph.character == ' ').count();
+        Some((from, end, place))
+    })
+}
+
+fn written(text: &Measured, room: Option<u64>) -> Vec<String> {
+    broken(text, room)
+        .map(|(start, end, _)| {
+            let mut line: String = text
+                .glyphs
+                .get(start..end)
+                .unwrap_or_default()
+                .iter()
+                .map(|glyph| glyph.character)
+                .filter(|character| *character != '\u{200b}')
+                .collect();
+            line.truncate(line.trim_end().len());
+            line
+        })
         .collect()
 }
 
-fn break_paragraph(text: &str, em: i32, max: i32) -> Vec<(String, u8)> {
-    let characters: Vec<char> = text.chars().collect();
-    // A text with marks is broken at its marks; guesses are for texts without.
-    let marked = characters.contains(&'\u{200b}');
-    let mut out = Vec::new();
-    let mut start = 0;
-    while start < characters.len() {
-        let (length, place) = line_end(characters.get(start..).unwrap_or_default(), em, max, marked);
-        let end = length + start;
-        let line: String = characters
-            .get(start..end)
-            .unwrap_or_default()
-            .iter()
-            .filter(|character| **character != '\u{200b}')
-            .collect();
-        out.push((line.trim_end().to_string(), place));
-        start = end;
-        while characters.get(start) == Some(&' ') {
-            start += 1;
+/// What becomes of a paragraph at a width, without its lines.
+struct Shape {
+    lines: usize,
+    /// How bad the worst line end is; the last line's end is none.
+    worst: u8,
+    /// At how many line ends a reader would pause.
+    pauses: usize,
+}
+
+impl Shape {
+    /// Ends early with more than `most` lines.
+    fn of(text: &Measured, room: Option<u64>, most: usize) -> Self {
+        let mut shape = Self {
+            lines: 0,
+            worst: 2,
+            pauses: 0,
+        };
+        let mut last = 2;
+        for (_, _, place) in broken(text, room) {
+            shape.worst = shape.worst.min(last);
+            last = place;
+            shape.lines += 1;
+            shape.pauses += usize::from(place == 2);
+            if shape.lines > most {
+                break;
+            }
         }
+        shape
     }
-    if out.is_empty() {
-        out.push((String::new(), 2));
-    }
-    out
 }
 
 /// How many characters the first line takes, at least one, and how good a place its end is.
-fn line_end(characters: &[char], em: i32, max: i32, marked: bool) -> (usize, u8) {
+fn line_end(text: &[Glyph], back: usize, room: Option<u64>) -> (usize, u8) {
     let (mut units, mut allowed, mut pause) = (0_u64, 0, 0);
-    for (index, character) in characters.iter().enumerate() {
-        if let Some(before) = index.checked_sub(1).and_then(|index| characters.get(index)) {
-            match place(*before, *character) {
-                2 if !marked || matches!(before, '\u{200b}' | ' ' | '。' | '、') => (allowed, pause) = (index, index),
-                1 | 2 => allowed = index,
+    for (index, glyph) in text.iter().enumerate() {
+        if index > 0 {
+            match glyph.before {
+                2 => (allowed, pause) = (index, index),
+                1 => allowed = index,
                 _ => {}
             }
         }
-        units += u64::from(cell(*character));
+        units += u64::from(glyph.units);
         // Trailing spaces may hang over the edge: they are not drawn.
-        if *character != ' ' && pixels(units, em) > max {
+        if glyph.character != ' ' && room.is_none_or(|room| units > room) {
             // A pause not too far back beats a break inside a word.
-            let back = if marked { 4 } else { 2 };
             return match (pause, allowed) {
                 (pause, _) if pause * back > index => (pause, 2),
                 (_, allowed) if allowed > 0 => (allowed, 1),
@@ -225,7 +330,7 @@ fn line_end(characters: &[char], em: i32, max: i32, marked: bool) -> (usize, u8)
             };
         }
     }
-    (characters.len(), 2)
+    (text.len(), 2)
 }
 
 #[cfg(test)]
