@@ -3,7 +3,10 @@
 //!
 //! A record: "IPST", number, length, CRC-32 over item, number, length and bytes (4 bytes each, little-endian), then the bytes, up to a
 //! multiple of [`CELL`]. The head is programmed last. An erased item is programmed to zeros from the oldest record on, then its blocks are
-//! erased.
+//! erased; a part that refuses the zeros still has its blocks erased.
+//!
+//! A cell that cannot be read, as one whose power went while it was programmed on a part with error correction, is taken as programmed and as
+//! part of nothing whole. Only where no cell of an item can be read the part is at fault.
 
 use crc::{CRC_32_ISO_HDLC, Crc, Digest};
 use embedded_storage_async::nor_flash::MultiwriteNorFlash;
@@ -14,6 +17,8 @@ const MARK: [u8; 4] = *b"IPST";
 /// What is programmed together, at the most.
 pub const CELL: u32 = 16;
 const CELL_LEN: usize = 16;
+/// What stands for a cell that cannot be read: programmed, and no record's head.
+const TORN: [u8; CELL_LEN] = [0; CELL_LEN];
 /// Blocks of half a roll delta; all other items fit into one.
 const DELTA_BLOCKS: u32 = 16;
 /// Longest item, the roll delta.
@@ -85,16 +90,19 @@ impl<F: MultiwriteNorFlash> FlashStore<F> {
             starts,
             half,
         };
+        let mut readable = false;
         for (side, (start, end)) in starts.into_iter().zip(&mut found.ends).enumerate() {
             let mut at = start;
             // Ends: each round takes a cell at least.
             while at < start + half {
-                let cell = self.cell(at).await?;
+                let cell = self.cell(at).await;
+                readable |= cell.is_ok();
+                let cell = cell.unwrap_or(TORN);
                 if cell != [0xFF; CELL_LEN] {
                     *end = at + CELL;
                 }
                 let room = start + half - at - CELL;
-                match self.record(item, &cell, at + CELL, room).await? {
+                match self.record(item, &cell, at + CELL, room).await {
                     Some((length, number)) => {
                         if found.newest.is_none_or(|(_, _, newest, _)| number > newest) {
                             found.newest = Some((at + CELL, length, number, side));
@@ -106,14 +114,12 @@ impl<F: MultiwriteNorFlash> FlashStore<F> {
                 }
             }
         }
-        Ok(found)
+        if readable { Ok(found) } else { Err(StoreError::Device) }
     }
 
-    /// Length and number of the record that begins with this head.
-    async fn record(&mut self, item: Item, head: &[u8], at: u32, room: u32) -> Result<Option<(u32, u32)>, StoreError> {
-        let Some((mark, rest)) = head.split_first_chunk::<4>() else {
-            return Ok(None);
-        };
+    /// Length and number of the record that begins with this head, if it is whole.
+    async fn record(&mut self, item: Item, head: &[u8], at: u32, room: u32) -> Option<(u32, u32)> {
+        let (mark, rest) = head.split_first_chunk::<4>()?;
         let word = |index: usize| {
             let bytes = rest
                 .get(4 * index..4 * index + 4)
@@ -122,19 +128,19 @@ impl<F: MultiwriteNorFlash> FlashStore<F> {
         };
         let (number, length, check) = (word(0), word(1), word(2));
         if *mark != MARK || length > room {
-            return Ok(None);
+            return None;
         }
         let mut digest = begin(item, number, length);
         let mut left = length;
         let mut at = at;
         while left > 0 {
-            let cell = self.cell(at).await?;
+            let cell = self.cell(at).await.ok()?;
             let take = left.min(CELL);
             digest.update(cell.get(..usize::try_from(take).unwrap_or(0)).unwrap_or_default());
             left -= take;
             at += CELL;
         }
-        Ok((digest.finalize() == check).then_some((length, number)))
+        (digest.finalize() == check).then_some((length, number))
     }
 
     async fn program(&mut self, at: u32, bytes: &[u8]) -> Result<(), StoreError> {
@@ -224,17 +230,20 @@ impl<F: MultiwriteNorFlash> Store for FlashStore<F> {
         // The half without the newest record first: an older one must never come back.
         let newest = found.newest.map_or(0, |(_, _, _, side)| side);
         let [one, two] = found.starts;
+        let mut outcome = Ok(());
         for start in if newest == 0 { [two, one] } else { [one, two] } {
             let mut at = start;
             while at < start + found.half {
-                if self.cell(at).await? != [0xFF; CELL_LEN] {
-                    self.program(at, &[0; CELL_LEN]).await?;
+                if self.cell(at).await != Ok([0xFF; CELL_LEN]) {
+                    // Refused, or only half done: the bytes go with their blocks all the same, so nobody turns back here.
+                    let _ = self.program(at, &TORN).await;
                 }
                 at += CELL;
             }
-            self.blank(start, found.half).await?;
+            // Both halves, whatever the first one says.
+            outcome = self.blank(start, found.half).await.and(outcome);
         }
-        Ok(())
+        outcome
     }
 }
 

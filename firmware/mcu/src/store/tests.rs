@@ -1,5 +1,6 @@
 //! The store judged by a list of what was written, with power cuts after any number of programmed cells and erased blocks.
 
+use std::collections::BTreeSet;
 use std::vec::Vec;
 
 use embassy_futures::block_on;
@@ -18,6 +19,14 @@ const BLOCK: usize = 4_096;
 struct Part {
     bytes: Vec<u8>,
     left: u32,
+    /// Whether it refuses to program what is programmed already.
+    once: bool,
+    /// Whether a cell that was programmed in part can no longer be read.
+    checked: bool,
+    /// Those cells, until they are erased.
+    unreadable: BTreeSet<usize>,
+    /// Whether nothing can be read.
+    dead: bool,
 }
 
 #[derive(Debug)]
@@ -33,6 +42,10 @@ impl ErrorType for Part {
 impl ReadNorFlash for Part {
     const READ_SIZE: usize = 1;
     async fn read(&mut self, offset: u32, bytes: &mut [u8]) -> Result<(), Gone> {
+        let cells = offset as usize / CELL_LEN..(offset as usize + bytes.len()).div_ceil(CELL_LEN);
+        if self.dead || self.unreadable.range(cells).next().is_some() {
+            return Err(Gone);
+        }
         bytes.copy_from_slice(&self.bytes[offset as usize..offset as usize + bytes.len()]);
         Ok(())
     }
@@ -45,6 +58,10 @@ impl Part {
         Self {
             bytes: std::vec![0xFF; 2 * BLOCK * 22],
             left: u32::MAX,
+            once: false,
+            checked: false,
+            unreadable: BTreeSet::new(),
+            dead: false,
         }
     }
     fn step(&mut self) -> Result<bool, Gone> {
@@ -63,13 +80,22 @@ impl NorFlash for Part {
             let whole = self.step()?;
             let end = if whole { block + BLOCK } else { block + BLOCK / 3 };
             self.bytes[block..end].fill(0xFF);
+            self.unreadable
+                .retain(|cell| !(block..end).contains(&(cell * CELL_LEN)));
         }
         Ok(())
     }
     async fn write(&mut self, offset: u32, bytes: &[u8]) -> Result<(), Gone> {
+        let at = offset as usize;
+        if self.once && self.bytes[at..at + bytes.len()].iter().any(|byte| *byte != 0xFF) {
+            return Err(Gone);
+        }
         let whole = self.step()?;
+        if self.checked && !whole {
+            self.unreadable.insert(at / CELL_LEN);
+        }
         let take = if whole { bytes.len() } else { bytes.len() / 2 };
-        for (place, byte) in self.bytes[offset as usize..].iter_mut().zip(&bytes[..take]) {
+        for (place, byte) in self.bytes[at..].iter_mut().zip(&bytes[..take]) {
             *place &= byte;
         }
         Ok(())
@@ -105,9 +131,11 @@ fn act() -> impl Strategy<Value = Do> {
 proptest! {
     #[test]
     fn f2_an_item_is_the_old_or_the_new_one_whatever_the_power_does(
-        acts in proptest::collection::vec((act(), proptest::option::weighted(0.3, 1..120_u32)), 1..40)
+        acts in proptest::collection::vec((act(), proptest::option::weighted(0.3, 1..120_u32)), 1..40),
+        checked in any::<bool>(),
     ) {
         let mut part = Part::new();
+        part.checked = checked;
         let mut truth: std::collections::BTreeMap<Item, Vec<u8>> = Default::default();
         for (act, cut) in acts {
             part.left = cut.unwrap_or(u32::MAX);
@@ -148,6 +176,34 @@ fn an_erased_item_leaves_no_byte_of_it() {
     block_on(store.erase(Item::Secret)).unwrap();
     assert_eq!(read(&mut store, Item::Secret), None);
     assert!(store.release().bytes.iter().all(|byte| *byte == 0xFF));
+}
+
+/// A part that programs a cell only once: erasing its blocks takes the bytes all the same.
+#[test]
+fn an_item_is_erased_where_nothing_can_be_programmed_twice() {
+    let mut part = Part::new();
+    part.once = true;
+    let mut store = FlashStore::new(part).unwrap();
+    // Both halves are used: an older one must not come back either.
+    for number in 0..10_u8 {
+        block_on(store.write(Item::Secret, &[0x5A ^ number; 900])).unwrap();
+    }
+    assert_eq!(block_on(store.erase(Item::Secret)), Ok(()));
+    assert_eq!(read(&mut store, Item::Secret), None);
+    assert!(store.release().bytes.iter().all(|byte| *byte == 0xFF));
+}
+
+/// Nothing is not the same as nothing that can be read: a dead part is no empty store.
+#[test]
+fn a_part_of_which_nothing_can_be_read_is_no_empty_store() {
+    let mut part = Part::new();
+    part.dead = true;
+    let mut store = FlashStore::new(part).unwrap();
+    assert_eq!(
+        block_on(store.read(Item::Secret, &mut [0; 64])),
+        Err(StoreError::Device)
+    );
+    assert_eq!(block_on(store.write(Item::Secret, b"new")), Err(StoreError::Device));
 }
 
 #[test]
