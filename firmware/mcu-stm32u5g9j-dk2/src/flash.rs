@@ -5,13 +5,17 @@
 //! 0x0820_0000  "IPKI", station, authority, length; the package   1,664 KiB
 //! 0x083A_0000  the internal store                                384 KiB
 //! ```
-//! A quad-word of 16 bytes takes one program, and one more to zeros (RM0456, "programming").
+//! A quad-word of 16 bytes takes one program, and one more to zeros (RM0456, "programming"). One that lost its power while it was
+//! programmed may fail its error correction when it is read, which the chip says by an NMI: it is unreadable, and the store passes over it.
 
 use core::slice;
+use core::sync::atomic::{AtomicU8, Ordering};
 
-use embassy_stm32::Peri;
+use cortex_m_rt::exception;
+
 use embassy_stm32::flash::{Blocking, Error, Flash};
 use embassy_stm32::peripherals::FLASH;
+use embassy_stm32::{Peri, pac};
 use embedded_storage_async::nor_flash::{
     ErrorType, MultiwriteNorFlash, NorFlash, NorFlashError, NorFlashErrorKind, ReadNorFlash,
 };
@@ -98,6 +102,42 @@ impl NorFlashError for Wrong {
     }
 }
 
+/// What [`READING`] says: nobody reads the store, somebody does, and what was read is not what was programmed.
+const NOBODY: u8 = 0;
+const SOMEBODY: u8 = 1;
+const UNREADABLE: u8 = 2;
+static READING: AtomicU8 = AtomicU8::new(NOBODY);
+
+/// Two wrong bits in a quad-word of flash come as this; so do other ends of the world. Only the first, and only while the store is read, is
+/// no reason to start again.
+#[exception]
+unsafe fn NonMaskableInt() {
+    let flash = pac::FLASH.eccr();
+    let state = flash.read();
+    // The store lies in the second bank.
+    let ours = state.eccd() && state.bk_ecc() && READING.load(Ordering::Relaxed) != NOBODY;
+    if !ours {
+        crate::panic::end(|| defmt::error!("an NMI that is none of the store"));
+    }
+    READING.store(UNREADABLE, Ordering::Relaxed);
+    // Cleared by writing 1.
+    flash.modify(|w| w.set_eccd(true));
+}
+
+/// Forgets what the instruction cache has kept: data of the flash go through it too, and it does not see that they were programmed or erased.
+fn forget() {
+    let cache = pac::ICACHE;
+    cache.fcr().write(|w| w.set_cbsyendf(true));
+    cache.cr().modify(|w| w.set_cacheinv(true));
+    // A few hundred clocks; bounded, for a cache that says nothing.
+    for _ in 0..100_000 {
+        if cache.sr().read().bsyendf() {
+            break;
+        }
+    }
+    cache.fcr().write(|w| w.set_cbsyendf(true));
+}
+
 impl ErrorType for Bank {
     type Error = Wrong;
 }
@@ -107,7 +147,20 @@ impl ReadNorFlash for Bank {
 
     async fn read(&mut self, offset: u32, bytes: &mut [u8]) -> Result<(), Wrong> {
         let at = Self::place(offset, bytes.len())?;
-        Ok(self.0.blocking_read(at, bytes)?)
+        // Nobody else reads flash meanwhile, so an NMI is ours.
+        let (read, state) = critical_section::with(|_| {
+            READING.store(SOMEBODY, Ordering::SeqCst);
+            let read = self.0.blocking_read(at, bytes);
+            cortex_m::asm::dsb();
+            cortex_m::asm::isb();
+            (read, READING.swap(NOBODY, Ordering::SeqCst))
+        });
+        if state == UNREADABLE {
+            // The cache would give the wrong bytes without a word next time.
+            forget();
+            return Err(Wrong(NorFlashErrorKind::Other));
+        }
+        Ok(read?)
     }
 
     fn capacity(&self) -> usize {
@@ -124,12 +177,16 @@ impl NorFlash for Bank {
         let length = usize::try_from(length).map_err(|_| Wrong(NorFlashErrorKind::OutOfBounds))?;
         let from = Self::place(from, length)?;
         let to = from + length as u32;
-        Ok(self.0.blocking_erase(from, to)?)
+        let erased = self.0.blocking_erase(from, to);
+        forget();
+        Ok(erased?)
     }
 
     async fn write(&mut self, offset: u32, bytes: &[u8]) -> Result<(), Wrong> {
         let at = Self::place(offset, bytes.len())?;
-        Ok(self.0.blocking_write(at, bytes)?)
+        let written = self.0.blocking_write(at, bytes);
+        forget();
+        Ok(written?)
     }
 }
 

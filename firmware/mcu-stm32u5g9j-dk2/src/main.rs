@@ -38,6 +38,8 @@ use crate::touch::Touchpad;
 const SCREENS: usize = 1024 * 1024;
 /// Bytes for certificates.
 const CERTIFICATES: usize = 64 * 1024;
+/// Bytes that wait on the network's line: the longest answer in its frame, which nobody takes while a picture is drawn. Up to a multiple of 256.
+const HEARD: usize = (kiosk::line::HEAD + election::ledger::frame::MAX_REPLY + kiosk::line::TAIL).next_multiple_of(256);
 /// The watchdog bites after so many microseconds in which no task came to its turn. The longest work without a turn is judging a chain of
 /// certificates, some 0.3 s.
 const WATCHDOG: u32 = 8_000_000;
@@ -140,14 +142,14 @@ async fn main(spawner: Spawner) {
     let reader = card_line::start!(p);
     let uplink = {
         static TX: static_cell::StaticCell<[u8; 256]> = static_cell::StaticCell::new();
-        static RX: static_cell::StaticCell<[u8; 1024]> = static_cell::StaticCell::new();
+        static RX: static_cell::StaticCell<[u8; HEARD]> = static_cell::StaticCell::new();
         let config = usart::Config::default(); // 115,200 baud, 8N1
         usart::BufferedUart::new(
             p.USART1,
             p.PA10,
             p.PA9,
             TX.init([0; 256]),
-            RX.init([0; 1024]),
+            RX.init([0; HEARD]),
             Irqs,
             config,
         )
