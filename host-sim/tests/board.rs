@@ -188,16 +188,21 @@ fn f3_a_panic_shows_the_safe_screen_and_restarts() {
     album.compare("panic".into(), &shown, &pixels, &letters).unwrap();
     assert!(album.pictures["panic"].is_same(), "{:?}", album.pictures);
 
-    let guest = Guest::start(&board, Timeline::new(), prepare).unwrap();
-    guest.settle().unwrap();
-    guest.memory.set(word::PANIC, 1).unwrap();
-    guest.ring().unwrap();
-    guest.wait_for_end(End::Panic).unwrap();
-    // It is up again, and shows that it has no package.
-    guest.wait_for_end(End::Fault).unwrap();
-    assert_eq!(guest.memory.word(word::RESTARTS).unwrap(), 1);
-    let text = log::read(&log::reader().unwrap(), &board.image, &guest.log().unwrap()).unwrap();
-    for line in ["started; restarts by ourselves: 1", "out of order: the screen says why"] {
-        assert!(text.contains(line), "{line}: {text}");
+    // 1: a panic; 3: a fault of the processor. Both end alike.
+    for (asked, said) in [(1, "asked for by the host"), (3, "fault of the processor")] {
+        let guest = Guest::start(&board, Timeline::new(), prepare).unwrap();
+        guest.settle().unwrap();
+        guest.memory.set(word::PANIC, asked).unwrap();
+        guest.ring().unwrap();
+        guest.wait_for_end(End::Panic).unwrap();
+        let message = guest.panic_message().unwrap().unwrap_or_default();
+        assert!(message.contains(said), "{message}");
+        // It is up again, and shows that it has no package.
+        guest.wait_for_end(End::Fault).unwrap();
+        assert_eq!(guest.memory.word(word::RESTARTS).unwrap(), 1);
+        let text = log::read(&log::reader().unwrap(), &board.image, &guest.log().unwrap()).unwrap();
+        for line in ["started; restarts by ourselves: 1", "out of order: the screen says why"] {
+            assert!(text.contains(line), "{line}: {text}");
+        }
     }
 }

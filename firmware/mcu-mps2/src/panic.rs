@@ -58,3 +58,9 @@ fn panic(info: &PanicInfo<'_>) -> ! {
 unsafe fn HardFault(frame: &ExceptionFrame) -> ! {
     end(|message| write!(message, "fault of the processor at {:#010x}", frame.pc()))
 }
+
+/// An interrupt or exception that nobody is there for.
+#[exception]
+unsafe fn DefaultHandler(number: i16) {
+    end(|message| write!(message, "interrupt {number} is nobody's"))
+}

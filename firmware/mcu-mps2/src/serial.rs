@@ -1,7 +1,7 @@
 //! The machine's UARTs (Arm CMSDK): bytes in by interrupt into a queue, bytes out at once.
 
 use core::convert::Infallible;
-use core::sync::atomic::{AtomicU32, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use embassy_sync::blocking_mutex::raw::CriticalSectionRawMutex;
 use embassy_sync::pipe::Pipe;
@@ -9,7 +9,8 @@ use mcu::stand::{serial, word};
 
 use crate::map;
 
-/// Bytes that wait on a line at most; then the line's own flow control holds them back.
+/// Bytes that wait on a line at most; then the line's own flow control holds them back, if anybody is to take them. On a line that nobody
+/// ever used, as the network's in a statutory election, they are lost.
 const QUEUE: usize = 2_048;
 
 const BASE: usize = 0x5020_0000;
@@ -25,6 +26,8 @@ const IN_INTERRUPT: u32 = 1 << 3;
 static QUEUES: [Pipe<CriticalSectionRawMutex, QUEUE>; serial::COUNT] = [const { Pipe::new() }; serial::COUNT];
 /// Bytes read from each line since the host began to count.
 static HEARD: [AtomicU32; serial::COUNT] = [const { AtomicU32::new(0) }; serial::COUNT];
+/// Lines that somebody has used.
+static USED: [AtomicBool; serial::COUNT] = [const { AtomicBool::new(false) }; serial::COUNT];
 static SPOKEN: [AtomicU32; serial::COUNT] = [const { AtomicU32::new(0) }; serial::COUNT];
 
 fn register(line: usize, offset: usize) -> *mut u32 {
@@ -76,7 +79,7 @@ pub fn interrupt(line: usize) {
 fn take(line: usize) {
     let queue = &QUEUES[line];
     while read(line, STATE) & IN_FULL != 0 {
-        if queue.is_full() {
+        if queue.is_full() && USED[line].load(Ordering::Relaxed) {
             // The byte stays where it is until there is room.
             write(line, CONTROL, ENABLE);
             return;
@@ -86,7 +89,7 @@ fn take(line: usize) {
         if line == serial::HOST {
             crate::bell();
         } else {
-            // There is room: it was looked at.
+            // There is room, or nobody will miss it.
             let _ = queue.try_write(&[byte]);
         }
     }
@@ -114,6 +117,7 @@ pub struct Serial(pub usize);
 impl Serial {
     /// The next byte. Dropping the future loses none.
     pub async fn byte(&mut self) -> u8 {
+        USED[self.0].store(true, Ordering::Relaxed);
         let mut byte = [0];
         QUEUES[self.0].read(&mut byte).await;
         self.refill();
@@ -145,6 +149,8 @@ impl embedded_io_async::Read for Serial {
 
 impl embedded_io_async::Write for Serial {
     async fn write(&mut self, bytes: &[u8]) -> Result<usize, Infallible> {
+        // Whoever asks wants the answer.
+        USED[self.0].store(true, Ordering::Relaxed);
         send(self.0, bytes);
         Ok(bytes.len())
     }
