@@ -40,10 +40,14 @@ pub fn prepare(_: Scenario, _: Option<&Path>, _: bool, _: bool) -> Result<Scenar
     Err(crate::scenario::BadInput("--target qemu: this simulator was built without the feature `window`".into()).into())
 }
 
+/// Bytes of stack that a board may use.
+#[cfg(feature = "window")]
+const STACK_MOST: u32 = 192 * 1024;
+
 /// Says on standard error what the boards measured of themselves and how their pictures compare with Linux's.
 ///
 /// # Errors
-/// A picture differs, or the log cannot be read.
+/// A picture differs, a board needed more memory than it may, or the log cannot be read.
 pub fn tell(scenario: &Scenario, log: Option<&Path>) -> Result<()> {
     #[cfg(feature = "window")]
     if let Some(board) = &scenario.board {
@@ -67,6 +71,13 @@ pub fn tell(scenario: &Scenario, log: Option<&Path>) -> Result<()> {
         .find(|(_, [used, all])| u64::from(*used) * 10 > u64::from(*all) * 9)
         {
             anyhow::bail!("the board's {what} is nearly full: {used} of {all} bytes");
+        }
+        // A board that one can buy leaves 256 KiB (its linker's script): the emulated one has more, and must not need it.
+        if measured.stack[0] > STACK_MOST {
+            anyhow::bail!(
+                "the board's stack was {} bytes deep, of {STACK_MOST} that it may use",
+                measured.stack[0]
+            );
         }
         if let Some(file) = log {
             use crate::qemu::log;
