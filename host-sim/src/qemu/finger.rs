@@ -124,9 +124,25 @@ impl Finger {
     pub async fn language(&self, tag: &str) -> Result<bool> {
         let language = LANGUAGES.iter().position(|language| language.tag == tag);
         let Some(language) = language else { return Ok(false) };
-        Ok(self.press(|act| act == Act::Settings).await?
-            && self.press(|act| act == Act::Language(language)).await?
-            && self.press(|act| act == Act::Close).await?)
+        for wanted in [Act::Settings, Act::Language(language), Act::Close] {
+            if !self.reach(wanted).await? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// A tap on one of the panel's own buttons, on whichever page it is, or behind "more".
+    async fn reach(&self, wanted: Act) -> Result<bool> {
+        for _ in 0..STEPS {
+            if self.find(|act| act == wanted).is_some() {
+                return self.press(|act| act == wanted).await;
+            }
+            if !self.press(|act| act == Act::NextPage).await? && !self.press(|act| act == Act::Other).await? {
+                return Ok(false);
+            }
+        }
+        Ok(false)
     }
 
     fn find(&self, wanted: impl Fn(Act) -> bool) -> Option<(i32, i32, bool)> {

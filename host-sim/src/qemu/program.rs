@@ -370,10 +370,13 @@ async fn hands(board: &Board, finger: &Finger, booth: &Booth, emulation: &Emulat
                 spoken = true;
                 voters += 1;
                 if voters.is_multiple_of(2) {
-                    finger.language("en").await?;
+                    if !finger.language("en").await? {
+                        lock(&emulation.missed).push("another language in front of the PIN pad".to_owned());
+                    }
                 }
             }
-        } else if matches!(*booth.view(), View::Idle) {
+        } else if !matches!(*booth.view(), View::Pin { .. }) {
+            // Nobody touches an idle screen: the first touch behind the PIN pad tells that the next PIN is another voter's.
             spoken = false;
         }
         let view = booth.view();
