@@ -34,6 +34,7 @@ pub struct Net {
     pub places: Vec<Place>,
     root: TempDir,
     children: BTreeMap<usize, Child>,
+    programs: BTreeMap<usize, PathBuf>,
     lines: BTreeMap<(usize, usize), Arc<Weather>>,
     _alone: MutexGuard<'static, ()>,
 }
@@ -82,6 +83,7 @@ impl Net {
             places,
             root,
             children: BTreeMap::new(),
+            programs: BTreeMap::new(),
             lines: BTreeMap::new(),
             _alone: alone,
         };
@@ -148,6 +150,7 @@ impl Net {
 
     pub fn start_as(&mut self, index: usize, program: &Path) {
         let child = local::start(program, &self.places[index].folder).unwrap();
+        self.programs.insert(index, program.to_owned());
         assert!(self.children.insert(index, child).is_none(), "it runs already");
     }
 
@@ -171,13 +174,24 @@ impl Net {
         assert!(self.children.insert(index, child).is_none(), "it runs already");
     }
 
-    /// Waits until a node answers kiosks.
+    /// Waits until a node answers kiosks. Its ports were free when its folder was made; a connection of any program of the machine may stand on one
+    /// meanwhile, for as long as it lasts: then it is started again.
     pub fn await_gateway(&mut self, index: usize) {
         let patience = Instant::now();
         while self.tip(index).is_none() {
-            if let Some(child) = self.children.get_mut(&index) {
-                let ended = child.try_wait().unwrap();
-                assert!(ended.is_none(), "node {index} ended: {}", self.log(index));
+            if let Some(child) = self.children.get_mut(&index)
+                && child.try_wait().unwrap().is_some()
+            {
+                let log = self.log(index);
+                let taken = log
+                    .lines()
+                    .next_back()
+                    .is_some_and(|line| line.contains("Address already in use"));
+                assert!(taken, "node {index} ended: {log}");
+                self.children.remove(&index);
+                std::thread::sleep(Duration::from_millis(500));
+                let program = self.programs.get(&index).map_or(NODE.into(), Clone::clone);
+                self.start_as(index, &program);
             }
             assert!(patience.elapsed() < Duration::from_secs(300), "{}", self.log(index));
             std::thread::sleep(Duration::from_millis(50));

@@ -183,6 +183,8 @@ fn o07_a_key_without_its_memory_signs_nothing_and_a_second_process_touches_nothi
     let kiosks = Kiosks::start(&net.world, &net.gateways(), 1, 4, Duration::from_millis(50));
     kiosks.await_more(3);
     kiosks.finish();
+    // A folder without a block tells nothing of what its key has signed: a node that lags is waited for.
+    net.await_height(&[3], net.tip(0).unwrap());
     assert_eq!(net.stop(3), Some(0));
     let at = net.folder(3).to_str().unwrap().to_owned();
     let (signed, base) = (net.folder(3).join("signed.bin"), net.folder(3).join("chain.redb"));
