@@ -369,10 +369,8 @@ async fn hands(board: &Board, finger: &Finger, booth: &Booth, emulation: &Emulat
             if !spoken {
                 spoken = true;
                 voters += 1;
-                if voters.is_multiple_of(2) {
-                    if !finger.language("en").await? {
-                        lock(&emulation.missed).push("another language in front of the PIN pad".to_owned());
-                    }
+                if voters.is_multiple_of(2) && !finger.language("en").await? {
+                    lock(&emulation.missed).push("another language in front of the PIN pad".to_owned());
                 }
             }
         } else if !matches!(*booth.view(), View::Pin { .. }) {
