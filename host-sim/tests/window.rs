@@ -213,6 +213,32 @@ impl Player {
         self.screen("cast-or-challenge");
     }
 
+    /// Two staff open polls, from their menu to the idle screen.
+    fn open_polls(&self) {
+        self.find("Staff(Open)");
+        self.click("Staff(Epoch(0))");
+        self.find("Confirm");
+        for number in ["staff 1", "staff 2"] {
+            self.screen("staff-insert-card");
+            self.card(number, false);
+            self.screen("staff-take-card");
+            self.click("pull");
+        }
+        self.screen("idle");
+    }
+
+    /// Staff read what a restart found, and polls go on.
+    fn go_on(&self) {
+        self.find("Confirm");
+        self.until("the kiosk goes on", |now| {
+            now["screen"] == "idle" || now["screen"] == "staff-menu"
+        });
+        if self.now()["screen"] == "staff-menu" {
+            self.find("Back");
+        }
+        self.screen("idle");
+    }
+
     fn cast(&self) {
         self.find("Cast");
         self.screen("done");
@@ -231,16 +257,7 @@ fn a_whole_day_is_played_by_clicks_and_its_record_verifies() {
     player.screen("practice-start");
     player.click("EndPractice");
     player.screen("staff-menu");
-    player.find("Staff(Open)");
-    player.click("Staff(Epoch(0))");
-    player.find("Confirm");
-    for number in ["staff 1", "staff 2"] {
-        player.screen("staff-insert-card");
-        player.card(number, false);
-        player.screen("staff-take-card");
-        player.click("pull");
-    }
-    player.screen("idle");
+    player.open_polls();
 
     player.card("voter 1", true);
     player.ballot();
@@ -271,14 +288,7 @@ fn a_whole_day_is_played_by_clicks_and_its_record_verifies() {
     player.click("pull");
     player.click("power");
     player.screen("staff-restarted");
-    player.find("Confirm");
-    player.until("the kiosk goes on", |now| {
-        now["screen"] == "idle" || now["screen"] == "staff-menu"
-    });
-    if player.now()["screen"] == "staff-menu" {
-        player.find("Back");
-    }
-    player.screen("idle");
+    player.go_on();
     player.card("voter 3", false);
     player.ballot();
     player.cast();
@@ -379,16 +389,7 @@ fn a_board_in_the_window_takes_a_vote_and_a_power_cut() {
         }
     };
     until_colours("a picture with letters", |colours| colours > 8);
-    player.find("Staff(Open)");
-    player.click("Staff(Epoch(0))");
-    player.find("Confirm");
-    for number in ["staff 1", "staff 2"] {
-        player.screen("staff-insert-card");
-        player.card(number, false);
-        player.screen("staff-take-card");
-        player.click("pull");
-    }
-    player.screen("idle");
+    player.open_polls();
 
     player.click("network");
     player.card("voter 1", false);
@@ -400,14 +401,7 @@ fn a_board_in_the_window_takes_a_vote_and_a_power_cut() {
     player.click("power");
     player.screen("staff-restarted");
     until_colours("a picture after the cut", |colours| colours > 8);
-    player.find("Confirm");
-    player.until("the kiosk goes on", |now| {
-        now["screen"] == "idle" || now["screen"] == "staff-menu"
-    });
-    if player.now()["screen"] == "staff-menu" {
-        player.find("Back");
-    }
-    player.screen("idle");
+    player.go_on();
     player.click("network");
     player.card("voter 1", false);
     player.ballot();
