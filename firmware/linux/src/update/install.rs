@@ -2,7 +2,7 @@
 //!
 //! The order is the whole of it: first every starting program but the running one goes, because what it would start is overwritten next; then
 //! root, tree and starting program are written, synced and read back; last, [`switch`], one rename gives the starting program a name that the
-//! loader looks at. What a loader would start is whole at every moment.
+//! loader looks at. What a loader would start is whole at every moment, as far as a rename is one step: FAT does not promise that (image/README.md, open).
 
 use std::io::{self, Read};
 
