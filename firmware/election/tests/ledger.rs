@@ -2,6 +2,8 @@
 
 #[path = "ledger/changes.rs"]
 mod changes;
+#[path = "ledger/decided.rs"]
+mod decided;
 #[path = "ledger/fixture.rs"]
 mod fixture;
 #[path = "ledger/frames.rs"]

@@ -1,17 +1,14 @@
 //! A change of the validators: only by more than two thirds of those before, once, forward; and whoever knows the genesis follows it.
 
-use election::hash::Digest;
-use election::hash::sha256;
 use election::ledger::{
     Applied, CommitProof, CommitSignature, FollowError, Followed, MAX_AHEAD, MAX_CHANGES, ProofError, Refusal, Rules,
     SetChange, SetRefusal, Standing, Transaction, Validators,
 };
-use election::ledger::{BlockHeader, precommit};
-use election::merkle;
 use election::sign::Signer;
-use election::wire::{Bytes, Seq};
+use election::wire::Seq;
 use proptest::prelude::*;
 
+use crate::decided::proof;
 use crate::fixture::{World, encode, items, key, world};
 use crate::rules::Replay;
 
@@ -39,34 +36,6 @@ fn body<'k>(world: &World, keys: &'k [u8], number: u32, from: u64) -> SetChange<
         previous: world.genesis().validators.hash(),
         validators: Validators::from_bytes(keys),
     }
-}
-
-/// The commit proof of a block of this one transaction.
-fn proof(chain: Digest, height: u64, transaction: &[u8], deciders: &[Signer], who: &[u8]) -> Vec<u8> {
-    let header = BlockHeader {
-        version: 1,
-        chain,
-        height,
-        previous: [7; 32],
-        transactions: merkle::root([merkle::leaf(transaction)]),
-        validators: Validators::from_bytes(&set(deciders)).hash(),
-    };
-    let message = sha256(&precommit(&chain, height, 0, &header.hash()));
-    let votes: Vec<CommitSignature> = who
-        .iter()
-        .map(|index| CommitSignature {
-            validator: *index,
-            signature: Bytes(deciders[usize::from(*index)].sign_prehash(&message).unwrap()),
-        })
-        .collect();
-    encode(&CommitProof {
-        header,
-        round: 0,
-        signatures: Seq::from_bytes(&items(&votes)),
-        index: 0,
-        count: 1,
-        path: Seq::from_bytes(&[]),
-    })
 }
 
 #[test]

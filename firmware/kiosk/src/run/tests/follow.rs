@@ -6,15 +6,12 @@ use std::vec::Vec;
 
 use election::hash::{Digest, sha256};
 use election::ledger::frame::{Reply, Request, read_request, write_reply};
-use election::ledger::{
-    BlockHeader, CommitProof, CommitSignature, Followed, Genesis, Raw, SetChange, Transaction, Validators, precommit,
-};
-use election::merkle;
+use election::ledger::{CommitSignature, Followed, Genesis, Raw, SetChange, Transaction, Validators};
 use election::sign::Signer;
-use election::wire::{Bytes, Seq};
+use election::wire::Seq;
 use embassy_futures::block_on;
 
-use super::desk;
+use super::{decided, desk};
 use crate::ports::{Uplink, UplinkError};
 use crate::run::uplink::Line;
 
@@ -63,35 +60,10 @@ fn change(chain: Digest, number: u32, old: &[Signer], new: &[Signer], who: &[u8]
 
 /// The gateway's answer: a transaction in a block of its own, decided by these of a set.
 fn answer(chain: Digest, height: u64, transaction: &[u8], set: &[Signer], who: &[u8]) -> Vec<u8> {
-    let members = public(set);
-    let header = BlockHeader {
-        version: 1,
-        chain,
-        height,
-        previous: [7; 32],
-        transactions: merkle::root([merkle::leaf(transaction)]),
-        validators: Validators::from_bytes(&members).hash(),
-    };
-    let message = sha256(&precommit(&chain, height, 0, &header.hash()));
-    let votes: Vec<CommitSignature> = who
-        .iter()
-        .map(|index| CommitSignature {
-            validator: *index,
-            signature: Bytes(set[usize::from(*index)].sign_prehash(&message).unwrap()),
-        })
-        .collect();
-    let votes = desk::list(&votes);
-    let proof = CommitProof {
-        header,
-        round: 0,
-        signatures: Seq::from_bytes(&votes),
-        index: 0,
-        count: 1,
-        path: Seq::default(),
-    };
+    let proof = decided::proof(chain, height, transaction, set, who);
     reply(&Reply::Change {
         transaction: Raw(transaction),
-        proof,
+        proof: election::wire::decode(&proof).unwrap(),
     })
 }
 

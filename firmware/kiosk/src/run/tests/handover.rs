@@ -10,8 +10,9 @@ use election::hash::Digest;
 use election::ledger::{Genesis, Transaction};
 use election::manifest::Mode;
 
-use super::day::*;
-use super::platform::*;
+use super::kiosks::*;
+use super::machine::{Machine, Ran};
+use super::people::{How, Visit};
 use crate::ballot_box::{EntryKind, MediaFault, Reader, Role, media_for_tests as media};
 use crate::ports::Item;
 use crate::run::Exit;
@@ -24,11 +25,7 @@ const RECORDS: [&str; 3] = ["\"polls are closed\"", "the signed closing", "the l
 fn day() -> Machine {
     let machine = machine(Mode::Statutory);
     machine.world.online.set(false);
-    machine.world.people.borrow_mut().visits.extend([
-        voter(0, [1, 1], How::Cast),
-        voter(1, [1, 1], How::ChallengeFirst),
-        Visit::Close,
-    ]);
+    machine.come([casts(0), voter(1, [1, 1], How::ChallengeFirst), Visit::Close]);
     machine
 }
 
@@ -90,12 +87,7 @@ fn take_over(dead: &Machine, survivor: usize, context: &str) -> &'static str {
     let closed = media::run(stands_closed(&dead.media[survivor])).unwrap();
     let spare = spare(dead, survivor);
     let ran = spare.run();
-    if ran
-        == Ran::Ended(Exit::Fault {
-            fault: Fault::Media(MediaFault::Closed),
-            recorded: None,
-        })
-    {
+    if ran == fault(Fault::Media(MediaFault::Closed), None) {
         let (signed, sent) = said(dead, survivor);
         assert_eq!(sent, [signed.unwrap()], "{context}: refused, and it is not complete");
         assert_eq!(votes(dead, survivor, Mode::Statutory).len(), 2, "{context}");
@@ -103,12 +95,7 @@ fn take_over(dead: &Machine, survivor: usize, context: &str) -> &'static str {
     }
     assert_eq!(ran, Ran::Ended(Exit::Restart), "{context}");
     // Somebody comes who has not voted: only where polls were not closed they are let in.
-    spare
-        .world
-        .people
-        .borrow_mut()
-        .visits
-        .push_back(voter(2, [1, 1], How::Cast));
+    spare.come([casts(2)]);
     if !closed {
         assert_eq!(spare.run(), Ran::Waiting, "{context}");
         assert_eq!(votes(&spare, 0, Mode::Statutory).len(), 3, "{context}");
@@ -210,24 +197,14 @@ fn a8_f4_a11_a_spare_completes_the_closing_of_a_kiosk_that_died_also_over_cuts()
 #[test]
 fn staff_who_go_back_from_a_takeover_are_told_whose_medium_it_is_and_can_still_take_over() {
     let dead = machine(Mode::Statutory);
-    dead.world
-        .people
-        .borrow_mut()
-        .visits
-        .push_back(voter(0, [1, 1], How::Cast));
+    dead.come([casts(0)]);
     assert_eq!(dead.run(), Ran::Waiting);
     for (survivor, role) in [(0, Role::Original), (1, Role::Duplicate)] {
         let spare = spare(&dead, survivor);
         let cards = spare.world.people.borrow().accepted;
         spare.world.people.borrow_mut().declines = true;
         for _ in 0..2 {
-            assert_eq!(
-                spare.run(),
-                Ran::Ended(Exit::Fault {
-                    fault: Fault::Media(MediaFault::OtherKiosk(role)),
-                    recorded: None
-                })
-            );
+            assert_eq!(spare.run(), fault(Fault::Media(MediaFault::OtherKiosk(role)), None));
         }
         assert_eq!(spare.world.people.borrow().accepted, cards, "no card was asked for");
         // Nothing was written: the same medium is taken over when staff want it.

@@ -3,8 +3,9 @@
 
 use election::manifest::Mode;
 
-use super::day::*;
-use super::platform::*;
+use super::kiosks::*;
+use super::machine::Ran;
+use super::people::{How, Visit};
 use crate::ports::Lamp::{self, Call, Fault, Finished, Off, Ready, Voting};
 use crate::run::Exit;
 
@@ -13,7 +14,7 @@ fn lamps(visits: &[Visit]) -> (Ran, std::vec::Vec<Lamp>) {
     let machine = machine(Mode::Statutory);
     machine.world.online.set(false);
     machine.world.lamps.borrow_mut().clear();
-    machine.world.people.borrow_mut().visits.extend(visits.iter().cloned());
+    machine.come(visits.iter().cloned());
     let ran = machine.run();
     let lamps = machine.world.lamps.borrow().clone();
     (ran, lamps)
@@ -21,11 +22,7 @@ fn lamps(visits: &[Visit]) -> (Ran, std::vec::Vec<Lamp>) {
 
 #[test]
 fn u7_the_lamp_says_voting_then_finished_then_ready() {
-    let (ran, lamps) = lamps(&[
-        voter(0, [1, 1], How::Cast),
-        voter(1, [1, 1], How::ChallengeFirst),
-        Visit::Close,
-    ]);
+    let (ran, lamps) = lamps(&[casts(0), voter(1, [1, 1], How::ChallengeFirst), Visit::Close]);
     assert!(matches!(ran, Ran::Ended(Exit::Closed { .. })), "{ran:?}");
     let vote = [Voting, Finished, Ready];
     assert_eq!(lamps, [&[Off, Ready][..], &vote, &vote, &[Off]].concat());

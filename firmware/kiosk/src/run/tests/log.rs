@@ -6,9 +6,10 @@ use std::vec::Vec;
 use election::manifest::Mode;
 
 use super::cards::Card;
-use super::day::{machine, tag, visits, voter};
 use super::desk;
-use super::platform::*;
+use super::kiosks::{casts, machine, tag, visits};
+use super::machine::{Machine, Ran};
+use super::people::{How, Visit};
 use crate::audit::Event;
 use crate::ballot_box::{EntryKind, Reader, buffer_len, media_for_tests as media};
 use crate::run::Exit;
@@ -96,12 +97,7 @@ fn a19_restarts_and_cut_off_voters_are_in_the_log_and_the_log_only_grows() {
     machine.world.online.set(false);
     let mut before: Vec<(EntryKind, Vec<u8>)> = Vec::new();
     for card in 0..3 {
-        machine
-            .world
-            .people
-            .borrow_mut()
-            .visits
-            .push_back(voter(card, [1, 1], How::Cast));
+        machine.come([casts(card)]);
         if card == 1 {
             // In the middle of this voter's vote, after the start's own entry and the admission.
             let mut power = machine.media[0].power.borrow_mut();

@@ -10,10 +10,12 @@ use election::manifest::Mode;
 use election::opening::Opening;
 
 use super::super::judge::{Judge, shapes};
-use super::day::{machine, visits};
 use super::desk;
-use super::platform::*;
+use super::kiosks::{fault, machine, visits};
+use super::machine::{Machine, Ran};
+use super::people::{How, Visit};
 use crate::ballot_box::{Kind, Leaves as _, Reader, SlotState, buffer_len, media_for_tests as media};
+use crate::screen::Fault;
 
 /// A ballot that stands on a medium: kind, code, all alphas, whether it has a tag.
 struct Standing {
@@ -73,7 +75,7 @@ fn p06_p17_a_source_that_starts_again_at_every_boot_repeats_no_code_and_no_nonce
     for (boot, how) in [How::Cast, How::Cast, How::ChallengeFirst].into_iter().enumerate() {
         machine.world.entropy.set(start);
         let card = u8::try_from(boot).unwrap() + 1;
-        machine.world.people.borrow_mut().visits.push_back(one(card, how));
+        machine.come([one(card, how)]);
         assert_eq!(machine.run(), Ran::Waiting);
         machine.power_cycle();
     }
@@ -90,14 +92,14 @@ fn p06_p17_a_source_that_starts_again_at_every_boot_repeats_no_code_and_no_nonce
 fn p14_p15_p20_the_code_is_fixed_and_what_is_opened_is_spoiled_at_every_cut() {
     let steps = {
         let machine = machine(Mode::Consultation);
-        machine.world.people.borrow_mut().visits.extend(visits());
+        machine.come(visits());
         machine.run();
         machine.media[0].power.borrow().steps
     };
     let mut opened_before_a_cut = 0;
     for cut in (0..steps).step_by(5) {
         let machine = machine(Mode::Consultation);
-        machine.world.people.borrow_mut().visits.extend(visits());
+        machine.come(visits());
         {
             let mut power = machine.media[0].power.borrow_mut();
             power.left = Some(cut);
@@ -161,7 +163,7 @@ fn p22_the_media_do_not_tell_when_a_voter_came() {
         machine.power_cycle();
         for (card, wait) in (1..).zip(waits) {
             machine.world.now.set(machine.world.now.get() + wait);
-            machine.world.people.borrow_mut().visits.push_back(one(card, How::Cast));
+            machine.come([one(card, How::Cast)]);
             assert_eq!(machine.run(), Ran::Waiting);
             machine.power_cycle();
         }
@@ -217,12 +219,7 @@ fn p17_what_was_prepared_for_somebody_who_left_is_written_nowhere() {
         let machine = machine(Mode::Consultation);
         machine.world.slow.set(60);
         machine.world.no_memory.set(no_memory);
-        machine
-            .world
-            .people
-            .borrow_mut()
-            .visits
-            .push_back(one(1, How::PullCard));
+        machine.come([one(1, How::PullCard)]);
         assert_eq!(machine.run(), Ran::Waiting);
         machine
     };
@@ -237,4 +234,11 @@ fn p17_what_was_prepared_for_somebody_who_left_is_written_nowhere() {
         let durable = |machine: &Machine| machine.media[medium].disk.borrow().durable.clone();
         assert!(durable(&with) == durable(&without), "medium {medium}");
     }
+}
+
+#[test]
+fn a_stuck_random_source_stops_the_kiosk_before_it_encrypts() {
+    let machine = machine(Mode::Consultation);
+    machine.world.stuck.set(true);
+    assert_eq!(machine.run(), fault(Fault::Entropy, None));
 }

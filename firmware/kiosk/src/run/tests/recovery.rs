@@ -9,8 +9,9 @@ use std::vec::Vec;
 
 use election::manifest::Mode;
 
-use super::day::{kiosk, machine, tag, voter, votes, with_media};
-use super::platform::*;
+use super::kiosks::{casts, kiosk, machine, tag, voter, votes, with_media};
+use super::machine::{Machine, Ran};
+use super::people::How;
 use crate::ballot_box::media_for_tests as media;
 use crate::run::Exit;
 use crate::screen::Recorded;
@@ -45,14 +46,7 @@ const STEPS: [&str; 4] = [
 fn ready(how: How) -> (Machine, u32) {
     let machine = machine(Mode::Statutory);
     machine.world.online.set(false);
-    let visit = |card, how| {
-        machine
-            .world
-            .people
-            .borrow_mut()
-            .visits
-            .push_back(voter(card, [1, 1], how))
-    };
+    let visit = |card, how| machine.come([voter(card, [1, 1], how)]);
     visit(0, How::Cast);
     assert_eq!(machine.run(), Ran::Waiting);
     machine.power_cycle();
@@ -77,7 +71,7 @@ fn one_vote_in_the_end(machine: &Machine) {
         let mut people = machine.world.people.borrow_mut();
         people.visits.clear();
         people.challenged = false;
-        people.visits.push_back(voter(1, [1, 1], How::Cast));
+        people.visits.push_back(casts(1));
     }
     assert_eq!(machine.run(), Ran::Waiting);
     let own = tag(machine, 1);

@@ -10,9 +10,10 @@ use election::manifest::Mode;
 use election::sign;
 use election::update::{Approval, LABEL_STAFF_UPDATE};
 
-use super::day::*;
 use super::desk;
-use super::platform::*;
+use super::kiosks::{casts, machine};
+use super::machine::{Machine, Ran};
+use super::platform::World;
 use crate::ports::Item;
 use crate::run::Exit;
 use crate::screen::{StaffTouch, Touch, WrongStaffCard};
@@ -50,7 +51,11 @@ impl Updater {
                 "switch"
             }
             Ask::Restart => "restart",
+            Ask::End => "end",
         });
+        if matches!(ask, Ask::End) {
+            return Ok(Said::Ended);
+        }
         self.answers.pop_front().unwrap_or(Err(Refused::Nobody))
     }
 }
@@ -132,12 +137,7 @@ fn an_update_that_is_refused_before_the_switch_changes_nothing_and_polls_open() 
         (vec![Ok(Said::Offer(OFFER)), Ok(Said::Switched)], Refused::Order),
     ] {
         let machine = updated(1, answers);
-        machine
-            .world
-            .people
-            .borrow_mut()
-            .visits
-            .push_back(voter(0, [1, 1], How::Cast));
+        machine.come([casts(0)]);
         assert_eq!(machine.run(), Ran::Waiting);
         let people = machine.world.people.borrow();
         assert_eq!(
@@ -147,6 +147,9 @@ fn an_update_that_is_refused_before_the_switch_changes_nothing_and_polls_open() 
         );
         assert_eq!(people.updates_retired, [false]);
         assert!(keys(&machine));
+        let updater = machine.world.updater.borrow();
+        let asked = &updater.as_ref().unwrap().asked;
+        assert_eq!(asked.last(), Some(&"end"), "somebody still waits for staff");
         tried.push(why);
     }
     assert_eq!(tried.len(), 5);
@@ -154,6 +157,7 @@ fn an_update_that_is_refused_before_the_switch_changes_nothing_and_polls_open() 
     let machine = updated(1, [Ok(Said::Offer(OFFER))]);
     machine.world.people.borrow_mut().goes_back = true;
     assert_eq!(machine.run(), Ran::Waiting);
+    assert_eq!(machine.world.updater.borrow().as_ref().unwrap().asked, ["look", "end"]);
     assert_eq!(machine.world.people.borrow().zero_reports, 1);
     assert!(keys(&machine));
 }
