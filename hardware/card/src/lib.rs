@@ -62,6 +62,8 @@ pub mod tlv;
 mod transmit;
 #[cfg(feature = "uart")]
 pub mod uart;
+#[cfg(feature = "uart")]
+pub mod wire;
 #[cfg(feature = "x509")]
 pub mod x509;
 

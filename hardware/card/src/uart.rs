@@ -15,7 +15,8 @@ use embedded_hal_async::digital::Wait;
 use embedded_io_async::{Read, Write};
 
 use crate::t1::{
-    self, Atr, AtrError, Exchange, Fault, Frame, Heard, MAX_ATR, MAX_BLOCK, Negotiation, Pps, Protocol, Speed, Step,
+    self, Atr, AtrError, Exchange, Fault, Flaw, Frame, Heard, MAX_ATR, MAX_BLOCK, Negotiation, Pps, Protocol, Speed,
+    Step,
 };
 use crate::transmit::{Transmit, TransmitError};
 
@@ -33,11 +34,24 @@ const MAX_STRAY: usize = 1_024;
 
 /// The line to the card's I/O contact.
 ///
-/// Reading must be cancel-safe: a byte that was not returned comes with the next read. Bytes with a parity error are best dropped or
-/// given as they are: the block's check finds them.
+/// Reading must be cancel-safe: a byte that was not returned comes with the next read. What is written must leave without pauses of a
+/// character's waiting time, and what comes 22 bits after its last byte must be heard, whatever else the program does meanwhile
+/// ([`wire`](crate::wire) does that by interrupts). Bytes with a parity error are dropped or given as they are, and told ([`Line::flaw`]).
 pub trait Line: Read + Write {
     /// Makes a bit last [`Speed::f`] / [`Speed::d`] cycles of the card's clock; false, and nothing changed, if the line cannot.
     fn set_speed(&mut self, speed: Speed) -> bool;
+
+    /// From the next [`Line::set_speed`] on so many bits more than 12 lie between the beginnings of two of our characters, as the card has asked (N of TC1).
+    fn set_guard(&mut self, extra: u8) {
+        // A line without bits, as to an emulator, has none to add.
+        let _ = extra;
+    }
+
+    /// What was wrong with the characters that came since this was asked last: [`Flaw::Check`] for a parity, [`Flaw::Form`] for one that was lost or had
+    /// no end. A line without parity has nothing to tell.
+    fn flaw(&mut self) -> Option<Flaw> {
+        None
+    }
 }
 
 /// The other contacts.
@@ -173,6 +187,7 @@ where
 
     async fn activate_once(&mut self, fast: bool) -> Result<Atr, SlotError> {
         self.power_down();
+        self.line.set_guard(0);
         if !self.line.set_speed(Speed::DEFAULT) {
             return Err(SlotError::Io);
         }
@@ -184,6 +199,8 @@ where
         // At least 400 clock cycles before RST rises (section 6.2.2); regulators take longer.
         self.delay.delay_ms(10).await;
         self.silence(0).await.map_err(|()| SlotError::Io)?;
+        // The line of a card without power is no line.
+        let _ = self.line.flaw();
         self.pins.reset.set_high().map_err(|_| SlotError::Io)?;
         let mut patience = self.delay.clone();
         let read = self.read_atr();
@@ -191,6 +208,11 @@ where
             Either::First(atr) => atr?,
             Either::Second(()) => return Err(SlotError::Unsuitable(AtrError::TooLong)),
         };
+        if self.line.flaw().is_some() {
+            return Err(SlotError::Unsuitable(AtrError::Check));
+        }
+        // 255 asks for the least there is.
+        self.line.set_guard(if atr.guard == 255 { 0 } else { atr.guard });
         let speed = self.negotiate(&atr, fast).await?;
         let hertz = self.wiring.hertz;
         self.session = Some(Session {
@@ -275,6 +297,9 @@ where
             at += 1;
             length = Pps::length(answer.get(..at).unwrap_or_default());
         }
+        if self.line.flaw().is_some() {
+            return Err(SlotError::Mute);
+        }
         request
             .confirmed(answer.get(..at).unwrap_or_default())
             .map_err(|_| SlotError::Mute)
@@ -336,6 +361,7 @@ async fn send<L: Line, T: DelayNs>(
     guard: u64,
 ) -> Result<(), ()> {
     silence(line, delay, guard).await?;
+    let _ = line.flaw();
     line.write_all(bytes).await.map_err(|_| ())?;
     line.flush().await.map_err(|_| ())?;
     if wiring.echo {
@@ -423,12 +449,17 @@ where
                             };
                             let Ok(length) = io.await else { break Err(None) };
                             let bytes = block.get(..length).unwrap_or_default();
-                            let heard = if bytes.is_empty() {
-                                Heard::Silence
-                            } else {
-                                Heard::Bytes(bytes)
+                            let heard = match line.flaw() {
+                                Some(flaw) => Heard::Flawed(flaw),
+                                None if bytes.is_empty() => Heard::Silence,
+                                None => Heard::Bytes(bytes),
                             };
-                            if !bytes.is_empty() && t1::Block::read(bytes).is_err() {
+                            let block = match heard {
+                                Heard::Bytes(bytes) => t1::Block::read(bytes).is_ok(),
+                                Heard::Flawed(_) => false,
+                                Heard::Silence => true,
+                            };
+                            if !block {
                                 // Let the rest of a garbled block pass, so that it is not taken for the next one.
                                 if silence(line, delay, session.character_waiting).await.is_err() {
                                     break Err(None);

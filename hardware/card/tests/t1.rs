@@ -7,7 +7,8 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use card::t1::{
-    Atr, AtrError, Block, Exchange, Fault, Frame, Heard, MAX_ATR, MAX_BLOCKS, Negotiation, Pps, Protocol, Speed, Step,
+    Atr, AtrError, Block, Exchange, Fault, Flaw, Frame, Heard, MAX_ATR, MAX_BLOCKS, Negotiation, Pps, Protocol, Speed,
+    Step,
 };
 use card::uart::{PATIENCE, SlotError};
 use card::{Transmit, TransmitError};
@@ -97,6 +98,67 @@ fn a_card_may_change_its_block_size_and_ask_for_time() {
             assert_eq!(response[..length], mirrored(&command(100)));
         }
     });
+}
+
+/// The same bit of two bytes flips: the check character fits, and only the parities tell. What the line says is wrong is asked for again,
+/// by the kind of error it was, and the command is carried out once.
+#[test]
+fn f8_an_answer_whose_parity_was_wrong_is_never_taken() {
+    for (told, wanted) in [(Some(Flaw::Check), 0x81), (Some(Flaw::Form), 0x82), (None, 0)] {
+        let world = World::with(Card::mirror(Manners::default()));
+        let flaw = world.flaw.clone();
+        let asked = Rc::new(RefCell::new(Vec::new()));
+        let (seen, done) = (asked.clone(), Cell::new(false));
+        *world.noise.borrow_mut() = Some(Box::new(move |to_card, _, bytes| {
+            if to_card {
+                seen.borrow_mut().extend(bytes.get(1).copied());
+            } else if bytes.get(1) == Some(&0) && !done.replace(true) {
+                bytes[4] ^= 1;
+                bytes[5] ^= 1;
+                flaw.set(told);
+            }
+        }));
+        let (answer, executed) = once(&world, &command(20));
+        assert_eq!(executed, 1);
+        let right = answer == Ok(mirrored(&command(20)));
+        // Without parity nobody can know.
+        assert_eq!(right, told.is_some(), "{told:?}");
+        let again = asked.borrow().iter().copied().find(|pcb| pcb & 0xC0 == 0x80);
+        assert_eq!(again, told.map(|_| wanted), "{:x?}", asked.borrow());
+    }
+}
+
+/// A wrong parity in the answer to reset: a second cold reset, then the card is dirty. The guard time that a card asks for is kept, 255 is none.
+#[test]
+fn f8_an_answer_to_reset_with_a_wrong_parity_is_asked_for_again() {
+    for (times, works) in [(1, true), (2, false)] {
+        let world = World::with(Card::mirror(Manners::default()));
+        let (flaw, left) = (world.flaw.clone(), Cell::new(times));
+        *world.noise.borrow_mut() = Some(Box::new(move |_, _, bytes| {
+            if bytes.first() == Some(&0x3B) && left.get() > 0 {
+                left.set(left.get() - 1);
+                flaw.set(Some(Flaw::Check));
+            }
+        }));
+        let mut slot = world.slot();
+        let inserted = run(&world, slot.wait_insert());
+        let expected = if works {
+            Ok(())
+        } else {
+            Err(SlotError::Unsuitable(AtrError::Check))
+        };
+        assert_eq!(inserted, expected);
+    }
+    for (tc1, extra) in [(0, 0), (5, 5), (254, 254), (255, 0)] {
+        let mut atr = vec![0x3B, 0xC0, tc1, 0x81, 0x31, 254, 0x45];
+        atr.push(atr[1..].iter().fold(0, |a, b| a ^ b));
+        let world = World::with(Card::mirror(Manners {
+            atr,
+            ..Manners::default()
+        }));
+        assert_eq!(once(&world, &command(9)), (Ok(mirrored(&command(9))), 1));
+        assert_eq!(*world.guards.borrow(), [0, extra]);
+    }
 }
 
 /// What can happen to a byte of a block, or to the block.

@@ -62,6 +62,8 @@ impl Protocol {
 pub enum Heard<'a> {
     /// These bytes, as one block or what was to be one.
     Bytes(&'a [u8]),
+    /// Bytes that the line itself says are wrong, whatever they look like: two flipped bits can leave a block's check as it was, never both parities.
+    Flawed(Flaw),
     /// Nothing within the waiting time.
     Silence,
 }
@@ -170,6 +172,7 @@ impl<'p, 'c> Exchange<'p, 'c> {
     pub fn next(&mut self, heard: Heard<'_>, frame: &mut Frame, response: &mut [u8]) -> Result<Step, Fault> {
         let block = match heard {
             Heard::Silence => return self.repeat(Flaw::Form, frame),
+            Heard::Flawed(flaw) => Err(flaw),
             Heard::Bytes(bytes) => Block::read(bytes),
         };
         self.heard_anything = true;

@@ -10,7 +10,7 @@ use std::pin::pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
-use card::t1::Speed;
+use card::t1::{Flaw, Speed};
 use card::uart::{Line, Pins, Slot, Wiring};
 use embedded_hal::digital::{ErrorType, OutputPin, PinState};
 use embedded_hal_async::delay::DelayNs;
@@ -40,6 +40,10 @@ pub struct World {
     bursts: Cell<usize>,
     /// Power was taken at these moments.
     pub power_offs: Cell<usize>,
+    /// What the line has to tell of the characters that came.
+    pub flaw: Rc<Cell<Option<Flaw>>>,
+    /// Extra guard times that were asked for.
+    pub guards: RefCell<Vec<u8>>,
 }
 
 impl World {
@@ -212,6 +216,14 @@ impl Line for Wire {
         }
         self.0.speeds.borrow_mut().push(speed);
         true
+    }
+
+    fn set_guard(&mut self, extra: u8) {
+        self.0.guards.borrow_mut().push(extra);
+    }
+
+    fn flaw(&mut self) -> Option<Flaw> {
+        self.0.flaw.take()
     }
 }
 

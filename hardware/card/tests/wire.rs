@@ -1,0 +1,423 @@
+//! The wire against a UART and a card in bits: whenever interrupts and tasks come to it, no byte is lost, none is ours, and what was garbled is told.
+//!
+//! The UART is written after ST's manual RM0456 (smartcard mode, guard time, `TCBGT`), the card after ISO/IEC 7816-3: it answers 22 bits after
+//! our last byte began at the earliest. A receiver that is switched on while a byte passes hears nothing of it.
+
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Wake, Waker};
+
+use card::t1::{Flaw, MAX_BLOCK};
+use card::wire::{Ask, State, Uart, WAITING, Wire};
+use proptest::prelude::*;
+
+/// Steps of time in a bit.
+const BIT: u64 = 8;
+/// Latest that the interrupt may come: the card's first byte begins 22 bits after our last one, which ends after 11.5.
+const LATEST: u64 = 10 * BIT;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Harm {
+    None,
+    /// Wrong parity, the byte is given.
+    Parity,
+    /// Wrong parity, the byte is kept back.
+    Dropped,
+    /// No stop bit.
+    Framing,
+}
+
+#[derive(Clone, Debug)]
+struct Turn {
+    say: Vec<u8>,
+    /// Bits from the beginning of our last byte to that of the card's first.
+    after: u64,
+    /// The card's bytes and the bits from one's beginning to the next one's.
+    answer: Vec<(u8, Harm, u64)>,
+}
+
+/// UART, wire and card.
+#[derive(Default)]
+struct World {
+    now: u64,
+    guard: u64,
+    ask: Option<Ask>,
+    listens: bool,
+    data: Option<u8>,
+    shifting: Option<(u64, u8)>,
+    next_start: u64,
+    sent: bool,
+    state: State,
+    receiving: Option<(u64, u8, Harm)>,
+    turns: VecDeque<Turn>,
+    /// What the card has heard of the present turn, and when each began.
+    got: Vec<(u64, u8)>,
+    /// All blocks that it has heard.
+    blocks: Vec<Vec<u8>>,
+    /// Longest and shortest time between two of our bytes.
+    gaps: Vec<u64>,
+    saying: VecDeque<(u64, u8, Harm)>,
+}
+
+impl World {
+    fn new(turns: &[Turn], guard: u64) -> Self {
+        Self {
+            guard,
+            listens: true,
+            turns: turns.to_vec().into(),
+            ..Self::default()
+        }
+    }
+
+    fn pending(&self) -> bool {
+        let state = &self.state;
+        let heard = state.heard.is_some() || state.parity || state.framing || state.overrun;
+        heard
+            || match self.ask {
+                Some(Ask::Room) => self.data.is_none(),
+                Some(Ask::Sent) => self.sent,
+                _ => false,
+            }
+    }
+
+    /// Whether nothing will happen by itself any more.
+    fn still(&self) -> bool {
+        !self.pending()
+            && self.data.is_none()
+            && self.shifting.is_none()
+            && self.receiving.is_none()
+            && self.saying.is_empty()
+    }
+
+    fn step(&mut self) {
+        self.now += 1;
+        if let Some((start, _)) = self.shifting
+            && self.now >= start + 23 * BIT / 2
+        {
+            self.shifting = None;
+            self.sent = self.data.is_none();
+        }
+        if self.shifting.is_none()
+            && self.now >= self.next_start
+            && let Some(byte) = self.data.take()
+        {
+            self.shifting = Some((self.now, byte));
+            self.next_start = self.now + (12 + self.guard) * BIT;
+            self.on_the_wire(byte, Harm::None);
+            self.card_hears(byte);
+        }
+        if let Some((at, byte, harm)) = self.saying.front().copied()
+            && at == self.now
+        {
+            self.saying.pop_front();
+            assert!(self.shifting.is_none(), "both speak at once");
+            self.on_the_wire(byte, harm);
+        }
+        if let Some((end, byte, harm)) = self.receiving
+            && self.now >= end
+        {
+            self.receiving = None;
+            self.state.parity |= matches!(harm, Harm::Parity | Harm::Dropped);
+            self.state.framing |= harm == Harm::Framing;
+            if harm != Harm::Dropped {
+                if self.state.heard.is_some() {
+                    self.state.overrun = true;
+                } else {
+                    self.state.heard = Some(byte);
+                }
+            }
+        }
+    }
+
+    fn on_the_wire(&mut self, byte: u8, harm: Harm) {
+        if self.listens && self.receiving.is_none() {
+            self.receiving = Some((self.now + 10 * BIT, byte, harm));
+        }
+    }
+
+    fn card_hears(&mut self, byte: u8) {
+        if let Some((before, _)) = self.got.last() {
+            self.gaps.push(self.now - before);
+        }
+        self.got.push((self.now, byte));
+        let Some(turn) = self.turns.front() else { return };
+        if self.got.len() < turn.say.len() {
+            return;
+        }
+        let turn = self.turns.pop_front().unwrap();
+        self.blocks.push(self.got.drain(..).map(|(_, byte)| byte).collect());
+        let mut at = self.now + turn.after * BIT;
+        for (byte, harm, bits) in turn.answer {
+            self.saying.push_back((at, byte, harm));
+            at += bits * BIT;
+        }
+    }
+}
+
+impl Uart for World {
+    fn state(&mut self) -> State {
+        State {
+            room: self.data.is_none(),
+            sent: self.sent,
+            ..std::mem::take(&mut self.state)
+        }
+    }
+
+    fn put(&mut self, byte: u8) {
+        assert!(self.data.is_none(), "no room for another byte");
+        (self.data, self.sent) = (Some(byte), false);
+    }
+
+    fn listen(&mut self, on: bool) {
+        self.listens = on;
+        if !on {
+            self.receiving = None;
+        }
+    }
+
+    fn ask(&mut self, what: Ask) {
+        self.ask = Some(what);
+    }
+}
+
+struct Flag(AtomicBool);
+
+impl Wake for Flag {
+    fn wake(self: Arc<Self>) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+type Shared = Rc<RefCell<(Wire, World)>>;
+
+/// Runs a task that is polled only when it was woken, and late; interrupts are late, too. Lateness comes from the lists, round and round.
+fn run(shared: &Shared, task: impl Future<Output = ()>, interrupts: &[u64], tasks: &[u64]) {
+    let flag = Arc::new(Flag(AtomicBool::new(true)));
+    let waker = Waker::from(flag.clone());
+    let mut task = pin!(task);
+    let mut context = Context::from_waker(&waker);
+    let (mut interrupts, mut tasks) = (interrupts.iter().cycle(), tasks.iter().cycle());
+    let (mut interrupt, mut turn) = (None, None);
+    for _ in 0..20_000_000_u64 {
+        let now = {
+            let (wire, world) = &mut *shared.borrow_mut();
+            if world.pending() && interrupt.is_none() {
+                interrupt = Some(world.now + interrupts.next().unwrap());
+            }
+            if interrupt.is_some_and(|at| world.now >= at) {
+                interrupt = None;
+                if world.pending() {
+                    wire.on_interrupt(world);
+                }
+            }
+            world.now
+        };
+        if flag.0.load(Ordering::Relaxed) && turn.is_none() {
+            turn = Some(now + tasks.next().unwrap());
+        }
+        if turn.is_some_and(|at| now >= at) {
+            turn = None;
+            flag.0.store(false, Ordering::Relaxed);
+            if task.as_mut().poll(&mut context).is_ready() {
+                return;
+            }
+        }
+        let (_, world) = &mut *shared.borrow_mut();
+        let rests = world.still() && interrupt.is_none() && turn.is_none() && !flag.0.load(Ordering::Relaxed);
+        assert!(!rests, "everybody waits for ever");
+        world.step();
+    }
+    panic!("no end");
+}
+
+async fn speak(shared: &Shared, mut bytes: &[u8]) {
+    while !bytes.is_empty() {
+        let taken = poll_fn(|context| {
+            let (wire, world) = &mut *shared.borrow_mut();
+            wire.poll_speak(bytes, world, context.waker())
+        });
+        bytes = &bytes[taken.await..];
+    }
+}
+
+async fn quiet(shared: &Shared) {
+    poll_fn(|context| shared.borrow_mut().0.poll_quiet(context.waker())).await;
+}
+
+async fn next(shared: &Shared) -> u8 {
+    poll_fn(|context| shared.borrow_mut().0.poll_next(context.waker())).await
+}
+
+fn harm() -> impl Strategy<Value = Harm> {
+    prop_oneof![
+        12 => Just(Harm::None),
+        1 => Just(Harm::Parity),
+        1 => Just(Harm::Dropped),
+        1 => Just(Harm::Framing),
+    ]
+}
+
+fn turn() -> impl Strategy<Value = Turn> {
+    let say = proptest::collection::vec(any::<u8>(), 1..24);
+    let answer = proptest::collection::vec((any::<u8>(), harm(), 11..40_u64), 1..24);
+    (say, 22..60_u64, answer).prop_map(|(say, after, mut answer)| {
+        // The task knows by the last byte that all have come.
+        if let Some((_, harm, _)) = answer.last_mut()
+            && *harm == Harm::Dropped
+        {
+            *harm = Harm::Parity;
+        }
+        Turn { say, after, answer }
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 192, ..ProptestConfig::default() })]
+
+    /// A renderer may hold the task for seconds: the interrupts alone keep the times of the standard. Every byte of ours arrives, in time; every byte
+    /// of the card's is read, in order, also one that comes at the first moment it may; none of ours is; what was garbled is named.
+    #[test]
+    fn f8_no_byte_is_lost_however_late_tasks_and_interrupts_come(
+        turns in proptest::collection::vec(turn(), 1..4),
+        guard in prop_oneof![Just(0_u64), 0..255_u64],
+        interrupts in proptest::collection::vec(0..LATEST, 1..40),
+        tasks in proptest::collection::vec(0..3_000 * BIT, 1..40),
+    ) {
+        let shared = Rc::new(RefCell::new((Wire::new(), World::new(&turns, guard))));
+        run(&shared, async {
+            for turn in &turns {
+                speak(&shared, &turn.say).await;
+                quiet(&shared).await;
+                let given = turn.answer.iter().filter(|(_, harm, _)| *harm != Harm::Dropped);
+                for (byte, _, _) in given {
+                    assert_eq!(next(&shared).await, *byte);
+                }
+                let harmed = |which: &[Harm]| turn.answer.iter().any(|(_, harm, _)| which.contains(harm));
+                let flaw = if harmed(&[Harm::Framing]) {
+                    Some(Flaw::Form)
+                } else {
+                    harmed(&[Harm::Parity, Harm::Dropped]).then_some(Flaw::Check)
+                };
+                assert_eq!(shared.borrow_mut().0.flaw(), flaw);
+            }
+        }, &interrupts, &tasks);
+        let (_, world) = &*shared.borrow();
+        let said: Vec<Vec<u8>> = turns.iter().map(|turn| turn.say.clone()).collect();
+        prop_assert_eq!(&world.blocks, &said);
+        let least = (12 + guard) * BIT;
+        prop_assert!(world.gaps.iter().all(|gap| (least..=least + LATEST + 1).contains(gap)), "{:?}", world.gaps);
+    }
+
+    /// An interrupt that comes too late for a byte loses it; then it is told, and the block is asked for again.
+    #[test]
+    fn f8_what_an_interrupt_is_too_late_for_is_told(
+        answer in proptest::collection::vec(any::<u8>(), 1..60),
+        late in proptest::collection::vec(0..60 * BIT, 1..60),
+    ) {
+        let turn = Turn { say: vec![1], after: 22, answer: answer.iter().map(|byte| (*byte, Harm::None, 11)).collect() };
+        let shared = Rc::new(RefCell::new((Wire::new(), World::new(&[turn], 0))));
+        run(&shared, async {
+            speak(&shared, &[1]).await;
+            quiet(&shared).await;
+        }, &[0], &[0]);
+        let (wire, world) = &mut *shared.borrow_mut();
+        let mut late = late.iter().cycle();
+        while !world.still() {
+            world.step();
+            if world.pending() {
+                for _ in 0..*late.next().unwrap() {
+                    world.step();
+                }
+                wire.on_interrupt(world);
+            }
+        }
+        let mut heard = Vec::new();
+        while let std::task::Poll::Ready(byte) = wire.poll_next(Waker::noop()) {
+            heard.push(byte);
+        }
+        let flaw = wire.flaw();
+        prop_assert!(if heard == answer { flaw.is_none() } else { flaw == Some(Flaw::Form) }, "{:?} {:?}", heard, flaw);
+    }
+}
+
+/// A card that never stops fills what there is, and that is told.
+#[test]
+fn f8_a_card_that_never_stops_fills_no_more_than_there_is() {
+    let answer = (0..400_u64)
+        .map(|n| (u8::try_from(n % 251).unwrap(), Harm::None, 12))
+        .collect();
+    let turn = Turn {
+        say: vec![7],
+        after: 22,
+        answer,
+    };
+    let shared = Rc::new(RefCell::new((Wire::new(), World::new(&[turn], 0))));
+    run(
+        &shared,
+        async {
+            speak(&shared, &[7]).await;
+            quiet(&shared).await;
+        },
+        &[0],
+        &[0],
+    );
+    let (wire, world) = &mut *shared.borrow_mut();
+    while !world.still() {
+        world.step();
+        if world.pending() {
+            wire.on_interrupt(world);
+        }
+    }
+    for n in 0..WAITING {
+        assert_eq!(
+            wire.poll_next(Waker::noop()),
+            std::task::Poll::Ready(u8::try_from(n % 251).unwrap())
+        );
+    }
+    assert!(wire.poll_next(Waker::noop()).is_pending());
+    assert_eq!((wire.flaw(), wire.flaw()), (Some(Flaw::Form), None));
+}
+
+/// A task that went away in the middle of a block: it leaves whole, and the next one after it. More than a block is taken in parts.
+#[test]
+fn f8_blocks_leave_whole_one_after_the_other() {
+    let long: Vec<u8> = (0..MAX_BLOCK + 9).map(|n| u8::try_from(n % 250).unwrap()).collect();
+    let said = [vec![1, 2, 3, 4, 5], long];
+    let turns: Vec<Turn> = said
+        .iter()
+        .map(|say| Turn {
+            say: say.clone(),
+            after: 30,
+            answer: vec![(9, Harm::None, 12)],
+        })
+        .collect();
+    let shared = Rc::new(RefCell::new((Wire::new(), World::new(&turns, 2))));
+    // Nobody waits for the end of the first.
+    run(&shared, speak(&shared, &said[0]), &[3], &[0]);
+    run(
+        &shared,
+        async {
+            quiet(&shared).await;
+            assert_eq!(next(&shared).await, 9);
+            speak(&shared, &said[1]).await;
+            quiet(&shared).await;
+            assert_eq!(next(&shared).await, 9);
+        },
+        &[3],
+        &[200],
+    );
+    assert_eq!(shared.borrow().1.blocks, said);
+    // A line that is set up anew has forgotten all, and listens.
+    let (wire, world) = &mut *shared.borrow_mut();
+    assert!(wire.poll_speak(&[1, 2], world, Waker::noop()).is_ready());
+    assert!(!world.listens);
+    wire.reset(world);
+    assert!(world.listens && world.ask == Some(Ask::Nothing));
+    assert!(wire.poll_quiet(Waker::noop()).is_ready());
+    assert!(wire.poll_next(Waker::noop()).is_pending());
+}
