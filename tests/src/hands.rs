@@ -177,11 +177,19 @@ impl<G: Glass> Hands<G> {
     /// # Errors
     /// As [`Appliance::see`].
     pub fn see_menu(&mut self, phase: Phase) -> Result<Duration> {
+        self.see_menu_of(phase, Room::Enough)
+    }
+
+    /// The same, with what it says in frames: so much room for votes is left, and nothing else is to be noted.
+    ///
+    /// # Errors
+    /// As [`Hands::see`].
+    pub fn see_menu_of(&mut self, phase: Phase, room: Room) -> Result<Duration> {
         let health = Health {
             counts: None,
             free: 0,
             free_spoiled: 0,
-            room: Room::Enough,
+            room,
             unsent: 0,
             online: None,
             height: 0,
@@ -194,13 +202,17 @@ impl<G: Glass> Hands<G> {
         self.see_buttons(&Screen::Staff(StaffScreen::Menu { phase, health }))
     }
 
-    /// Where the things to touch are.
+    /// Where the things to touch are, and the frames around what must not be overlooked.
     fn buttons(&self) -> Result<Vec<Rect>> {
         let page = self.mirror.panel.page();
         let rects = page
             .areas
             .iter()
-            .filter(|area| area.act.is_some() && area.style != Style::Invisible)
+            .filter(|area| match area.style {
+                Style::Invisible => false,
+                Style::Alarm => true,
+                _ => area.act.is_some(),
+            })
             .map(|area| {
                 let side = |value: i32| usize::try_from(value).context("outside");
                 Ok(Rect {

@@ -39,8 +39,10 @@ pub fn play(wanted: &Wanted<'_>) -> Result<Value> {
     {
         return Err(BadInput(format!("{} is not empty: give a new folder", out.display())).into());
     }
+    machine_is_there()?;
     let begun = Instant::now();
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let root = root.parent().unwrap_or(root).to_path_buf();
     let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
     let image = match std::env::var_os("IPPYO_IMAGE") {
         Some(image) => image.into(),
@@ -85,6 +87,17 @@ pub fn play(wanted: &Wanted<'_>) -> Result<Value> {
         "record": wanted.out,
         "seconds": begun.elapsed().as_secs(),
     }))
+}
+
+/// What plays the machine, before an image is built for nothing.
+fn machine_is_there() -> Result<()> {
+    for program in ["qemu-system-x86_64", "swtpm", "mcopy"] {
+        let found = Command::new(program).arg("--version").stdin(Stdio::null()).output();
+        if found.is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound) {
+            return Err(BadInput(format!("{program} is not installed: run `tests/run tools`")).into());
+        }
+    }
+    Ok(())
 }
 
 fn build(root: &Path, target: &Path) -> Result<PathBuf> {

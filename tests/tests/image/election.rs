@@ -13,8 +13,10 @@ use kiosk::ballot_box::{Counts, MediaFault, Role};
 use kiosk::identity::IdentityError;
 use kiosk::ports::{MediumError, StoreError};
 use kiosk::screen::{
-    ClosedScreen, Fault, Phase, Recorded, Restarted, Screen, StaffAction, StaffScreen, StaffTouch, Touch, ZeroReport,
+    ClosedScreen, Fault, Phase, PinOf, Recorded, Restarted, Room, Screen, StaffAction, StaffScreen, StaffTouch, Touch,
+    ZeroReport,
 };
+use kiosk::session::WrongCard;
 use panel::scene::Act;
 use serde_json::json;
 use staff::verify::Options;
@@ -27,7 +29,8 @@ use tests::verifiers::{verify_py, verify_staff};
 use super::day::{Day, brought, configure, flip, image, megabytes, place_of, the_box};
 
 const STYLE: &str = "style-1";
-const VOTES: u32 = 12;
+/// Places for votes: one fewer than there are voters.
+const VOTES: u32 = 3;
 
 #[test]
 fn a10_f2_the_image_starts_into_the_kiosk_and_an_election_on_it_outlives_a_pulled_plug_and_a_pulled_cable() {
@@ -91,9 +94,17 @@ fn a10_f2_the_image_starts_into_the_kiosk_and_an_election_on_it_outlives_a_pulle
         drive.put(&file, "ballots.box").unwrap();
         drive
     });
-    for drive in [&exchange, &drives[0], &drives[1]] {
+    // First an original that was too small for the whole box: nothing is opened on it, and staff read which of the two it is.
+    let small = too_small(&the_box(&at("original")), folder.path());
+    for drive in [&exchange, &small, &drives[1]] {
         day.machine.plug(drive).unwrap();
     }
+    day.see(&Screen::Fault {
+        why: Fault::Media(MediaFault::TooSmall(Role::Original)),
+        recorded: None,
+    });
+    day.machine.unplug(&small).unwrap();
+    day.machine.plug(&drives[0]).unwrap();
     day.menu(Phase::NotOpened);
     day.machine.send(Touch::Staff(StaffTouch::Open)).unwrap();
     let epochs = day.package.manifest.epochs;
@@ -154,11 +165,19 @@ fn a10_f2_the_image_starts_into_the_kiosk_and_an_election_on_it_outlives_a_pulle
     day.vote(&mut voters[1], 1);
     let before = station.chain().unwrap().0;
 
+    // The media are full: whoever comes now is told before being let in, and staff see why.
+    day.idle();
+    day.machine.insert(voters[3].card.take().unwrap()).unwrap();
+    day.type_pin(&voters[3].pin.clone(), PinOf::Voter);
+    day.see(&Screen::WrongCard { why: WrongCard::Full });
+    voters[3].card = Some(day.machine.pull().unwrap());
+
     // Closing, with the cable in again: everything goes out.
     day.machine.cable(true).unwrap();
     day.idle();
     day.machine.tap(Act::Hold(Touch::Staff(StaffTouch::Menu))).unwrap();
-    day.menu(Phase::Open);
+    let took = day.machine.see_menu_of(Phase::Open, Room::Full).unwrap();
+    day.seen(took);
     day.machine.send(Touch::Staff(StaffTouch::Close)).unwrap();
     day.sign(StaffAction::Close, &mut station.staff, 1..=1);
     let counts = Counts {
@@ -250,6 +269,17 @@ fn people_try_things(day: &mut Day<'_>, folder: &Path) {
         day.still(&idle);
     }
     day.machine.unplug(&foreign).unwrap();
+}
+
+/// A drive onto which the box did not go whole.
+fn too_small(whole: &Path, folder: &Path) -> Drive {
+    let cut = folder.join("cut.box");
+    let mut bytes = fs::read(whole).unwrap();
+    bytes.truncate(bytes.len() / 2);
+    fs::write(&cut, bytes).unwrap();
+    let drive = Drive::new(folder, "small", "IPPYO-ORIG", megabytes(&cut)).unwrap();
+    drive.put(&cut, "ballots.box").unwrap();
+    drive
 }
 
 /// Waits until the chain has so many blocks.
