@@ -15,6 +15,7 @@ use election::ledger::{Raw, Transaction, kiosk_id, transaction_hash};
 
 use crate::embedded::{Chain, SubmitError};
 use crate::ledger::Ledger;
+use crate::proof::OwnedProof;
 use crate::storage::Storage;
 
 /// Who answers at a gateway. Called from several threads.
@@ -36,7 +37,7 @@ impl<S: Storage + Send + 'static> Desk for Mutex<Chain<S>> {
 
     fn answer(&self, request: &[u8], reply: &mut [u8; MAX_REPLY]) -> usize {
         let mut chain = self.lock().unwrap_or_else(PoisonError::into_inner);
-        handle(&mut chain, request, reply).len()
+        handle(&mut *chain, request, reply).len()
     }
 }
 
@@ -54,29 +55,62 @@ pub fn signer(ledger: &Ledger, transaction: &[u8]) -> Option<Digest> {
     Some(kiosk_id(&row.key))
 }
 
+/// Who holds a chain: takes transactions for it, and shows what was decided.
+pub trait Keeper {
+    /// Judges a transaction and takes it: accepted, refused, or unavailable where it could not be kept.
+    fn take(&mut self, transaction: &[u8]) -> Reply<'static>;
+
+    /// The proof of a decided transaction. Whoever decides with others may wait a while for it.
+    fn prove(&mut self, transaction: &Digest) -> Option<OwnedProof>;
+
+    /// Height and hash of the newest block.
+    fn tip(&self) -> (u64, Digest);
+
+    /// The change of the validators of this number, and its proof.
+    fn change(&mut self, number: u32) -> Option<(Vec<u8>, OwnedProof)>;
+}
+
+impl<S: Storage> Keeper for Chain<S> {
+    fn take(&mut self, transaction: &[u8]) -> Reply<'static> {
+        match self.submit(transaction) {
+            Ok(receipt) => Reply::Accepted(receipt.transaction),
+            Err(SubmitError::Refused(refusal)) => Reply::Refused(refusal),
+            Err(_) => Reply::Unavailable,
+        }
+    }
+
+    fn prove(&mut self, transaction: &Digest) -> Option<OwnedProof> {
+        self.proof(transaction)
+    }
+
+    fn tip(&self) -> (u64, Digest) {
+        (self.ledger().height(), self.ledger().tip())
+    }
+
+    fn change(&mut self, number: u32) -> Option<(Vec<u8>, OwnedProof)> {
+        Self::change(self, number)
+    }
+}
+
 /// Answers one request (at most `frame::MAX_REQUEST` bytes; a longer one is unreadable). Gives the part of `reply` used.
-pub fn handle<'r, S: Storage>(chain: &mut Chain<S>, request: &[u8], reply: &'r mut [u8; MAX_REPLY]) -> &'r [u8] {
+pub fn handle<'r>(keeper: &mut impl Keeper, request: &[u8], reply: &'r mut [u8; MAX_REPLY]) -> &'r [u8] {
     let proof;
     let change;
     let answer = match read_request(request) {
         Err(_) => Reply::Unreadable,
-        Ok(Request::Submit(transaction)) => match chain.submit(transaction.0) {
-            Ok(receipt) => Reply::Accepted(receipt.transaction),
-            Err(SubmitError::Refused(refusal)) => Reply::Refused(refusal),
-            Err(_) => Reply::Unavailable,
-        },
-        Ok(Request::Proof(transaction)) => match chain.proof(&transaction) {
+        Ok(Request::Submit(transaction)) => keeper.take(transaction.0),
+        Ok(Request::Proof(transaction)) => match keeper.prove(&transaction) {
             Some(found) => {
                 proof = found;
                 Reply::Proof(proof.view())
             }
             None => Reply::NotYet,
         },
-        Ok(Request::Tip) => Reply::Tip {
-            height: chain.ledger().height(),
-            block: chain.ledger().tip(),
-        },
-        Ok(Request::Change(number)) => match chain.change(number) {
+        Ok(Request::Tip) => {
+            let (height, block) = keeper.tip();
+            Reply::Tip { height, block }
+        }
+        Ok(Request::Change(number)) => match keeper.change(number) {
             Some(found) => {
                 change = found;
                 Reply::Change {

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use election::hash::Digest;
-use election::ledger::frame::{MAX_REPLY, Reply, Request, read_request, write_reply};
+use election::ledger::frame::{MAX_REPLY, Reply};
 use election::ledger::{Block, Certificate, Decided, Raw, Refusal, Transaction, transaction_hash};
 use election::wire::{self, WireError};
 use tokio::sync::Notify;
@@ -14,7 +14,7 @@ use tokio::sync::Notify;
 use super::pool::Pool;
 use super::store::{Store, StoreError};
 use crate::evidence::Evidence;
-use crate::gateway::{Desk, signer};
+use crate::gateway::{Desk, Keeper, handle, signer};
 use crate::ledger::{ApplyError, Ledger, Verdict, append};
 use crate::proof::OwnedProof;
 
@@ -304,41 +304,27 @@ impl Desk for Node {
     }
 
     fn answer(&self, request: &[u8], reply: &mut [u8; MAX_REPLY]) -> usize {
-        let proof;
-        let change;
-        let answer = match read_request(request) {
-            Err(_) => Reply::Unreadable,
-            Ok(Request::Submit(transaction)) => self.submit(transaction.0, true),
-            Ok(Request::Proof(transaction)) => {
-                self.wait_for(&transaction);
-                let found = self.ledger().proof(&transaction);
-                match found {
-                    Some(found) => {
-                        proof = found;
-                        Reply::Proof(proof.view())
-                    }
-                    None => Reply::NotYet,
-                }
-            }
-            Ok(Request::Tip) => {
-                let ledger = self.ledger();
-                Reply::Tip {
-                    height: ledger.height(),
-                    block: ledger.tip(),
-                }
-            }
-            Ok(Request::Change(number)) => match self.change(number) {
-                Some(found) => {
-                    change = found;
-                    Reply::Change {
-                        transaction: Raw(&change.0),
-                        proof: change.1.view(),
-                    }
-                }
-                None => Reply::NotYet,
-            },
-        };
-        write_reply(&answer, reply).map_or(0, <[u8]>::len)
+        handle(&mut &*self, request, reply).len()
+    }
+}
+
+impl Keeper for &Node {
+    fn take(&mut self, transaction: &[u8]) -> Reply<'static> {
+        self.submit(transaction, true)
+    }
+
+    fn prove(&mut self, transaction: &Digest) -> Option<OwnedProof> {
+        self.wait_for(transaction);
+        self.ledger().proof(transaction)
+    }
+
+    fn tip(&self) -> (u64, Digest) {
+        let ledger = self.ledger();
+        (ledger.height(), ledger.tip())
+    }
+
+    fn change(&mut self, number: u32) -> Option<(Vec<u8>, OwnedProof)> {
+        Node::change(self, number)
     }
 }
 
