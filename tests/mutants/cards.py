@@ -14,7 +14,7 @@ import sys
 import tempfile
 import time
 
-RELAY = "cards::tests::a1_a_relay_to_a_second_genuine_card_is_caught_whatever_it_answers"
+RELAY = "cards::tests::admission::a1_a_relay_to_a_second_genuine_card_is_caught_whatever_it_answers"
 RECORDED = "cards::jpki_tests::a1_a_relay_to_a_second_genuine_card_and_a_recorded_signature_are_caught"
 KIOSKS = "cards::tag_tests::a1_two_kiosks_of_two_stations_and_a_package_issued_anew_get_one_tag_for_one_card"
 WITHOUT_E = "cards::tag_tests::p27_neither_the_roll_nor_the_card_with_its_pin_gives_a_tag_without_e"

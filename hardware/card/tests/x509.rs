@@ -1,5 +1,5 @@
 //! The certificate judge against bytes that are no certificates. (Real ones are issued and judged in
-//! host-sim/src/cards/tests.rs, where there is an authority.)
+//! host-sim/src/cards/tests/certificates.rs, where there is an authority.)
 #![cfg(feature = "x509")]
 
 use card::x509::X509;
