@@ -26,7 +26,8 @@ use crate::cli::temporary;
 use crate::report::{Report, Stages};
 use crate::scenario::{BadInput, Scenario};
 use crate::screens::Glass;
-use crate::voters::staff::{Staff, Task};
+use crate::stations::attend;
+use crate::voters::staff::Task;
 use crate::window::setup::Station;
 use crate::window::witness::Witness;
 use crate::world::booth::{Glass as RealPanel, Noticed};
@@ -322,19 +323,8 @@ fn wishes(scenario: &Scenario, style: u16, number: usize, language: &Language) -
 
 /// Two people with their cards, who see.
 fn staff_at(station: &Station, task: Task) -> Result<()> {
-    let (machine, crew) = (station.machine.clone(), station.crew.clone());
     let rng = station.world.seed.rng(&format!("staff by ear {task:?}"), 0);
-    station.world.executor.run(async move {
-        let crew = crew.take().await;
-        let mut staff = Staff::new(task, crew.badges(), rng);
-        machine.booth.attend(&mut staff).await?;
-        ensure!(
-            staff.notes.complaints.is_empty(),
-            "{}",
-            staff.notes.complaints.join("; ")
-        );
-        Ok(())
-    })?
+    attend(&station.world, &station.machine, &station.crew, task, rng)
 }
 
 fn tell(told: &Told, audio: Option<&std::path::Path>) -> String {

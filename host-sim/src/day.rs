@@ -10,8 +10,9 @@ use anyhow::{Context as _, Result, bail, ensure};
 use kiosk::screen::{Recorded, Restarted};
 
 use crate::scenario::{MediumFailure, PlannedCut, Reissue, Replacement};
+use crate::town::Issued;
 use crate::truth::Visited;
-use crate::voters::plan::{OPEN, Visit};
+use crate::voters::plan::{self, OPEN, Visit};
 use crate::voters::staff::{Crew, Notes, Staff, Task};
 use crate::voters::voter::{Standing, Voter};
 use crate::world::machine::{Machine, World};
@@ -40,6 +41,36 @@ pub struct Citizen {
     pub visited: Cell<usize>,
     /// Told when a visit is over.
     pub free: Notify,
+}
+
+impl Citizen {
+    /// Everybody of the plan, each with the card of theirs.
+    pub fn all(people: &[plan::Citizen], cards: &[Issued]) -> Vec<Rc<Self>> {
+        let citizen = |(number, (person, issued)): (usize, (&plan::Citizen, &Issued))| {
+            Rc::new(Self {
+                number,
+                style: person.style,
+                card: issued.card.clone(),
+                pin: issued.pin.clone(),
+                visited: Cell::new(0),
+                free: Notify::default(),
+            })
+        };
+        people.iter().zip(cards).enumerate().map(citizen).collect()
+    }
+
+    /// A visit of theirs, as it went.
+    pub fn went(&self, visit: &Visit, (station, epoch): (u16, u8), voter: Voter, interrupted: u32) -> Visited {
+        Visited {
+            citizen: self.number,
+            style: self.style,
+            epoch,
+            station,
+            expect: visit.expect,
+            diary: voter.diary,
+            interrupted,
+        }
+    }
 }
 
 /// Everything about one kiosk on one day.
@@ -312,7 +343,7 @@ impl Watch {
             self.machine.booth.attend(&mut voter).await?;
             let fault = voter.diary.fault.take();
             if !self.machine.power.is_out() && fault.is_none() {
-                return Ok(self.visited(voter, citizen, visit, interrupted));
+                return Ok(citizen.went(visit, (self.station, self.day.epoch), voter, interrupted));
             }
             let standing = voter.standing();
             let found = self.recover().await?;
@@ -352,21 +383,9 @@ impl Watch {
                 }
             }
             if voter.is_finished() {
-                return Ok(self.visited(voter, citizen, visit, interrupted));
+                return Ok(citizen.went(visit, (self.station, self.day.epoch), voter, interrupted));
             }
         }
         bail!("the kiosk stops again and again in front of voter {}", citizen.number)
-    }
-
-    fn visited(&self, voter: Voter, citizen: &Citizen, visit: &Visit, interrupted: u32) -> Visited {
-        Visited {
-            citizen: citizen.number,
-            style: citizen.style,
-            epoch: self.day.epoch,
-            station: self.station,
-            expect: visit.expect,
-            diary: voter.diary,
-            interrupted,
-        }
     }
 }

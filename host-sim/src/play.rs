@@ -1,6 +1,5 @@
 //! A scenario played from the definition to the verified record.
 
-use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::path::Path;
@@ -114,21 +113,7 @@ pub(crate) fn play(scenario: &Scenario, out: &Path, progress: Progress<'_>) -> R
         certificates: &town.certificates,
         crews: town.crews(),
     };
-    let citizens: Vec<Rc<Citizen>> = people
-        .iter()
-        .zip(&town.cards)
-        .enumerate()
-        .map(|(number, (person, issued))| {
-            Rc::new(Citizen {
-                number,
-                style: person.style,
-                card: issued.card.clone(),
-                pin: issued.pin.clone(),
-                visited: Cell::new(0),
-                free: crate::world::notify::Notify::default(),
-            })
-        })
-        .collect();
+    let citizens = Citizen::all(&people, &town.cards);
 
     let visits: usize = people.iter().map(|person| person.visits.len()).sum();
     let mut played = Played::default();

@@ -4,6 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use anyhow::{Context as _, Result, bail, ensure};
+use chacha20::ChaCha20Rng;
 use election::hash::Digest;
 use kiosk::ports::Item;
 use staff::progress::Progress;
@@ -31,6 +32,25 @@ pub struct Stations<'p> {
     pub roll: &'p [u8],
     pub certificates: &'p [Vec<u8>],
     pub crews: Vec<Rc<Crew>>,
+}
+
+/// Two of the crew do something at a kiosk that is on, and have nothing to complain of.
+///
+/// # Errors
+/// What they complain of; if they get stuck.
+pub fn attend(world: &World, machine: &Rc<Machine>, crew: &Rc<Crew>, task: Task, rng: ChaCha20Rng) -> Result<()> {
+    let (machine, crew) = (machine.clone(), crew.clone());
+    world.executor.run(async move {
+        let crew = crew.take().await;
+        let mut staff = Staff::new(task, crew.badges(), rng);
+        machine.booth.attend(&mut staff).await?;
+        ensure!(
+            staff.notes.complaints.is_empty(),
+            "{}",
+            staff.notes.complaints.join("; ")
+        );
+        Ok(())
+    })?
 }
 
 impl Stations<'_> {
@@ -197,19 +217,8 @@ impl Stations<'_> {
     }
 
     fn staff(&self, machine: &Rc<Machine>, crew: &Rc<Crew>, task: Task) -> Result<()> {
-        let (machine, crew) = (machine.clone(), crew.clone());
         let rng = self.world.seed.rng(&format!("staff {} {task:?}", machine.name), 0);
-        self.world.executor.run(async move {
-            let crew = crew.take().await;
-            let mut staff = Staff::new(task, crew.badges(), rng);
-            machine.booth.attend(&mut staff).await?;
-            ensure!(
-                staff.notes.complaints.is_empty(),
-                "{}",
-                staff.notes.complaints.join("; ")
-            );
-            Ok(())
-        })?
+        attend(self.world, machine, crew, task, rng)
     }
 
     /// Plays one epoch at all posts.

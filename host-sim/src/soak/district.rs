@@ -137,21 +137,7 @@ fn run(case: &Case, trace: Option<Trace>, visited: &dyn Fn(), told: &SharedBook,
         certificates: &town.certificates,
         crews: town.crews(),
     };
-    let citizens: Vec<Rc<Citizen>> = people
-        .iter()
-        .zip(&town.cards)
-        .enumerate()
-        .map(|(number, (person, issued))| {
-            Rc::new(Citizen {
-                number,
-                style: person.style,
-                card: issued.card.clone(),
-                pin: issued.pin.clone(),
-                visited: Cell::new(0),
-                free: crate::world::notify::Notify::default(),
-            })
-        })
-        .collect();
+    let citizens = Citizen::all(&people, &town.cards);
     let mut lines: Vec<Vec<(Rc<Citizen>, usize, Visit)>> = vec![Vec::new(); usize::from(case.stations)];
     for (person, citizen) in people.iter().zip(&citizens) {
         for (number, visit) in person.visits.iter().enumerate() {
