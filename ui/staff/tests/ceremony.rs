@@ -1,5 +1,8 @@
 //! The ceremony over files: k of n, resumable, and whoever misbehaves is named.
 
+#[path = "support/refused.rs"]
+mod refused;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -12,7 +15,8 @@ use election::signed::Signed;
 use election::tally::{PublicKeys, Statement, choose, open_sum};
 use election::wire;
 use rand_core::SeedableRng as _;
-use staff::{Kind, Outcome, ceremony};
+use refused::refused;
+use staff::{Kind, ceremony};
 
 fn rng(seed: u8) -> ChaCha20Rng {
     ChaCha20Rng::from_seed([seed; 32])
@@ -147,15 +151,6 @@ fn a_cut_between_share_and_accept_is_made_good() {
     ceremony::accept(&shared, &private[0]).unwrap();
     ceremony::accept(&shared, &private[1]).unwrap();
     ceremony::finish(&shared).unwrap();
-}
-
-fn refused<T>(result: Outcome<T>, words: &[&str]) {
-    let problem = result.err().expect("must be refused");
-    assert_eq!(problem.kind, Kind::Refused, "{problem}");
-    let text = problem.to_string();
-    for word in words {
-        assert!(text.contains(word), "{word:?} is not in: {text}");
-    }
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! Trustees decrypt on machines of their own, over files: three people in three folders, one of them missing or misbehaving in each way,
 //! and nobody decrypts two different counts of one election.
 
+#[path = "support/refused.rs"]
+mod refused;
 mod support;
 
 use std::fs;
@@ -14,10 +16,11 @@ use election::signed::Signed;
 use election::tally::{CommitParts, RevealParts, Round, commitment, sign_round};
 use election::wire::{self, Seq};
 use rand_core::SeedableRng as _;
+use refused::refused;
 use staff::decrypt::{self, Collected, StepReport};
 use staff::encode::to_bytes;
 use staff::tally::Prepared;
-use staff::{Kind, Outcome, keyfile, progress, tally};
+use staff::{Outcome, keyfile, progress, tally};
 use support::{KAGA, Town};
 
 const CHOICES: [[u64; 3]; 4] = [[1, 1, 1], [2, 1, 0], [1, 2, 1], [1, 1, 1]];
@@ -121,15 +124,6 @@ impl Count {
     fn left_out(&mut self) -> Vec<(u8, String)> {
         let left = self.collect().unwrap().left_out;
         left.into_iter().map(|one| (one.trustee, one.why)).collect()
-    }
-}
-
-fn refused<T>(result: Outcome<T>, words: &[&str]) {
-    let problem = result.err().expect("must be refused");
-    assert_eq!(problem.kind, Kind::Refused, "{problem}");
-    let text = problem.to_string();
-    for word in words {
-        assert!(text.contains(word), "{word:?} is not in: {text}");
     }
 }
 

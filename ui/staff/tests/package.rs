@@ -1,17 +1,16 @@
 //! Packages: what is built opens, and nothing else does.
 
+#[path = "support/key.rs"]
+mod key;
+
 use chacha20::ChaCha20Rng;
-use election::group::Point;
-use election::keys::{Keys, TrusteeKey};
 use election::ledger::role;
 use election::manifest::{Manifest, election_hash};
 use election::package::Package;
 use election::sign::{PublicKey, Signer};
 use election::tag::ElectionSecret;
-use election::wire::{Bytes, Seq};
 use proptest::prelude::*;
 use rand_core::SeedableRng as _;
-use staff::encode::{seq_of, to_bytes};
 use staff::genesis::{self, Staff};
 use staff::import::{Options, import_bytes};
 use staff::{Kind, package, roll};
@@ -35,18 +34,7 @@ fn desk() -> Desk {
     let mut rng = ChaCha20Rng::from_seed([8; 32]);
     let manifest = import_bytes(KAGA, &Options::default()).unwrap().manifest;
     let joint = public(&mut rng);
-    assert!(Point::from_bytes(&joint).is_ok());
-    let trustees = seq_of([TrusteeKey {
-        name: "T",
-        share: Bytes(joint),
-    }])
-    .unwrap();
-    let keys = to_bytes(&Keys {
-        threshold: 1,
-        joint: Bytes(joint),
-        trustees: Seq::from_bytes(&trustees),
-    })
-    .unwrap();
+    let keys = key::of_one_trustee(joint);
     let election = election_hash(&manifest, &joint);
     let staff: Vec<Staff> = (0..3)
         .map(|number| Staff {

@@ -2,16 +2,17 @@
 //! show is refused at the desk, by name.
 #![cfg(feature = "screens")]
 
+#[path = "support/key.rs"]
+mod key;
+
 use std::path::{Path, PathBuf};
 
-use election::group::Point;
-use election::keys::{Keys, TrusteeKey};
 use election::ledger::role;
 use election::manifest::{CheckedManifest, Manifest, election_hash};
 use election::package::{Kind as Section, Package, PackageError};
 use election::pictures::{EM, PEN, Picture, Pictures};
 use election::sign::Signer;
-use election::wire::{Bytes, Seq};
+use election::wire::Seq;
 use kiosk::screen::{ContestScreen, Screen};
 use kiosk::session::Selected;
 use panel::layout::Line;
@@ -316,18 +317,7 @@ fn u3_sixty_names_are_small_enough_for_external_flash() {
 fn signed(manifest: &CheckedManifest<'_>, pictures: Option<&[u8]>) -> (Outcome<Vec<u8>>, Signer) {
     let mut rng = chacha20::ChaCha20Rng::from_seed([8; 32]);
     let joint = Signer::generate(&mut rng).public_key();
-    assert!(Point::from_bytes(&joint).is_ok());
-    let trustees = seq_of([TrusteeKey {
-        name: "T",
-        share: Bytes(joint),
-    }])
-    .unwrap();
-    let keys = to_bytes(&Keys {
-        threshold: 1,
-        joint: Bytes(joint),
-        trustees: Seq::from_bytes(&trustees),
-    })
-    .unwrap();
+    let keys = key::of_one_trustee(joint);
     let staff: Vec<Staff> = (0..2)
         .map(|number| Staff {
             key: Signer::generate(&mut rng).public_key(),

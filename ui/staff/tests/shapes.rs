@@ -1,5 +1,7 @@
 //! The ceremony and the count over files, from 1 of 1 to 5 of 9: as many are missing at the count as may be, and one who misbehaves is named.
 
+#[path = "support/refused.rs"]
+mod refused;
 mod support;
 
 use std::fs;
@@ -12,8 +14,9 @@ use election::keys::Keys;
 use election::manifest::Policy;
 use election::wire;
 use rand_core::SeedableRng as _;
+use refused::refused;
 use staff::ceremony::InMemory;
-use staff::{Kind, Outcome, ceremony, decrypt, keyfile, progress, tally, verify};
+use staff::{Outcome, ceremony, decrypt, keyfile, progress, tally, verify};
 use support::{KAGA, Town};
 
 /// n people in n folders.
@@ -98,15 +101,6 @@ impl People {
             .share(&setup, &reveals, 1, &signer, &mut self.rng, &mut out)
             .unwrap();
         fs::write(self.shared(&format!("share-{}-1.bin", self.n)), bad).unwrap();
-    }
-}
-
-fn refused<T>(result: Outcome<T>, words: &[&str]) {
-    let problem = result.err().expect("must be refused");
-    assert_eq!(problem.kind, Kind::Refused, "{problem}");
-    let text = problem.to_string();
-    for word in words {
-        assert!(text.contains(word), "{word:?} is not in: {text}");
     }
 }
 

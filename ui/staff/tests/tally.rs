@@ -1,6 +1,8 @@
 //! The tally against what the voters did, and against media, words, chains and trustees that lie. Every record that is made is
 //! verified from its folder.
 
+#[path = "support/refused.rs"]
+mod refused;
 mod support;
 
 use std::collections::BTreeMap;
@@ -12,6 +14,7 @@ use election::manifest::{Manifest, Policy};
 use election::record::FileName;
 use proptest::prelude::*;
 use rand_core::SeedableRng as _;
+use refused::refused;
 use serde_json::Value;
 use staff::anchor::anchor;
 use staff::tally::Tallied;
@@ -218,15 +221,6 @@ fn f4_after_a_takeover_equal_leaves_count_once_and_late_ones_are_listed() {
     let found = verified(&tallied, &town);
     assert_eq!(found.totals, count(&town, &[first, second, third]));
     assert_eq!(tallied.report.ballots.late, 1);
-}
-
-fn refused<T>(result: Outcome<T>, words: &[&str]) {
-    let problem = result.err().expect("must be refused");
-    assert_eq!(problem.kind, Kind::Refused, "{problem}");
-    let text = problem.to_string();
-    for word in words {
-        assert!(text.contains(word), "{word:?} is not in: {text}");
-    }
 }
 
 /// Two kiosks with three ballots, closed.
