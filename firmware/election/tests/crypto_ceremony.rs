@@ -71,6 +71,15 @@ fn every_k_of_n_makes_a_key_that_any_k_hold_and_no_fewer() {
     }
 }
 
+/// The commit to a reveal, of the trustee it names.
+fn commit_to(reveal: &Reveal<'_>) -> Commit {
+    Commit {
+        ceremony: reveal.ceremony,
+        trustee: reveal.trustee,
+        reveal: hash("ippyo/1/ceremony/reveal", &[&encoded(reveal)]),
+    }
+}
+
 #[test]
 fn p10_a_key_chosen_after_the_others_is_refused() {
     let trustees = Trustees::new(2, 3, 1);
@@ -103,27 +112,15 @@ fn p10_a_key_chosen_after_the_others_is_refused() {
     };
     let mut attack = reveals.clone();
     attack[2] = trustees.forge(3, Kind::Reveal, &reveal);
-    let collected = Commits::collect(&setup, all(&honest)).unwrap();
-    assert_eq!(
-        Reveals::collect(&setup, &collected, all(&attack)).err(),
-        refused(3, Reason::NotCommitted)
-    );
+    let collect = |commits: &[Message], reveals: &[Message]| {
+        let collected = Commits::collect(&setup, all(commits)).unwrap();
+        Reveals::collect(&setup, &collected, all(reveals)).err()
+    };
+    assert_eq!(collect(&honest, &attack), refused(3, Reason::NotCommitted));
     // Even if it could have committed to that: it does not know the coefficient.
     let mut commits = honest.clone();
-    commits[2] = trustees.forge(
-        3,
-        Kind::Commit,
-        &Commit {
-            ceremony: *setup.hash(),
-            trustee: 3,
-            reveal: hash("ippyo/1/ceremony/reveal", &[&encoded(&reveal)]),
-        },
-    );
-    let collected = Commits::collect(&setup, all(&commits)).unwrap();
-    assert_eq!(
-        Reveals::collect(&setup, &collected, all(&attack)).err(),
-        refused(3, Reason::Knowledge(0))
-    );
+    commits[2] = trustees.forge(3, Kind::Commit, &commit_to(&reveal));
+    assert_eq!(collect(&commits, &attack), refused(3, Reason::Knowledge(0)));
     // Nor can it repeat trustee 1's coefficients with trustee 1's proofs.
     let bytes: Vec<u8> = coefficients(&reveals[0]).iter().flat_map(encoded).collect();
     let copy = Reveal {
@@ -133,20 +130,8 @@ fn p10_a_key_chosen_after_the_others_is_refused() {
     };
     attack[2] = trustees.forge(3, Kind::Reveal, &copy);
     let mut commits = honest.clone();
-    commits[2] = trustees.forge(
-        3,
-        Kind::Commit,
-        &Commit {
-            ceremony: *setup.hash(),
-            trustee: 3,
-            reveal: hash("ippyo/1/ceremony/reveal", &[&encoded(&copy)]),
-        },
-    );
-    let collected = Commits::collect(&setup, all(&commits)).unwrap();
-    assert_eq!(
-        Reveals::collect(&setup, &collected, all(&attack)).err(),
-        refused(3, Reason::Knowledge(0))
-    );
+    commits[2] = trustees.forge(3, Kind::Commit, &commit_to(&copy));
+    assert_eq!(collect(&commits, &attack), refused(3, Reason::Knowledge(0)));
 }
 
 #[test]
@@ -205,15 +190,10 @@ fn p10_the_proof_of_knowledge_binds_ceremony_trustee_index_and_point() {
             trustee: 1,
             coefficients: Seq::from_bytes(&bytes),
         };
-        let commit = Commit {
-            ceremony: *setup.hash(),
-            trustee: 1,
-            reveal: hash("ippyo/1/ceremony/reveal", &[&encoded(&reveal)]),
-        };
         let dealers = trustees.dealers(2);
         let mut commits = trustees.commits(&dealers);
         let mut reveals = trustees.reveals(&dealers, &commits);
-        commits[0] = trustees.forge(1, Kind::Commit, &commit);
+        commits[0] = trustees.forge(1, Kind::Commit, &commit_to(&reveal));
         reveals[0] = trustees.forge(1, Kind::Reveal, &reveal);
         let commits = Commits::collect(&setup, all(&commits)).unwrap();
         Reveals::collect(&setup, &commits, all(&reveals)).err()
