@@ -11,10 +11,18 @@ pub struct Pixel(pub u16);
 pub const WHITE: Pixel = Pixel(u16::MAX);
 
 impl TargetPixel for Pixel {
+    #[inline]
     fn blend(&mut self, color: PremultipliedRgbaColor) {
-        let mut pixel = Rgb565Pixel(self.0);
-        pixel.blend(color);
-        self.0 = pixel.0;
+        // Most pixels around a letter have nothing of it, and most others all.
+        match color.alpha {
+            0 => {}
+            u8::MAX => *self = Self::from_rgb(color.red, color.green, color.blue),
+            _ => {
+                let mut pixel = Rgb565Pixel(self.0);
+                pixel.blend(color);
+                self.0 = pixel.0;
+            }
+        }
     }
 
     fn blend_slice(slice: &mut [Self], color: PremultipliedRgbaColor) {

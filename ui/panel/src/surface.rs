@@ -95,6 +95,9 @@ macro_rules! surface {
             pictures: $crate::surface::Rc<$crate::slint::VecModel<$($ui)::+::PanelPicture>>,
             codes: core::cell::RefCell<Vec<($crate::qr::Code, $crate::slint::Image)>>,
             masks: core::cell::RefCell<Vec<($crate::surface::Rc<$crate::pictures::Mask>, $crate::slint::Image)>>,
+            /// Of lines that are text. It is one and the same, because an empty [`slint::Image`] equals none, not even itself: every line
+            /// would be new in every picture.
+            none: $crate::slint::Image,
         }
 
         impl $name {
@@ -110,6 +113,7 @@ macro_rules! surface {
                     pictures: Default::default(),
                     codes: Default::default(),
                     masks: Default::default(),
+                    none: $crate::slint::Image::from_rgb8($crate::slint::SharedPixelBuffer::new(1, 1)),
                 };
                 let data = surface.component.global::<$($ui)::+::PanelData<'_>>();
                 data.set_texts(surface.texts.clone().into());
@@ -144,7 +148,7 @@ macro_rules! surface {
                         pictured: mask.is_some(),
                         picture: mask
                             .and_then(|mask| masks.iter().find(|(own, _)| $crate::surface::Rc::ptr_eq(own, mask)))
-                            .map_or_else(Default::default, |(_, image)| image.clone()),
+                            .map_or_else(|| self.none.clone(), |(_, image)| image.clone()),
                         picture_x: mask.map_or(0.0, |mask| $crate::surface::float($crate::surface::place(line, mask))),
                         picture_width: mask.map_or(0.0, |mask| $crate::surface::float(mask.width)),
                         x: $crate::surface::float(line.x),
