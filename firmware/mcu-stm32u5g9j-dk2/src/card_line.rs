@@ -1,134 +1,237 @@
 //! The line to the card: USART2 in smartcard mode (RM0456, "USART smartcard mode"; ISO/IEC 7816-3). The interface chip (ST8034 or the like) shifts levels;
 //! PA4 gives it the card's clock.
 //!
-//! The kernel's clock is the 16 MHz oscillator: divided by four the card gets 4 MHz, and a bit lasts `4 F / D` of ours.
+//! Who speaks and when the receiver is on is [`card::wire`]'s, which runs in this USART's interrupt and is tried on a host: here are its registers,
+//! and a task's side of it. The kernel's clock is the 16 MHz oscillator: divided by four the card gets 4 MHz, and a bit lasts `4 F / D` of ours.
 
-use core::convert::Infallible;
-use core::sync::atomic::{AtomicU32, Ordering};
+use core::cell::RefCell;
+use core::fmt;
+use core::future::poll_fn;
 
-use card::t1::Speed;
+use card::t1::{Flaw, MAX_BLOCK, Speed};
 use card::uart::{Line, Pins, Slot, Wiring};
+use card::wire::{Ask, State, Uart, Wire};
 use embassy_stm32::exti::ExtiInput;
 use embassy_stm32::gpio::{Flex, Output};
 use embassy_stm32::interrupt::typelevel::{Handler, USART2};
 use embassy_stm32::mode::Async;
 use embassy_stm32::pac;
+use embassy_sync::blocking_mutex::Mutex;
 use embassy_sync::blocking_mutex::raw::CriticalSectionRawMutex;
-use embassy_sync::channel::Channel;
-use embassy_time::{Delay, Timer};
+use embassy_time::{Delay, Duration, with_timeout};
 use embedded_hal::digital::PinState;
-use embedded_io_async::{ErrorType, Read, Write};
+use embedded_io_async::{Error, ErrorKind, ErrorType, Read, Write};
 use mcu::reader::SlotReader;
 
 /// Of the card.
 const HERTZ: u32 = 4_000_000;
 /// Clocks of the USART in one of the card's.
 const RATIO: u32 = 4;
-/// Bytes that wait: an answer to reset, or what a block may bring while another task draws.
-const WAITING: usize = 320;
+/// Bits from one character's beginning to the next one's, at least.
+const CHARACTER: u32 = 12;
+/// Longer than a block by this, and the line is out of order: a clock that has stopped.
+const SLACK: Duration = Duration::from_millis(100);
 
-static HEARD: Channel<CriticalSectionRawMutex, u8, WAITING> = Channel::new();
-/// Microseconds of a byte at the present speed.
-static BYTE: AtomicU32 = AtomicU32::new(1_116);
+/// In `CR3`: interrupt when the last character has left, before its guard time. In `ISR`: it has. The library's registers do not name them.
+const TCBGTIE: u32 = 1 << 24;
+const TCBGT: u32 = 1 << 25;
 
-/// A byte has come.
+static WIRE: Mutex<CriticalSectionRawMutex, RefCell<Wire>> = Mutex::new(RefCell::new(Wire::new()));
+
+/// With the wire and its registers, alone.
+fn wire<T>(with: impl FnOnce(&mut Wire, &mut Usart) -> T) -> T {
+    WIRE.lock(|wire| with(&mut wire.borrow_mut(), &mut Usart))
+}
+
+/// The registers.
+struct Usart;
+
+impl Uart for Usart {
+    fn state(&mut self) -> State {
+        let usart = pac::USART2;
+        let status = usart.isr().read();
+        let state = State {
+            heard: status.rxne().then(|| usart.rdr().read().0 as u8),
+            parity: status.pe(),
+            framing: status.fe(),
+            overrun: status.ore(),
+            room: status.txe(),
+            // With a guard time of ten bits and more the second comes after the card has begun.
+            sent: status.0 & TCBGT != 0 || status.tc(),
+        };
+        usart.icr().write(|w| {
+            w.set_ore(status.ore());
+            w.set_pe(status.pe());
+            w.set_fe(status.fe());
+            w.set_ne(status.ne());
+        });
+        state
+    }
+
+    fn put(&mut self, byte: u8) {
+        // Ends TC and TCBGT, too.
+        pac::USART2.tdr().write(|w| w.0 = byte.into());
+    }
+
+    fn listen(&mut self, on: bool) {
+        pac::USART2.cr1().modify(|w| w.set_re(on));
+    }
+
+    fn ask(&mut self, what: Ask) {
+        let usart = pac::USART2;
+        usart.cr1().modify(|w| {
+            w.set_txeie(what == Ask::Room);
+            w.set_tcie(what == Ask::Sent);
+        });
+        usart.cr3().modify(|w| {
+            w.0 &= !TCBGTIE;
+            if what == Ask::Sent {
+                w.0 |= TCBGTIE;
+            }
+        });
+    }
+}
+
+/// A byte has come, has left, or was wrong.
 pub struct InterruptHandler;
 
 impl Handler<USART2> for InterruptHandler {
     unsafe fn on_interrupt() {
-        let usart = pac::USART2;
-        let status = usart.isr().read();
-        if status.rxne() {
-            // The check of the block finds what came with a wrong parity; a byte too much is lost as on a line.
-            let _ = HEARD.try_send(usart.rdr().read().0 as u8);
-        }
-        usart.icr().write(|w| {
-            w.set_ore(true);
-            w.set_pe(true);
-            w.set_fe(true);
-            w.set_ne(true);
-        });
+        wire(|wire, usart| wire.on_interrupt(usart));
     }
+}
+
+/// How characters follow one another.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Pace {
+    /// Clocks of the USART in a bit.
+    clocks: u32,
+    /// Bits between characters beyond [`CHARACTER`].
+    guard: u8,
 }
 
 /// The line.
 pub struct CardLine {
     _io: Flex<'static>,
     _clock: Flex<'static>,
+    guard: u8,
+    wanted: Pace,
+    /// What the registers hold.
+    set: Option<Pace>,
 }
 
 impl CardLine {
     /// On these pins, which are set already.
     pub fn new(io: Flex<'static>, clock: Flex<'static>) -> Self {
-        let usart = pac::USART2;
-        usart.cr1().write(|_| {});
-        // Divided by twice this value.
-        usart.gtpr().write(|w| {
-            w.set_psc((RATIO / 2) as u8);
-            w.set_gt(2);
-        });
-        usart.cr2().write(|w| {
-            w.set_clken(true);
-            w.set_lbcl(true);
-            w.set_stop(pac::usart::vals::Stop::STOP1P5);
-        });
-        // T=1 has no answer to a wrong parity on the line: no NACK.
-        usart.cr3().write(|w| w.set_scen(true));
-        let line = Self { _io: io, _clock: clock };
-        line.divide(372 * RATIO);
+        let mut line = Self {
+            _io: io,
+            _clock: clock,
+            guard: 0,
+            wanted: Pace {
+                clocks: 372 * RATIO,
+                guard: 0,
+            },
+            set: None,
+        };
+        line.settle();
         line
     }
 
-    fn divide(&self, clocks: u32) {
-        let usart = pac::USART2;
-        usart.cr1().modify(|w| w.set_ue(false));
-        usart.brr().write(|w| w.0 = clocks);
-        usart.cr1().write(|w| {
-            // Eight bits and the even parity.
-            w.set_m0(pac::usart::vals::M0::BIT9);
-            w.set_pce(true);
-            w.set_ps(pac::usart::vals::Ps::EVEN);
-            w.set_rxneie(true);
-            w.set_re(true);
-            w.set_te(true);
-            w.set_ue(true);
+    /// Sets the registers up, if they are not: the USART has to be off for it, and with it the card's clock for a moment.
+    fn settle(&mut self) {
+        if self.set == Some(self.wanted) {
+            return;
+        }
+        let Pace { clocks, guard } = self.wanted;
+        wire(|wire, usart| {
+            let registers = pac::USART2;
+            registers.cr1().write(|_| {});
+            // The clock is divided by twice this value; the guard time counts from the end of a character of 12 bits.
+            registers.gtpr().write(|w| {
+                w.set_psc((RATIO / 2) as u8);
+                w.set_gt(guard);
+            });
+            registers.cr2().write(|w| {
+                w.set_clken(true);
+                w.set_lbcl(true);
+                w.set_stop(pac::usart::vals::Stop::STOP1P5);
+            });
+            // T=1 has no answer to a wrong parity on the line: no NACK. Framing errors and overruns interrupt.
+            registers.cr3().write(|w| {
+                w.set_scen(true);
+                w.set_eie(true);
+            });
+            registers.brr().write(|w| w.0 = clocks);
+            registers.cr1().write(|w| {
+                // Eight bits and the even parity, whose errors interrupt, also where the byte is kept back.
+                w.set_m0(pac::usart::vals::M0::BIT9);
+                w.set_pce(true);
+                w.set_ps(pac::usart::vals::Ps::EVEN);
+                w.set_peie(true);
+                w.set_rxneie(true);
+                w.set_te(true);
+                w.set_ue(true);
+            });
+            wire.reset(usart);
         });
-        BYTE.store(12 * clocks / (RATIO * HERTZ / 1_000_000) + 1, Ordering::Relaxed);
+        self.set = Some(self.wanted);
+    }
+
+    /// Longest that a block takes.
+    fn patience(&self) -> Duration {
+        let bits = MAX_BLOCK as u64 * u64::from(CHARACTER + u32::from(self.wanted.guard));
+        Duration::from_micros(bits * u64::from(self.wanted.clocks) / u64::from(RATIO * HERTZ / 1_000_000)) + SLACK
+    }
+
+    /// It does not end: once more from the beginning, for whoever comes next.
+    fn stuck(&mut self) -> Stuck {
+        self.set = None;
+        self.settle();
+        Stuck
+    }
+}
+
+/// The line does not take what is to be said.
+#[derive(Debug)]
+pub struct Stuck;
+
+impl fmt::Display for Stuck {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the card's line is stuck")
+    }
+}
+
+impl core::error::Error for Stuck {}
+
+impl Error for Stuck {
+    fn kind(&self) -> ErrorKind {
+        ErrorKind::TimedOut
     }
 }
 
 impl ErrorType for CardLine {
-    type Error = Infallible;
+    type Error = Stuck;
 }
 
 impl Read for CardLine {
-    async fn read(&mut self, buffer: &mut [u8]) -> Result<usize, Infallible> {
+    async fn read(&mut self, buffer: &mut [u8]) -> Result<usize, Stuck> {
+        self.settle();
         let Some(first) = buffer.first_mut() else { return Ok(0) };
-        *first = HEARD.receive().await;
+        *first = poll_fn(|context| wire(|wire, _| wire.poll_next(context.waker()))).await;
         Ok(1)
     }
 }
 
 impl Write for CardLine {
-    async fn write(&mut self, bytes: &[u8]) -> Result<usize, Infallible> {
-        let Some(byte) = bytes.first() else { return Ok(0) };
-        let usart = pac::USART2;
-        // On one wire we would hear ourselves.
-        usart.cr1().modify(|w| w.set_re(false));
-        usart.tdr().write(|w| w.0 = (*byte).into());
-        // As long as a byte and its guard time take, then until the register says so; bounded, for a clock that has stopped.
-        for _ in 0..64 {
-            Timer::after_micros(BYTE.load(Ordering::Relaxed).into()).await;
-            if usart.isr().read().tc() {
-                break;
-            }
-        }
-        usart.cr1().modify(|w| w.set_re(true));
-        Ok(1)
+    async fn write(&mut self, bytes: &[u8]) -> Result<usize, Stuck> {
+        self.settle();
+        let speak = poll_fn(|context| wire(|wire, usart| wire.poll_speak(bytes, usart, context.waker())));
+        with_timeout(self.patience(), speak).await.map_err(|_| self.stuck())
     }
 
-    async fn flush(&mut self) -> Result<(), Infallible> {
-        Ok(())
+    async fn flush(&mut self) -> Result<(), Stuck> {
+        let quiet = poll_fn(|context| wire(|wire, _| wire.poll_quiet(context.waker())));
+        with_timeout(self.patience(), quiet).await.map_err(|_| self.stuck())
     }
 }
 
@@ -144,12 +247,24 @@ impl Line for CardLine {
         if !(16..=0xFFFF).contains(&clocks) || wrong * 200 > f * RATIO {
             return false;
         }
-        self.divide(clocks);
+        // Not before it is needed: a speed that is only asked about stops no clock.
+        self.wanted = Pace {
+            clocks,
+            guard: self.guard,
+        };
         true
+    }
+
+    fn set_guard(&mut self, extra: u8) {
+        self.guard = extra;
+    }
+
+    fn flaw(&mut self) -> Option<Flaw> {
+        wire(|wire, _| wire.flaw())
     }
 }
 
-/// The slot: card switch PA0 (high while a card is in), reset PA7, power PC3 (high is on).
+/// The slot: card switch PA0 (high while a card is in), reset PA7, power PC3 (CMDVCC: low is on).
 pub fn reader(
     line: CardLine,
     detect: ExtiInput<'static, Async>,
@@ -159,7 +274,7 @@ pub fn reader(
     let wiring = Wiring {
         hertz: HERTZ,
         present: PinState::High,
-        powered: PinState::High,
+        powered: PinState::Low,
         echo: false,
     };
     let pins = Pins { detect, reset, power };
@@ -186,7 +301,7 @@ macro_rules! start {
             line,
             detect,
             Output::new($p.PA7, Level::Low, Speed::Low),
-            Output::new($p.PC3, Level::Low, Speed::Low),
+            Output::new($p.PC3, Level::High, Speed::Low),
         )
     }};
 }

@@ -38,11 +38,11 @@ pub fn clocks() -> Config {
     });
     config.rcc.pll1 = Some(rcc::Pll {
         source: rcc::PllSource::HSE,
-        prediv: rcc::PllPreDiv::DIV1,
-        mul: rcc::PllMul::MUL10,
+        prediv: rcc::PllPreDiv::DIV4,
+        mul: rcc::PllMul::MUL80,
         divp: None,
         divq: None,
-        divr: Some(rcc::PllDiv::DIV1),
+        divr: Some(rcc::PllDiv::DIV2),
     });
     config.rcc.sys = rcc::Sysclk::PLL1_R;
     config.rcc.pll3 = Some(rcc::Pll {
@@ -67,13 +67,14 @@ pub const TIMING: LtdcConfiguration = LtdcConfiguration {
     h_back_porch: 8,
     h_front_porch: 8,
     v_back_porch: 8,
-    v_front_porch: 8,
+    v_front_porch: 14,
     h_sync: 5,
     v_sync: 5,
-    // The other way round than in ST's tool.
-    h_sync_polarity: PolarityActive::ActiveHigh,
-    v_sync_polarity: PolarityActive::ActiveHigh,
-    data_enable_polarity: PolarityActive::ActiveHigh,
+    // All four bits 0, as in ST's own drivers of the board, which drive data enable by the controller, too. (RM0456: 0 in DEPOL is "not data
+    // enable" active low: the line is high while pixels come.) Examples that keep PD6 low have the others the other way round.
+    h_sync_polarity: PolarityActive::ActiveLow,
+    v_sync_polarity: PolarityActive::ActiveLow,
+    data_enable_polarity: PolarityActive::ActiveLow,
     pixel_clock_polarity: PolarityEdge::RisingEdge,
 };
 

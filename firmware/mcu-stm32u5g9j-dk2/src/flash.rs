@@ -50,7 +50,7 @@ pub fn set_up() -> SetUp {
             package: Some(image.package),
         },
         Err(error) => {
-            defmt::warn!("{}", defmt::Display2Format(&error));
+            defmt::warn!("package: {}", defmt::Display2Format(&error));
             SetUp {
                 station: 0,
                 authority: [0; 33],

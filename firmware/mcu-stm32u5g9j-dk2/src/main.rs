@@ -101,7 +101,6 @@ async fn screen_task(display: Display, mut glass: Touchpad) {
 
 #[embassy_executor::task]
 async fn watchdog_task(mut watchdog: IndependentWatchdog<'static, peripherals::IWDG>) {
-    watchdog.unleash();
     loop {
         watchdog.pet();
         Timer::after_millis(1_000).await;
@@ -110,6 +109,7 @@ async fn watchdog_task(mut watchdog: IndependentWatchdog<'static, peripherals::I
 
 #[embassy_executor::main]
 async fn main(spawner: Spawner) {
+    panic::keep_the_stack();
     {
         use core::mem::MaybeUninit;
         static mut A: [MaybeUninit<u8>; SCREENS] = [MaybeUninit::uninit(); SCREENS];
@@ -120,6 +120,13 @@ async fn main(spawner: Spawner) {
         }
     }
     let p = embassy_stm32::init(display::clocks());
+    // Why it starts: power, the watchdog, the brown-out, ourselves (RCC_CSR).
+    let reset = embassy_stm32::pac::RCC.csr().read();
+    embassy_stm32::pac::RCC.csr().modify(|w| w.set_rmvf(true));
+    defmt::info!("started; reset flags {=u32:#010x}", reset.0);
+    // From here on: a display, a random source or a touch controller that never answers ends in a new start, not in a dark kiosk.
+    let mut watchdog = IndependentWatchdog::new(p.IWDG, WATCHDOG);
+    watchdog.unleash();
     // Instructions from flash without it take five times as long.
     embassy_stm32::pac::ICACHE.cr().write(|w| w.set_en(true));
 
@@ -174,7 +181,6 @@ async fn main(spawner: Spawner) {
         signals: signals.0,
         uplink: uplink.map(SerialUplink::new),
     };
-    let watchdog = IndependentWatchdog::new(p.IWDG, WATCHDOG);
     match (
         kiosk_task(ports, flash::set_up(), service),
         screen_task(surface, glass),

@@ -40,7 +40,7 @@ impl Slot {
         if let State::Empty(part) = &mut self.0 {
             part.wake().await.map_err(|error| {
                 if error != SpiNorError::Missing {
-                    defmt::warn!("{}", defmt::Display2Format(&error));
+                    defmt::warn!("medium: {}", defmt::Display2Format(&error));
                 }
                 MediumError::Missing
             })?;

@@ -18,8 +18,8 @@ pub fn prepare(surface: &Display, panel: &Panel) {
     }
 }
 
-/// Staff have to see it: some five seconds at 160 MHz, less than the watchdog waits.
-const SHOWN: u32 = 800_000_000;
+/// Staff have to see it. Rounds of two or three clocks each: some five seconds at 160 MHz, less than the watchdog waits.
+const SHOWN: u32 = 300_000_000;
 
 /// First the screen, then a word to whoever listens: the log itself may be what failed. A second end within the first says nothing more.
 pub fn end(say: impl FnOnce()) -> ! {
@@ -33,9 +33,24 @@ pub fn end(say: impl FnOnce()) -> ! {
     cortex_m::peripheral::SCB::sys_reset()
 }
 
+/// The stack has an end (MSPLIM, memory.x): what goes below it is a fault. The handler of that fault may go below, else it would fault itself.
+pub fn keep_the_stack() {
+    /// STKOFHFNMIGN in the register CCR.
+    const IGNORED_IN_FAULTS: u32 = 1 << 10;
+    // Before anything else runs; nobody else writes it.
+    unsafe {
+        (*cortex_m::peripheral::SCB::PTR)
+            .ccr
+            .modify(|bits| bits | IGNORED_IN_FAULTS)
+    };
+}
+
+/// Says where, and what the source says; never what it was computed from, which may be a choice.
 #[panic_handler]
 fn panic(info: &PanicInfo<'_>) -> ! {
-    end(|| defmt::error!("{}", defmt::Display2Format(info)))
+    let (file, line) = info.location().map_or(("?", 0), |place| (place.file(), place.line()));
+    let text = info.message().as_str().unwrap_or_default();
+    end(|| defmt::error!("panic at {=str}:{=u32} {=str}", file, line, text))
 }
 
 #[exception]

@@ -58,7 +58,7 @@ pub async fn sound_task(mut buzzer: Output<'static>) {
     }
 }
 
-/// Green PG14, yellow PG13, red PD4 (the board's own LD3 shows it, too), buzzer PA3.
+/// Green PG14, yellow PG13, red PD4 (the board's own green LD3 is dark while it is on), buzzer PA3.
 macro_rules! start {
     ($p:ident) => {{
         use embassy_stm32::gpio::{Level, Output, Speed};
