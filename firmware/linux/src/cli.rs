@@ -8,7 +8,7 @@ use clap::{Parser, Subcommand};
 
 use crate::config::Config;
 use crate::machine::Standing;
-use crate::{medium, network, program, update};
+use crate::{medium, network, program, repair, update, usb};
 
 /// Set for the graphics library: a pixel of the configuration is a pixel of the panel, whatever the display says of itself.
 const SCALE: &str = "SLINT_SCALE_FACTOR";
@@ -55,6 +55,13 @@ enum Command {
         /// Where the partition for starting is mounted
         starting: PathBuf,
     },
+    /// Lets in a USB keyboard that was shut out, if it is the keypad that the configuration names; started by the image for each
+    Keypad {
+        /// The device configuration, TOML
+        file: PathBuf,
+        /// The keyboard's interface, as the kernel names it
+        interface: String,
+    },
     /// Gives the image's network card its address and opens the firewall to the gateways; started by the image, before the kiosk
     Network {
         /// The device configuration, TOML
@@ -75,6 +82,7 @@ pub fn main() -> ExitCode {
             read(&file).map_or_else(|code| code, |config| update::program::updater(&config))
         }
         (Some(Command::Trial { starting }), _) => update::program::trial(&starting),
+        (Some(Command::Keypad { file, interface }), _) => keypad(&file, &interface),
         (Some(Command::Network { file, wanted }), _) => network(&file, wanted),
         (None, Some(file)) => start(&file),
         (None, None) => ExitCode::from(2),
@@ -89,21 +97,59 @@ fn read(file: &Path) -> Result<Config, ExitCode> {
 }
 
 fn start(file: &Path) -> ExitCode {
-    let config = match read(file) {
-        Ok(config) => config,
-        Err(code) => return code,
-    };
     if std::env::var_os(SCALE).is_none() {
         return again();
     }
+    let unseen = |shown: Result<(), program::StartError>| {
+        if let Err(error) = shown {
+            eprintln!("nobody sees it: {error}");
+        }
+    };
+    let config = match Config::read(file) {
+        Ok(config) => config,
+        Err(error) => {
+            eprintln!("{}: {error}", file.display());
+            if repair::wanted() {
+                unseen(repair::config(file, &error));
+            }
+            return ExitCode::from(2);
+        }
+    };
     match program::run(config) {
         Ok(Standing::Running | Standing::Closed) => ExitCode::SUCCESS,
         Ok(Standing::OutOfOrder) => ExitCode::from(1),
         Err(error) => {
             eprintln!("{error}");
+            if repair::wanted() {
+                unseen(repair::part(file, &error));
+            }
             ExitCode::from(3)
         }
     }
+}
+
+/// A keyboard was plugged in and not let in: is it the keypad?
+fn keypad(file: &Path, interface: &str) -> ExitCode {
+    let config = match read(file) {
+        Ok(config) => config,
+        Err(code) => return code,
+    };
+    let Some(keypad) = config.keypad else {
+        eprintln!("the configuration names no keypad: {interface} stays shut out");
+        return ExitCode::SUCCESS;
+    };
+    match usb::let_in(Path::new(usb::DEVICES), &keypad, interface) {
+        Ok(true) => eprintln!("{interface} is the keypad"),
+        Ok(false) => eprintln!(
+            "{interface} is not {} in {}, the keypad: it stays shut out",
+            keypad.usb, keypad.port
+        ),
+        Err(error) => {
+            eprintln!("the keypad {interface} is not let in: {error}");
+            return ExitCode::from(3);
+        }
+    }
+    ExitCode::SUCCESS
 }
 
 fn network(file: &Path, wanted: bool) -> ExitCode {
@@ -181,6 +227,12 @@ fn check(file: &Path) -> ExitCode {
         device(config.signals.as_ref().map(|signals| signals.chip.as_path()))
     );
     println!("  watchdog    {}", device(config.watchdog.as_deref()));
+    if let Some(keypad) = &config.keypad {
+        let found = usb::keyboards(Path::new(usb::DEVICES));
+        let there = found.iter().any(|one| one.port == keypad.port && one.usb == keypad.usb);
+        let found = if there { "" } else { " (not there)" };
+        println!("  keypad      {} in {}{found}", keypad.usb, keypad.port);
+    }
     println!(
         "  randomness  the kernel's; second source: {}",
         device(config.second.as_deref())

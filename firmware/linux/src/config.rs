@@ -9,7 +9,7 @@ use election::hash::{Digest, hash};
 use election::sign::PublicKey;
 use serde::Deserialize;
 
-use crate::image;
+use crate::{image, usb};
 
 /// Longest configuration file.
 const LONGEST: u64 = 64 << 10;
@@ -42,6 +42,8 @@ pub struct Config {
     pub signals: Option<Signals>,
     /// Headphones and keypad.
     pub audio: Option<Audio>,
+    /// The keypad's port, for the image.
+    pub keypad: Option<Keypad>,
     /// A hardware watchdog.
     pub watchdog: Option<PathBuf>,
     /// The TPM that seals the keys; none: they lie unprotected, and the zero report says so.
@@ -69,6 +71,7 @@ struct File {
     uplink: Option<Uplink>,
     signals: Option<Signals>,
     audio: Option<Audio>,
+    keypad: Option<KeypadFile>,
     #[serde(default)]
     watchdog: Device,
     #[serde(default)]
@@ -167,6 +170,22 @@ fn device() -> String {
     "default".into()
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct KeypadFile {
+    port: Option<String>,
+    usb: Option<String>,
+}
+
+/// `[keypad]`: the one USB keyboard that the image lets in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Keypad {
+    /// Its port ([`crate::usb::Keyboard::port`]).
+    pub port: String,
+    /// Vendor and product, four hex digits each.
+    pub usb: String,
+}
+
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Device {
@@ -217,7 +236,12 @@ pub enum ConfigError {
     /// Larger than any configuration.
     TooLong,
     /// Not TOML, a key that is not known, one that is missing, or a value of the wrong kind.
-    Toml(toml::de::Error),
+    Toml {
+        /// The line, from 1, where it is one line's.
+        line: Option<u32>,
+        /// What is wrong.
+        error: toml::de::Error,
+    },
     /// The kernel command line names a root hash that is none.
     Image,
     /// A value that cannot be right.
@@ -237,7 +261,7 @@ impl fmt::Display for ConfigError {
             Self::Image => {
                 f.write_str("cannot be used: the kernel command line names a root hash that is not 64 hex digits")
             }
-            Self::Toml(error) => error.fmt(f),
+            Self::Toml { error, .. } => error.fmt(f),
             Self::Value { key, why } => write!(f, "{key}: {why}"),
         }
     }
@@ -247,6 +271,14 @@ impl std::error::Error for ConfigError {}
 
 fn value<T>(key: &'static str, why: impl Into<String>) -> Result<T, ConfigError> {
     Err(ConfigError::Value { key, why: why.into() })
+}
+
+/// The line, from 1, in which this place is; none for a file without lines.
+fn line(text: &str, place: usize) -> Option<u32> {
+    let before = text.get(..place)?;
+    (!text.trim().is_empty()).then_some(())?;
+    let ends = before.bytes().filter(|byte| *byte == b'\n').count();
+    u32::try_from(ends).ok()?.checked_add(1)
 }
 
 impl Config {
@@ -272,7 +304,10 @@ impl Config {
     /// # Errors
     /// [`ConfigError`].
     pub fn parse(text: &str, folder: &Path) -> Result<Self, ConfigError> {
-        let file: File = toml::from_str(text).map_err(ConfigError::Toml)?;
+        let file: File = toml::from_str(text).map_err(|error| ConfigError::Toml {
+            line: error.span().and_then(|span| line(text, span.start)),
+            error,
+        })?;
         let at = |path: PathBuf| folder.join(path);
         let media = Media {
             original: at(file.media.original),
@@ -335,12 +370,16 @@ impl Config {
                     "is to be from 60 to 140: dB SPL at the loudest step, measured on these headphones",
                 );
             }
-            if audio.keypad.is_none() && audio.jack.is_none() {
+            if audio.keypad.is_none() && audio.jack.is_none() && file.keypad.is_none() {
                 return value("audio", "name a keypad, or the socket's switch, or leave [audio] out");
             }
             if [&audio.keypad, &audio.jack].into_iter().flatten().any(String::is_empty) {
                 return value("audio", "an empty name would be any device");
             }
+        }
+        let keypad = file.keypad.map(keypad).transpose()?;
+        if keypad.is_some() && file.audio.as_ref().is_some_and(|audio| audio.keypad.is_some()) {
+            return value("audio.keypad", "is named by [keypad] already: leave one of them out");
         }
         Ok(Self {
             station: file.station,
@@ -358,6 +397,7 @@ impl Config {
             network,
             signals: file.signals,
             audio: file.audio,
+            keypad,
             watchdog: file.watchdog.device,
             tpm: file.tpm.device,
             update: file
@@ -412,6 +452,40 @@ fn network(uplink: &Uplink) -> Result<Option<Network>, ConfigError> {
         })),
         None => value("uplink.address", format!("{text:?} is not of the form 10.0.0.9/24")),
     }
+}
+
+/// Whoever sets a machine up has no other way to learn what its ports are called than to be told here.
+fn keypad(file: KeypadFile) -> Result<Keypad, ConfigError> {
+    let in_now = || match usb::keyboards(Path::new(usb::DEVICES)).as_slice() {
+        [] => "no USB keyboard is in now".to_owned(),
+        all => {
+            let all: Vec<String> = all.iter().map(ToString::to_string).collect();
+            format!("in now: {}", all.join("; "))
+        }
+    };
+    let (Some(port), Some(usb)) = (file.port, file.usb) else {
+        let why = format!(
+            "name the port and what is in it, port = \"...\" and usb = \"....:....\"; {}",
+            in_now()
+        );
+        return value("keypad", why);
+    };
+    if !usb::is_port(&port) {
+        let why = format!("{port:?} is not a port such as \"0000:00:14.0/2\"; {}", in_now());
+        return value("keypad.port", why);
+    }
+    let hex = |part: &str| part.len() == 4 && part.bytes().all(|byte| byte.is_ascii_hexdigit());
+    if !usb
+        .split_once(':')
+        .is_some_and(|(vendor, product)| hex(vendor) && hex(product))
+    {
+        let why = format!("{usb:?} is not of the form \"046a:0023\"; {}", in_now());
+        return value("keypad.usb", why);
+    }
+    Ok(Keypad {
+        port,
+        usb: usb.to_ascii_lowercase(),
+    })
 }
 
 fn authority(name: &'static str, text: &str) -> Result<PublicKey, ConfigError> {
@@ -503,6 +577,22 @@ mod tests {
         assert_ne!(software(None, None).ok(), None);
     }
 
+    /// What stands on the display names the line.
+    #[test]
+    fn f6_a_mistake_has_its_line() {
+        for (text, wanted) in [
+            ("station = \n".to_owned(), Some(1)),
+            (good().replace("state =", "staet ="), Some(3)),
+            (good().replace("width = 1280", "width = \"wide\""), Some(5)),
+            (String::new(), None),
+        ] {
+            match Config::parse(&text, Path::new("/etc/kiosk")) {
+                Err(ConfigError::Toml { line, .. }) => assert_eq!(line, wanted, "{text}"),
+                _ => panic!("accepted: {text}"),
+            }
+        }
+    }
+
     #[test]
     fn every_mistake_is_named_with_its_key() {
         for (text, named) in [
@@ -552,6 +642,22 @@ mod tests {
                 "signals",
             ),
             ("station = ".into(), "line 1"),
+            (format!("{}[keypad]\nusb = \"046a:0023\"\n", good()), "keypad"),
+            (
+                format!("{}[keypad]\nport = \"1-2\"\nusb = \"046a:0023\"\n", good()),
+                "keypad.port",
+            ),
+            (
+                format!("{}[keypad]\nport = \"0000:00:14.0/2\"\nusb = \"046a\"\n", good()),
+                "keypad.usb",
+            ),
+            (
+                format!(
+                    "{}[keypad]\nport = \"0000:00:14.0/2\"\nusb = \"046a:0023\"\n[audio]\nfull_db = 100\nkeypad = \"Pad\"\n",
+                    good()
+                ),
+                "audio.keypad",
+            ),
         ] {
             let said = wrong(&text);
             assert!(said.contains(named), "{named}: {said}");

@@ -4,7 +4,9 @@
 //! Must never know: what a key does. Nothing of it is logged: keys are a PIN and a choice.
 
 use std::cell::RefCell;
+use std::fmt;
 use std::io;
+use std::path::Path;
 use std::time::Duration;
 
 use evdev::{Device, EventSummary, KeyCode, SwitchCode};
@@ -12,7 +14,12 @@ use panel::Panel;
 use panel::audio::Key;
 use panel::slint;
 
+use crate::config::Keypad;
 use crate::log::Log;
+use crate::usb;
+
+/// Where the kernel lists input devices.
+const INPUTS: &str = "/sys/class/input";
 
 /// How often a device that is gone is looked for.
 const LOOK: Duration = Duration::from_secs(2);
@@ -29,15 +36,47 @@ enum Event {
     Headphones(bool),
 }
 
+/// Which device.
+#[derive(Clone, Debug)]
+pub enum Which {
+    /// The one with this in its name.
+    Name(String),
+    /// The one in this port.
+    Port(Keypad),
+}
+
+impl fmt::Display for Which {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Name(name) => write!(f, "{name:?}"),
+            Self::Port(keypad) => write!(f, "{} in {}", keypad.usb, keypad.port),
+        }
+    }
+}
+
+impl Which {
+    fn is(&self, path: &Path, device: &Device) -> bool {
+        match self {
+            Self::Name(name) => device.name().is_some_and(|own| own.contains(name.as_str())),
+            Self::Port(keypad) => {
+                let id = device.input_id();
+                let place = path.file_name().map(|name| Path::new(INPUTS).join(name));
+                let port = place.and_then(|place| usb::port_of(&place.canonicalize().ok()?));
+                port.as_ref() == Some(&keypad.port) && format!("{:04x}:{:04x}", id.vendor(), id.product()) == keypad.usb
+            }
+        }
+    }
+}
+
 /// Begins to listen; on the panel's thread. Threads end with the program.
 ///
 /// # Errors
 /// The system gives no thread.
-pub fn listen(panel: Panel, keypad: Option<&str>, jack: Option<&str>, log: &Log) -> io::Result<()> {
+pub fn listen(panel: Panel, keypad: Option<Which>, jack: Option<Which>, log: &Log) -> io::Result<()> {
     PANEL.set(Some(panel));
     // A socket that is gone says nothing any more: whether somebody is plugged in is unknown, and nothing may be said to a room.
     let unplugged = Some(Event::Headphones(false));
-    for (what, name, fits, read, gone) in [
+    for (what, which, fits, read, gone) in [
         (
             "keypad",
             keypad,
@@ -47,13 +86,13 @@ pub fn listen(panel: Panel, keypad: Option<&str>, jack: Option<&str>, log: &Log)
         ),
         ("headphone socket", jack, has_switch, socket, unplugged),
     ] {
-        let Some(name) = name.map(str::to_owned) else { continue };
+        let Some(which) = which else { continue };
         let log = log.clone();
         std::thread::Builder::new().name(what.into()).spawn(move || {
             loop {
-                if let Err(error) = attend(|| find(&name, fits), read, gone, &mut bring) {
+                if let Err(error) = attend(|| find(&which, fits), read, gone, &mut bring) {
                     // The same line again is only counted.
-                    log.say(&format!("{what} {name:?}: {error}"));
+                    log.say(&format!("{what} {which}: {error}"));
                 }
                 std::thread::sleep(LOOK);
             }
@@ -79,23 +118,20 @@ fn attend<D>(
     outcome
 }
 
-/// The device with this in its name that can be what it is named for. A keypad shows several devices of nearly one name (media keys, power keys); the
+/// The device that is meant and can be what it is named for. A keypad shows several devices of nearly one name (media keys, power keys); the
 /// wrong one is silent for ever, and the right one would stay everybody's. Several that fit are a question for who wrote the configuration.
-fn find(name: &str, fits: fn(&Device) -> bool) -> io::Result<Device> {
+fn find(which: &Which, fits: fn(&Device) -> bool) -> io::Result<Device> {
     let named = evdev::enumerate()
-        .map(|(_, device)| device)
-        .filter(|device| fits(device) && device.name().is_some_and(|own| own.contains(name)));
+        .filter(|(path, device)| fits(device) && which.is(path, device))
+        .map(|(_, device)| device);
     let mut devices: Vec<Device> = named.collect();
     match devices.len() {
-        0 => Err(io::Error::new(
-            io::ErrorKind::NotFound,
-            "no input device of this kind has this name",
-        )),
+        0 => Err(io::Error::new(io::ErrorKind::NotFound, "there is no such input device")),
         1 => Ok(devices.remove(0)),
         _ => {
             let names: Vec<&str> = devices.iter().filter_map(Device::name).collect();
             let names = format!(
-                "several input devices have this name; name one of them whole: {}",
+                "there are several such input devices; name one of them whole: {}",
                 names.join(", ")
             );
             Err(io::Error::other(names))
@@ -282,6 +318,11 @@ mod tests {
     /// A device that is not there is an error that names it; whatever else is plugged in is not taken for it.
     #[test]
     fn u8_only_a_named_device_is_a_keypad() {
-        assert!(find("no such keypad, surely", has_keys).is_err());
+        assert!(find(&Which::Name("no such keypad, surely".into()), has_keys).is_err());
+        let port = Keypad {
+            port: "0000:00:00.0/99".into(),
+            usb: "0000:0000".into(),
+        };
+        assert!(find(&Which::Port(port), has_keys).is_err());
     }
 }

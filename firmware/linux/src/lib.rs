@@ -24,6 +24,7 @@
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod display;
 pub mod entropy;
 pub mod exchange;
 pub mod executor;
@@ -38,6 +39,7 @@ pub mod medium;
 pub mod network;
 pub mod program;
 pub mod reader;
+pub mod repair;
 pub mod signals;
 #[cfg(feature = "sound")]
 pub mod sound;
@@ -45,5 +47,6 @@ pub mod store;
 pub mod tpm;
 pub mod update;
 pub mod uplink;
+pub mod usb;
 pub mod watchdog;
 pub mod worker;

@@ -53,7 +53,7 @@ impl fmt::Display for StartError {
 
 impl std::error::Error for StartError {}
 
-fn because<E: fmt::Display>(part: &'static str) -> impl Fn(E) -> StartError {
+pub(crate) fn because<E: fmt::Display>(part: &'static str) -> impl Fn(E) -> StartError {
     move |error| StartError {
         part,
         why: error.to_string(),
@@ -83,9 +83,9 @@ pub fn run(config: Config) -> Result<Standing, StartError> {
         gateways => Some(TcpUplink::new(gateways, log.clone()).map_err(because("uplink"))?),
     };
     let medium = |name, path: &Path| SlotMedium::new(name, path, log.clone()).map_err(because("media"));
-    let (window, panel) = window(&config, clock)?;
-    if let Some(audio) = &config.audio {
-        hear(audio, &panel, &log)?;
+    let (window, panel) = window(config.panel.config(), config.panel.fullscreen, clock)?;
+    if config.audio.is_some() || config.keypad.is_some() {
+        hear(&config, &panel, &log)?;
     }
     let parts = Parts {
         clock,
@@ -150,28 +150,41 @@ fn came_up(update: crate::config::Update, software: election::hash::Digest, log:
 
 /// Headphones and keypad. A device that is missing keeps nobody from voting; only a program that cannot have any is told so at once.
 #[cfg(feature = "sound")]
-fn hear(audio: &crate::config::Audio, panel: &Panel, log: &Log) -> Result<(), StartError> {
-    let headphones = crate::sound::Headphones::new(audio, log.clone()).map_err(because("audio"))?;
-    panel.connect_sound(Box::new(headphones), audio.jack.is_none());
-    let (keypad, jack) = (audio.keypad.as_deref(), audio.jack.as_deref());
-    crate::keypad::listen(panel.clone(), keypad, jack, log).map_err(because("audio"))
+fn hear(config: &Config, panel: &Panel, log: &Log) -> Result<(), StartError> {
+    use crate::keypad::{Which, listen};
+    let mut jack = None;
+    let mut keypad = config.keypad.clone().map(Which::Port);
+    if let Some(audio) = &config.audio {
+        let headphones = crate::sound::Headphones::new(audio, log.clone()).map_err(because("audio"))?;
+        panel.connect_sound(Box::new(headphones), audio.jack.is_none());
+        jack = audio.jack.clone().map(Which::Name);
+        keypad = keypad.or_else(|| audio.keypad.clone().map(Which::Name));
+    }
+    listen(panel.clone(), keypad, jack, log).map_err(because("keypad"))
 }
 
 #[cfg(not(feature = "sound"))]
-fn hear(_: &crate::config::Audio, _: &Panel, _: &Log) -> Result<(), StartError> {
+fn hear(config: &Config, _: &Panel, _: &Log) -> Result<(), StartError> {
     Err(StartError {
-        part: "audio",
+        part: if config.audio.is_some() { "audio" } else { "keypad" },
         why: "this program was built without the feature `sound`".to_owned(),
     })
 }
 
-fn window(config: &Config, clock: SystemClock) -> Result<(PanelWindow, Panel), StartError> {
-    let (window, panel) =
-        Panel::window(config.panel.config(), move || clock.milliseconds()).map_err(because("panel"))?;
+/// A window that is the panel and nothing else.
+///
+/// # Errors
+/// There is no display, or it cannot be a panel.
+pub(crate) fn window(
+    size: panel::Config,
+    fullscreen: bool,
+    clock: SystemClock,
+) -> Result<(PanelWindow, Panel), StartError> {
+    let (window, panel) = Panel::window(size, move || clock.milliseconds()).map_err(because("panel"))?;
     let own = window.window();
-    own.set_size(PhysicalSize::new(config.panel.width, config.panel.height));
+    own.set_size(PhysicalSize::new(size.width, size.height));
     own.set_position(PhysicalPosition::new(0, 0));
-    own.set_fullscreen(config.panel.fullscreen);
+    own.set_fullscreen(fullscreen);
     // Nobody closes a kiosk by its window.
     own.on_close_requested(|| CloseRequestResponse::KeepWindowShown);
     Ok((window, panel))
@@ -204,7 +217,7 @@ fn signals(config: Option<&Signals>) -> Result<PinSignals, StartError> {
 }
 
 /// Ends the event loop when the service manager says so; a process that does not come to an end is ended.
-fn end_on_signals(log: &Log) -> std::io::Result<()> {
+pub(crate) fn end_on_signals(log: &Log) -> std::io::Result<()> {
     let mut caught = Caught::new([SIGTERM, SIGINT, SIGHUP])?;
     let log = log.clone();
     std::thread::Builder::new()

@@ -3,6 +3,7 @@
 
 mod fault;
 mod practice;
+mod repair;
 mod settings;
 mod staff;
 mod voter;
@@ -13,6 +14,7 @@ use crate::scene::{Scene, Shape};
 use crate::words::Say;
 
 pub use practice::practice;
+pub use repair::{Repair, Wrong, repair};
 pub use settings::{Settings, other, settings, settings_over};
 
 /// Kinds of screens. Two screens of one kind are the same place for a finger: touches queued for one may act on the other.

@@ -174,6 +174,12 @@ impl Panel {
         self.inner.draw();
     }
 
+    /// Shows what keeps a machine from beginning, instead of a screen of a kiosk.
+    pub fn repair(&self, repair: &compose::Repair<'_>) {
+        self.inner.state.borrow_mut().scene = compose::repair(repair);
+        self.inner.draw();
+    }
+
     /// From now on the election's names are drawn from these pictures. Those of an earlier package are let go first: a board has not room for two.
     ///
     /// # Errors

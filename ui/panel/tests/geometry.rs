@@ -7,6 +7,7 @@ mod common;
 use kiosk::form::Form;
 use kiosk::screen::{ContestScreen, Screen, Touch};
 use kiosk::session::Selected;
+use panel::compose::{Repair, Wrong};
 use panel::layout::{Page, Style, page};
 use panel::metrics::{Metrics, TextSize};
 use panel::scene::{Act, Scene};
@@ -41,6 +42,24 @@ fn scenes() -> Vec<(String, Scene)> {
     for practice in panel::practice::Practice::every() {
         let scene = panel::compose::practice(&practice);
         scenes.push((scene.name.to_string(), scene));
+    }
+    for what in [
+        Wrong::Missing,
+        Wrong::Unreadable,
+        Wrong::Line(117),
+        Wrong::Key("uplink.address"),
+        Wrong::Part("randomness.second"),
+    ] {
+        let (file, said) = (
+            "/config/kiosk.toml",
+            "unknown field `staet`, expected one of ".repeat(20),
+        );
+        let repair = Repair {
+            file,
+            what,
+            said: &said,
+        };
+        scenes.push((format!("repair {what:?}"), panel::compose::repair(&repair)));
     }
     scenes
 }
