@@ -15,7 +15,7 @@ use crate::programs::program;
 use crate::xvfb::Display;
 
 /// How long a picture may take to appear. Bounds a test; how long it took is printed by those who measure.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_secs(180);
 
 /// A running appliance. Ended, by its process id, when dropped.
 pub struct Appliance {

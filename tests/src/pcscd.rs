@@ -12,6 +12,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 use host_sim::cards::{Chip, vpcd};
+use serde_json::Value;
+
+use crate::programs::program;
 
 /// The driver of the virtual readers, where Debian puts it.
 const DRIVER: &str = "/usr/lib/pcsc/drivers/serial/libifdvpcd.so";
@@ -19,8 +22,8 @@ const DRIVER: &str = "/usr/lib/pcsc/drivers/serial/libifdvpcd.so";
 /// The environment variable by which PC/SC clients find a daemon.
 pub const SOCKET: &str = "PCSCLITE_CSOCK_NAME";
 
-/// How long anything may take to appear.
-const PATIENCE: Duration = Duration::from_secs(15);
+/// How long anything may take to appear: it ends a test that hangs, and no machine is that slow.
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// What stands between the daemon and the driver for a reader that can be unplugged.
 const CABLE: &str = include_str!("cable.c");
@@ -196,6 +199,36 @@ impl Pcscd {
                 self.log()
             );
             std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// Waits until the daemon has seen that nothing is in its readers: a card that comes before would be taken for the one that has gone.
+    ///
+    /// # Errors
+    /// If it does not see that in time.
+    pub fn emptied(&self) -> Result<()> {
+        // Asked by a program of its own: clients find their daemon by an environment variable, which this one cannot set for itself.
+        let staff = program("staff")?;
+        let start = Instant::now();
+        loop {
+            let asked = Command::new(&staff)
+                .args(["card", "list", "--json"])
+                .env(SOCKET, self.socket())
+                .output()?;
+            let readers: Value = serde_json::from_slice(&asked.stdout).unwrap_or_default();
+            let empty = |reader: &Value| reader["content"] == "empty";
+            if readers
+                .as_array()
+                .is_some_and(|all| !all.is_empty() && all.iter().all(empty))
+            {
+                return Ok(());
+            }
+            ensure!(
+                start.elapsed() < PATIENCE,
+                "the daemon still sees a card: {readers}: {}",
+                self.log()
+            );
+            std::thread::sleep(Duration::from_millis(50));
         }
     }
 

@@ -16,6 +16,7 @@ use kiosk::screen::{
 };
 use kiosk::session::{PinDigits, Selected, WrongCard};
 use tests::appliance::Appliance;
+use tests::pcscd::Pcscd;
 use tests::station::{AnyCard, Person, Station};
 
 /// The referendum's ballot style.
@@ -24,12 +25,20 @@ pub const STYLE: &str = "style-1";
 const MOST_COMMANDS: usize = 60;
 /// From one card to the next in one movement of a hand.
 pub const HANDS: Duration = Duration::from_millis(700);
+/// How long anything may take: it ends a test that hangs.
+pub const PATIENCE: Duration = Duration::from_secs(300);
 /// The PIN of a My Number card.
 const FOUR: PinDigits = PinDigits { fewest: 4, most: 4 };
 
 /// How long the PIN is of a card whose PIN this is: the tests' My Number cards have the only ones of four digits.
 pub fn length(pin: &str) -> PinDigits {
     if pin.len() == 4 { FOUR } else { PinDigits::ANY }
+}
+
+/// As fast as hands take one card out and put the next one in, and no faster than the daemon sees the empty slot between them.
+pub fn hands(pcscd: &Pcscd) {
+    std::thread::sleep(HANDS);
+    pcscd.emptied().unwrap();
 }
 
 /// What happened, and what the panel said.
@@ -182,7 +191,7 @@ impl<'p> Booth<'p> {
         let (mut after, mut missed) = (1, 0);
         while after < MOST_COMMANDS {
             // After a failed command the daemon may take the next card for the one before, and not say that it is there: as fast as hands are.
-            std::thread::sleep(HANDS);
+            hands(&self.machine.pcscd);
             let held = self.insert(Misbehaving::new(card(), Fault::RemovedAfter(after)));
             // Either it is gone while it is looked at, or it asks for its PIN.
             match self.comes(&held, &pad) {
@@ -232,7 +241,7 @@ impl<'p> Booth<'p> {
                 return Came::Nothing;
             }
             assert!(
-                start.elapsed() < Duration::from_secs(60),
+                start.elapsed() < PATIENCE,
                 "neither gone nor there: {}",
                 self.machine.said()
             );
@@ -259,7 +268,7 @@ pub fn open(booth: &mut Booth<'_>, station: &mut Station, folder: &Path) {
     booth.machine.switch_on().unwrap();
     let (mut bytes, start) = (None, Instant::now());
     while bytes.is_none() {
-        assert!(start.elapsed() < Duration::from_secs(60), "{}", booth.machine.said());
+        assert!(start.elapsed() < PATIENCE, "{}", booth.machine.said());
         bytes = find(folder, "request-").map(|path| fs::read(path).unwrap());
         std::thread::sleep(Duration::from_millis(50));
     }

@@ -27,7 +27,7 @@ use tests::appliance::Appliance;
 use tests::station::{AnyCard, Person, Station};
 use tests::verifiers::{verify_py, verify_staff};
 
-use super::booth::{STYLE, length};
+use super::booth::{PATIENCE, STYLE, length};
 
 const PIV: usize = 10;
 const JPKI: usize = 10;
@@ -195,10 +195,7 @@ fn exchanged(folder: &Path, kind: &str) -> PathBuf {
         if let Some(path) = found.filter(|path| path.extension().is_some_and(|end| end == "bin")) {
             return path;
         }
-        assert!(
-            start.elapsed() < Duration::from_secs(60),
-            "no {kind} on the exchange folder"
-        );
+        assert!(start.elapsed() < PATIENCE, "no {kind} on the exchange folder");
         std::thread::sleep(Duration::from_millis(50));
     }
 }
@@ -428,7 +425,7 @@ fn closing_hash(medium: &Path) -> [u8; 32] {
         if let Some(closing) = content.closing().unwrap() {
             return closing.hash;
         }
-        assert!(start.elapsed() < Duration::from_secs(60), "the kiosk does not close");
+        assert!(start.elapsed() < PATIENCE, "the kiosk does not close");
         std::thread::sleep(Duration::from_millis(200));
     }
 }

@@ -21,7 +21,7 @@ use tests::pcscd::Pcscd;
 use tests::station::{Station, days, rng};
 use tests::tree;
 
-use super::booth::{Booth, HANDS, Row, STYLE, open};
+use super::booth::{Booth, Row, STYLE, hands, open};
 use super::odd::{CutCertificate, Never, Slow, TooLong, Transit};
 
 /// Opens a kiosk for `piv` and `jpki` voters in a folder of its own, lets `day` happen at it, ends it, and gives what it noted.
@@ -166,7 +166,7 @@ fn cards(booth: &mut Booth<'_>, station: &mut Station) {
     booth.machine.see(&pad(1)).unwrap();
     good.card = Some(held.pull().unwrap());
     // Faster, the daemon takes both for one card, and the panel says that it cannot be read: out and in again.
-    std::thread::sleep(HANDS);
+    hands(&booth.machine.pcscd);
     let held = booth.insert(second.card.take().unwrap());
     booth.note(
         "two cards in a row: another card while the first one's PIN was being typed",

@@ -191,7 +191,7 @@ fn opensc_accepts_the_virtual_my_number_card_and_openssl_both_signatures() {
 fn wait_for_card(opensc: &OpenSc<'_>) {
     let start = Instant::now();
     while opensc.say("opensc-tool", &["--atr"]).code != Some(0) {
-        assert!(start.elapsed() < Duration::from_secs(20), "{}", opensc.pcscd.log());
+        assert!(start.elapsed() < Duration::from_secs(120), "{}", opensc.pcscd.log());
         std::thread::sleep(Duration::from_millis(100));
     }
 }

@@ -9,7 +9,7 @@ use std::task::{Context, Poll, Wake};
 use std::thread::Thread;
 use std::time::{Duration, Instant};
 
-use card::pcsc::{Reader, ReaderError};
+use card::pcsc::{Content, Reader, ReaderError, slots};
 use card::x509::X509;
 use card::{
     Card, CardError, CardPublicKey, CertificateVerifier as _, Date, KeyUse, MAX_OBJECT, Pin, Slot, Transmit as _,
@@ -122,9 +122,23 @@ async fn admit(reader: &mut Reader, pin: &[u8], authority: &[u8]) -> Result<Vec<
     Ok(bytes)
 }
 
+/// As fast as hands take one card out and put the next one in, and no faster than the daemon sees the empty slot between them.
+fn hands() {
+    std::thread::sleep(HANDS);
+    let start = Instant::now();
+    while slots().is_ok_and(|slots| slots.iter().any(|(_, content)| *content != Content::Empty)) {
+        assert!(
+            start.elapsed() < Duration::from_secs(120),
+            "the daemon still sees a card"
+        );
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
 /// Waits for a card, also through the time in which the reader is not there.
 async fn inserted(reader: &mut Reader) {
-    for _ in 0..60 {
+    let start = Instant::now();
+    while start.elapsed() < Duration::from_secs(120) {
         match reader.wait_insert().await {
             Ok(()) => return,
             Err(ReaderError::Gone) => std::thread::sleep(Duration::from_millis(200)),
@@ -217,7 +231,7 @@ fn f8_our_reader_admits_both_kinds_and_survives_what_people_do_to_it() {
             reader.wait_removed().await;
         });
         held.pull().unwrap();
-        std::thread::sleep(Duration::from_millis(600));
+        hands();
     }
     let held = pcscd.insert(0, piv(7)).unwrap();
     block_on(inserted(&mut reader));
@@ -318,7 +332,7 @@ fn f8_two_cards_in_a_row_over_the_real_stack_leave_nothing_of_the_first_to_the_s
                     block_on(reader.power_down());
                     let chip = held.pull().unwrap();
                     block_on(reader.wait_removed());
-                    std::thread::sleep(HANDS);
+                    hands();
                     held = pcscd.insert(0, chip).unwrap();
                 }
                 Some(refused) => break refused,
