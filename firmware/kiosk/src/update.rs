@@ -36,6 +36,8 @@ pub enum Ask {
     Switch,
     /// Start the machine again. [`Said::Switched`]; the machine goes down by itself.
     Restart,
+    /// Staff went back, or were refused: whoever waits for the next step need not. [`Said::Ended`].
+    End,
 }
 
 /// The answer.
@@ -49,6 +51,8 @@ pub enum Said {
     Written,
     /// The next start is into the new software.
     Switched,
+    /// To [`Ask::End`].
+    Ended,
 }
 
 /// Why there is no update. Nothing of it changes what the machine starts.

@@ -56,6 +56,12 @@ pub fn line_of(program: &[u8]) -> Option<String> {
     String::from_utf8(line.to_vec()).ok()
 }
 
+/// The root hash that the command line in a starting program names.
+#[must_use]
+pub fn named_in(program: &[u8]) -> Option<Digest> {
+    parse(&line_of(program)?).ok().flatten()
+}
+
 /// The word of the command line that says which version of the image this is.
 const VERSION: &str = "ippyo.version=";
 

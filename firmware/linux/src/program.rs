@@ -4,6 +4,8 @@ use std::cell::Cell;
 use std::fmt;
 use std::path::Path;
 use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use kiosk::ports::Clock as _;
@@ -31,8 +33,6 @@ use crate::watchdog::Watchdog;
 
 /// How long a clean end may take before the process ends all the same.
 const PATIENCE: Duration = Duration::from_secs(8);
-/// How long the event loop has to have turned until software counts as one that has come up.
-const UP: Duration = Duration::from_secs(3);
 /// Exit code of an end that was not clean.
 const CUT_OFF: i32 = 1;
 
@@ -87,11 +87,15 @@ pub fn run(config: Config) -> Result<Standing, StartError> {
     if config.audio.is_some() || config.keypad.is_some() {
         hear(&config, &panel, &log)?;
     }
+    let mut reader = SlotReader::new(config.reader.as_deref(), clock).map_err(because("reader"))?;
+    if let Some(update) = config.update.clone() {
+        reader = reader.telling(comes_up(update, config.software, log.clone()));
+    }
     let parts = Parts {
         clock,
         entropy,
         panel,
-        reader: SlotReader::new(config.reader.as_deref(), clock).map_err(because("reader"))?,
+        reader,
         original: medium("original", &config.media.original)?,
         duplicate: medium("duplicate", &config.media.duplicate)?,
         store,
@@ -108,7 +112,6 @@ pub fn run(config: Config) -> Result<Standing, StartError> {
             "without a network"
         }
     ));
-    let update = config.update.clone().map(|update| (update, config.software));
     let standing = Rc::new(Cell::new(Standing::Running));
     let told = standing.clone();
     let kiosk = machine::run(parts, uplink, Rc::new(config), unprotected, log.clone(), told);
@@ -118,9 +121,6 @@ pub fn run(config: Config) -> Result<Standing, StartError> {
         let _ = slint::quit_event_loop();
     });
     let watchdog = watchdog.start();
-    if let Some((update, software)) = update {
-        came_up(update, software, log.clone());
-    }
     let shown = window.show().and_then(|()| slint::run_event_loop_until_quit());
     // With the task go the card's power, the nonces, the choice; a write that was begun is finished.
     drop(task);
@@ -130,22 +130,32 @@ pub fn run(config: Config) -> Result<Standing, StartError> {
     Ok(standing.get())
 }
 
-/// Once pictures have been drawn for a while, software on trial has come up; the updater is told, and takes the tries off its name.
-fn came_up(update: crate::config::Update, software: election::hash::Digest, log: Log) {
-    slint::Timer::single_shot(UP, move || {
-        let told = log.clone();
+/// What is to be called whenever a card has answered: software on trial has come up with the first one, because somebody has then seen a picture, touched
+/// the right place on it, and the reader works; without keys there is no screen that asks for a card. The updater is told, once. If it does not take
+/// note of it, the next card is another chance.
+fn comes_up(update: crate::config::Update, software: election::hash::Digest, log: Log) -> impl FnMut() {
+    let settled = Arc::new(AtomicBool::new(false));
+    move || {
+        if settled.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        let (update, told, settled, own) = (update.clone(), log.clone(), settled.clone(), settled.clone());
         let thread =
             std::thread::Builder::new().name("came up".into()).spawn(move || {
                 match crate::update::client::up(&update.socket, &update.starting, &software) {
-                    Ok(true) => log.say("this software has come up: it stays"),
+                    Ok(true) => told.say("this software has come up: it stays"),
                     Ok(false) => {}
-                    Err(error) => log.say(&format!("nobody takes note that this software has come up: {error}")),
+                    Err(error) => {
+                        told.say(&format!("nobody takes note that this software has come up: {error}"));
+                        settled.store(false, Ordering::Relaxed);
+                    }
                 }
             });
         if let Err(error) = thread {
-            told.say(&format!("nobody can be told that this software has come up: {error}"));
+            log.say(&format!("nobody can be told that this software has come up: {error}"));
+            own.store(false, Ordering::Relaxed);
         }
-    });
+    }
 }
 
 /// Headphones and keypad. A device that is missing keeps nobody from voting; only a program that cannot have any is told so at once.

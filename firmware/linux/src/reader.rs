@@ -23,6 +23,7 @@ pub struct SlotReader {
     clock: SystemClock,
     /// Milliseconds that the card in the slot has taken for its answers; [`IN_ALL`] when it is not asked any more.
     spent: u64,
+    told: Option<Box<dyn FnMut()>>,
 }
 
 impl SlotReader {
@@ -36,7 +37,15 @@ impl SlotReader {
             reader,
             clock,
             spent: 0,
+            told: None,
         })
+    }
+
+    /// Whenever a card has answered, `told` is called.
+    #[must_use]
+    pub fn telling(mut self, told: impl FnMut() + 'static) -> Self {
+        self.told = Some(Box::new(told));
+        self
     }
 }
 
@@ -53,6 +62,9 @@ impl CardReader for SlotReader {
     async fn wait_insert(&mut self) -> Result<(), ReaderError> {
         self.reader.wait_insert().await.map_err(ours)?;
         self.spent = 0;
+        if let Some(told) = &mut self.told {
+            told();
+        }
         Ok(())
     }
 

@@ -6,9 +6,9 @@
 //!          <- offer, nonce ------
 //!          -- two signatures --->  server: package of this station, roster, two cards over this offer and nonce    offer
 //!          <- how far -----------  install: old entries away, root, tree, starting program; hashed, synced, read back
-//!          -- switch ----------->  install: one rename gives the starting program its name with three tries         entries
+//!          -- switch ----------->  install: one sector makes a program of the file, whose name has three tries      entries
 //!  kiosk gone after the switch     the machine starts again; if it does not, the old kiosk says so and does nothing else    pending
-//!  first picture stands            bless: the tries are taken off the name                                          entries
+//!  the first card has answered     install: the new software, blessed, gets a name without tries                    install
 //! ```
 //! The kiosk is trusted with nothing: it can ask, and cannot have anything written that the authority has not signed and two staff cards have not
 //! approved in this moment. Against software of the kiosk that somebody has taken over stand the signature, the version and the two cards: that no

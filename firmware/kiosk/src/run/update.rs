@@ -23,13 +23,13 @@ pub(crate) async fn update<P: Platform>(
     package: &Package<'_>,
     running: &Digest,
 ) -> Result<(), Stop> {
-    match attempt(desk, store, package, running).await? {
-        Ok(()) => Ok(()),
-        Err(why) => {
-            refuse(desk, why, false).await;
-            Ok(())
-        }
+    let done = attempt(desk, store, package, running).await?;
+    // Whatever it was that ended it; whether anybody still listens changes nothing.
+    let _ = store.update(Ask::End).await;
+    if let Err(why) = done {
+        refuse(desk, why, false).await;
     }
+    Ok(())
 }
 
 /// `retired`: the keys have gone.

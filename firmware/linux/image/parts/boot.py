@@ -10,7 +10,7 @@ from .tell import Refused, lines, run, say
 
 # Why each word is there: README.md, "The command line".
 WORDS = (
-    "ippyo.root={digest} ippyo.version={version} ro quiet loglevel=3 vt.global_cursor_default=0 consoleblank=0 panic=30 oops=panic lockdown=integrity module.sig_enforce=1 "
+    "ippyo.root={digest} ippyo.version={version} ro quiet loglevel=3 vt.global_cursor_default=0 consoleblank=0 panic=5 oops=panic lockdown=integrity module.sig_enforce=1 "
     "init_on_alloc=1 slab_nomerge vsyscall=none debugfs=off ipv6.disable=1 i8042.nokbd=1 i8042.noaux=1 systemd.show_status=no systemd.firstboot=no"
 )
 SERIAL = " console=ttyS0 loglevel=6 systemd.journald.forward_to_console=1 systemd.log_target=journal"

@@ -29,7 +29,7 @@ def cargo(repository, target):
     return target / triple / "image/linux"
 
 
-def build(here, packages, root, program, kernel):
+def build(here, packages, root, program, kernel, version):
     """Fills the folder `root`; a listing of what is in it, a line a file: mode, hash or link, path."""
     say("choosing the root's files")
     for name in ("bin", "sbin", "lib", "lib64"):
@@ -51,7 +51,9 @@ def build(here, packages, root, program, kernel):
     shutil.copytree(here / "root", root, symlinks=True, dirs_exist_ok=True)
     (root / "usr/share/fonts").mkdir(parents=True)
     shutil.copy(here.parents[2] / "ui/panel/fonts/BIZUDPGothic-Regular.ttf", root / "usr/share/fonts/panel.ttf")
-    (root / "usr/lib/os-release").write_text('ID=ippyo\nNAME="Ippyo kiosk"\nPRETTY_NAME="Ippyo kiosk"\nID_LIKE=debian\nVERSION_ID=12\n')
+    # With the version in it no two versions have the same root hash: a place on the disk is found by its hash alone.
+    text = f'ID=ippyo\nNAME="Ippyo kiosk"\nPRETTY_NAME="Ippyo kiosk"\nID_LIKE=debian\nVERSION_ID=12\nIMAGE_VERSION={version}\n'
+    (root / "usr/lib/os-release").write_text(text)
     (root / "etc/os-release").symlink_to("../usr/lib/os-release")
     (root / "etc/localtime").symlink_to("/usr/share/zoneinfo/Asia/Tokyo")
     libraries(packages, root)

@@ -36,7 +36,8 @@ impl Client {
     /// [`Refused`]: the conversation is over.
     pub fn ask(&mut self, ask: Ask) -> Result<Said, Refused> {
         let said = self.exchange(ask).unwrap_or(Err(Refused::Nobody));
-        if said.is_err() {
+        // Nobody waits for somebody who has gone.
+        if said.is_err() || matches!(ask, Ask::End) {
             self.stream = None;
         }
         said
@@ -49,6 +50,7 @@ impl Client {
         let Some(stream) = &mut self.stream else {
             return match ask {
                 Ask::Restart => self.begin(Request::Restart),
+                Ask::End => Ok(Ok(Said::Ended)),
                 _ => Ok(Err(Refused::Order)),
             };
         };
@@ -57,6 +59,7 @@ impl Client {
             Ask::Install(cards) => wire::ask(stream, Request::Install(cards))?,
             Ask::Switch => wire::ask(stream, Request::Switch)?,
             Ask::Restart => wire::ask(stream, Request::Restart)?,
+            Ask::End => wire::ask(stream, Request::End)?,
         }
         wire::answered(stream)
     }
@@ -64,22 +67,25 @@ impl Client {
     /// A new conversation; what was left of another one is hung up first.
     fn begin(&mut self, request: Request) -> io::Result<Result<Said, Refused>> {
         self.stream = None;
-        let mut attempts = 0;
-        loop {
-            attempts += 1;
-            let said = open(&self.socket).and_then(|mut stream| {
-                wire::ask(&mut stream, request)?;
-                let said = wire::answered(&mut stream)?;
-                Ok((stream, said))
-            });
-            match said {
-                Ok((stream, said)) => {
-                    self.stream = Some(stream);
-                    return Ok(said);
-                }
-                Err(error) if attempts == ATTEMPTS || !hung_up(&error) => return Err(error),
-                Err(_) => std::thread::sleep(MOMENT),
-            }
+        let (stream, said) = begun(&self.socket, request)?;
+        self.stream = Some(stream);
+        Ok(said)
+    }
+}
+
+/// Opens a conversation with this request.
+fn begun(socket: &Path, request: Request) -> io::Result<(UnixStream, Result<Said, Refused>)> {
+    let mut attempts = 0;
+    loop {
+        attempts += 1;
+        let said = open(socket).and_then(|mut stream| {
+            wire::ask(&mut stream, request)?;
+            let said = wire::answered(&mut stream)?;
+            Ok((stream, said))
+        });
+        match said {
+            Err(error) if attempts < ATTEMPTS && hung_up(&error) => std::thread::sleep(MOMENT),
+            said => return said,
         }
     }
 }
@@ -104,13 +110,10 @@ fn open(socket: &Path) -> io::Result<UnixStream> {
 /// # Errors
 /// The names cannot be read, or nobody blesses it: the machine goes back to the old software after its tries.
 pub fn up(socket: &Path, starting: &Path, software: &[u8; 32]) -> io::Result<bool> {
-    let names = super::disk::names(starting)?;
-    if entries::blessing(&names, software).is_none() {
+    if !entries::on_trial(&super::disk::programs(starting)?, software) {
         return Ok(false);
     }
-    let mut stream = open(socket)?;
-    wire::ask(&mut stream, Request::Up)?;
-    match wire::answered(&mut stream)? {
+    match begun(socket, Request::Up)?.1 {
         Ok(_) => Ok(true),
         Err(why) => Err(io::Error::other(why)),
     }

@@ -2,13 +2,12 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek as _, SeekFrom, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{Advice, OFlags, fadvise, statvfs};
 
-use super::entries::FRESH;
-use super::install::{Part, Target};
+use super::install::{HEAD, Head, MAGIC, NO_HEAD, Part, Place, Target};
 
 /// Names of a folder that are looked at.
 const NAMES: usize = 64;
@@ -25,6 +24,24 @@ pub fn names(starting: &Path) -> io::Result<Vec<String>> {
     Ok(names.collect())
 }
 
+/// Those of them that are programs, as far as their first bytes tell: the loader starts no other, whatever its name is.
+///
+/// # Errors
+/// The folder's.
+pub fn programs(starting: &Path) -> io::Result<Vec<String>> {
+    let mut names = names(starting)?;
+    names.retain(|name| is_program(&starting.join(PROGRAMS).join(name)));
+    Ok(names)
+}
+
+/// A file whose first block cannot be read is none, for the loader as for us; nor is one of a single sector, whose content a cut may have left as it was
+/// before the file.
+fn is_program(path: &Path) -> bool {
+    let mut first = [0; HEAD + 1];
+    let read = File::open(path).and_then(|mut file| file.read_exact(&mut first));
+    read.is_ok() && first.starts_with(MAGIC)
+}
+
 /// Devices of the place that does not run.
 struct Places {
     root: PathBuf,
@@ -35,7 +52,7 @@ struct Places {
 pub struct Disk {
     starting: PathBuf,
     places: Option<Places>,
-    begun: Option<(File, PathBuf)>,
+    begun: Option<File>,
 }
 
 impl Disk {
@@ -84,12 +101,12 @@ impl Disk {
         self.starting.join(PROGRAMS).join(name)
     }
 
-    fn path(&self, part: Part) -> io::Result<PathBuf> {
+    fn path(&self, place: Place<'_>) -> io::Result<PathBuf> {
         let places = self.places.as_ref().ok_or(io::ErrorKind::NotFound);
-        Ok(match part {
-            Part::Root => places?.root.clone(),
-            Part::Tree => places?.tree.clone(),
-            Part::Efi => self.program(FRESH),
+        Ok(match place {
+            Place::Root => places?.root.clone(),
+            Place::Tree => places?.tree.clone(),
+            Place::Program(name) => self.program(name),
         })
     }
 
@@ -142,46 +159,48 @@ fn part_name(device: &Path) -> Option<String> {
 
 impl Target for Disk {
     fn room(&mut self, part: Part) -> io::Result<u64> {
-        match part {
-            Part::Root | Part::Tree => File::open(self.path(part)?)?.seek(SeekFrom::End(0)),
+        let place = match part {
+            Part::Root => Place::Root,
+            Part::Tree => Place::Tree,
             Part::Efi => {
-                let there = fs::metadata(self.path(part)?).map_or(0, |data| data.len());
                 let space = statvfs(self.starting.join(PROGRAMS))?;
-                Ok(space.f_bavail.saturating_mul(space.f_frsize).saturating_add(there))
+                return Ok(space.f_bavail.saturating_mul(space.f_frsize));
             }
-        }
+        };
+        File::open(self.path(place)?)?.seek(SeekFrom::End(0))
     }
 
-    fn begin(&mut self, part: Part) -> io::Result<()> {
-        let path = self.path(part)?;
+    fn begin(&mut self, place: Place<'_>) -> io::Result<()> {
+        let path = self.path(place)?;
         let mut options = OpenOptions::new();
         options.write(true);
-        match part {
-            Part::Efi => options.create(true).truncate(true),
+        let Place::Program(_) = place else {
             // A partition that is in use, as a root or mounted, cannot be opened so: the kernel's last word on which place runs.
-            Part::Root | Part::Tree => options.custom_flags(OFlags::EXCL.bits().cast_signed()),
+            options.custom_flags(OFlags::EXCL.bits().cast_signed());
+            self.begun = Some(options.open(&path)?);
+            return Ok(());
         };
-        self.begun = Some((options.open(&path)?, path));
+        let mut file = options.create_new(true).open(&path)?;
+        file.write_all(&NO_HEAD)?;
+        file.sync_all()?;
+        self.sync_folder()?;
+        self.begun = Some(file);
         Ok(())
     }
 
     fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
-        let (file, _) = self.begun.as_mut().ok_or(io::ErrorKind::NotFound)?;
+        let file = self.begun.as_mut().ok_or(io::ErrorKind::NotFound)?;
         file.write_all(bytes)
     }
 
     fn sync(&mut self) -> io::Result<()> {
-        // Closed afterwards: a device that nobody has open any more has nothing in memory.
-        let (file, path) = self.begun.take().ok_or(io::ErrorKind::NotFound)?;
-        file.sync_all()?;
-        if path.parent().is_some_and(|folder| folder.ends_with(PROGRAMS)) {
-            self.sync_folder()?;
-        }
-        Ok(())
+        // Closed afterwards: a device that nobody has open any more has nothing in memory. On FAT this also writes the table and the length.
+        let file = self.begun.take().ok_or(io::ErrorKind::NotFound)?;
+        file.sync_all()
     }
 
-    fn read(&mut self, part: Part, length: u64) -> io::Result<Box<dyn Read + '_>> {
-        let file = File::open(self.path(part)?)?;
+    fn read(&mut self, place: Place<'_>, length: u64) -> io::Result<Box<dyn Read + '_>> {
+        let file = File::open(self.path(place)?)?;
         // What was synced is dropped from memory, so that it comes from the device. Where the kernel does not, it is no worse than without.
         let _ = fadvise(&file, 0, None, Advice::DontNeed);
         Ok(Box::new(file.take(length)))
@@ -191,16 +210,19 @@ impl Target for Disk {
         names(&self.starting)
     }
 
-    fn remove(&mut self, name: &str) -> io::Result<()> {
-        fs::remove_file(self.program(name))?;
-        self.sync_folder()
+    fn programs(&mut self) -> io::Result<Vec<String>> {
+        programs(&self.starting)
     }
 
-    fn rename(&mut self, from: &str, to: &str) -> io::Result<()> {
-        let new = self.program(to);
-        fs::rename(self.program(from), &new)?;
-        // On FAT the renamed entry has no length until the file itself is synced once more.
-        File::open(&new)?.sync_all()?;
+    fn head(&mut self, name: &str, head: &Head) -> io::Result<()> {
+        let file = OpenOptions::new().write(true).open(self.program(name))?;
+        // The kernel writes the sectors of a file that were changed, and this is one.
+        file.write_all_at(head, 0)?;
+        file.sync_all()
+    }
+
+    fn remove(&mut self, name: &str) -> io::Result<()> {
+        fs::remove_file(self.program(name))?;
         self.sync_folder()
     }
 }

@@ -4,8 +4,6 @@
 
 /// Tries that a new image has before the machine goes back to the old one.
 pub const TRIES: u8 = 3;
-/// A program that is being written; the loader takes only names that end in `.efi`.
-pub const FRESH: &str = "update.new";
 const PREFIX: &str = "ippyo-";
 const SUFFIX: &str = ".efi";
 /// Hex digits of the software hash in a name.
@@ -70,17 +68,32 @@ pub fn fresh(software: &[u8; 32]) -> String {
     .name()
 }
 
-/// What has to be renamed now that this software has come up: from, to. `None` if it is not on trial.
+/// Its name once it has come up.
 #[must_use]
-pub fn blessing(names: &[String], software: &[u8; 32]) -> Option<(String, String)> {
-    let short = short(software);
-    names.iter().find_map(|name| {
-        let entry = Entry::read(name)?;
-        (entry.short == short && entry.tries.is_some()).then(|| {
-            let blessed = Entry { tries: None, ..entry };
-            (name.clone(), blessed.name())
-        })
-    })
+pub fn blessed(software: &[u8; 32]) -> String {
+    Entry {
+        short: short(software),
+        tries: None,
+    }
+    .name()
+}
+
+/// Whether a name is this software's.
+#[must_use]
+pub fn is_of(name: &str, software: &[u8; 32]) -> bool {
+    Entry::read(name).is_some_and(|entry| entry.short == short(software))
+}
+
+/// Whether a name may be this software's: its own, or one that a cut has torn and that is nobody's.
+#[must_use]
+pub fn may_be(name: &str, software: &[u8; 32]) -> bool {
+    Entry::read(name).is_none_or(|entry| entry.short == short(software))
+}
+
+/// Whether this software, which runs, is on trial: no program has its name without a count.
+#[must_use]
+pub fn on_trial(programs: &[String], software: &[u8; 32]) -> bool {
+    !programs.contains(&blessed(software))
 }
 
 /// The name of another software that the loader starts next: one with tries left. Software that failed has none, and what came up has no count.
@@ -141,7 +154,7 @@ mod tests {
             ("ippyo-0000000000000000+0-3.efi", false),
             ("ippyo-0000000000000000.efi", false),
             ("ippyo-1a2b3c4d5e6f7081+2-1.efi", false),
-            ("update.new", false),
+            ("ippyo-0000000000000000+3.new", false),
         ] {
             let names = ["ippyo-1a2b3c4d5e6f7081.efi".to_owned(), name.to_owned()];
             assert_eq!(pending(&names, &software), starts.then_some(&names[1]), "{name}");
@@ -149,17 +162,31 @@ mod tests {
     }
 
     #[test]
-    fn only_what_runs_is_blessed_and_only_once() {
+    fn software_is_on_trial_until_it_has_a_name_without_tries() {
         let mut software = [0; 32];
         software[..8].copy_from_slice(&[0x1a, 0x2b, 0x3c, 0x4d, 0x5e, 0x6f, 0x70, 0x81]);
-        let other = "ippyo-0000000000000000+0-3.efi".to_owned();
+        let other = "ippyo-0000000000000000.efi".to_owned();
         let tried = "ippyo-1a2b3c4d5e6f7081+2-1.efi".to_owned();
         let done = "ippyo-1a2b3c4d5e6f7081.efi".to_owned();
+        let torn = "IPPYO-~1.EFI".to_owned();
         assert_eq!(fresh(&software), "ippyo-1a2b3c4d5e6f7081+3.efi");
-        assert_eq!(
-            blessing(&[other.clone(), tried.clone()], &software),
-            Some((tried, done.clone()))
-        );
-        assert_eq!(blessing(&[other, done], &software), None);
+        assert_eq!(blessed(&software), done);
+        for (names, trial) in [
+            (vec![&other, &tried], true),
+            (vec![&torn], true),
+            (vec![], true),
+            (vec![&tried, &done], false),
+            (vec![&other, &done], false),
+        ] {
+            let names: Vec<String> = names.into_iter().cloned().collect();
+            assert_eq!(on_trial(&names, &software), trial, "{names:?}");
+        }
+        for (name, own, perhaps) in [(&other, false, false), (&tried, true, true), (&torn, false, true)] {
+            assert_eq!(
+                (is_of(name, &software), may_be(name, &software)),
+                (own, perhaps),
+                "{name}"
+            );
+        }
     }
 }

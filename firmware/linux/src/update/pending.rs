@@ -16,8 +16,8 @@ const LONGEST: usize = 64 << 20;
 /// What starts next, if it is not this software. Version and hash are what its command line says; 0 and the hash's first digits if it says none.
 #[must_use]
 pub fn pending(starting: &Path, software: &Digest, version: u32) -> Option<Offer> {
-    let names = disk::names(starting).ok()?;
-    let name = entries::pending(&names, software)?;
+    let programs = disk::programs(starting).ok()?;
+    let name = entries::pending(&programs, software)?;
     let line = store::read(&starting.join(disk::PROGRAMS).join(name), LONGEST)
         .ok()
         .flatten()

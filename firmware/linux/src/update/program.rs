@@ -73,5 +73,5 @@ pub fn trial(starting: &Path) -> ExitCode {
 
 /// Whether this software has not come up. Where the names cannot be read it has not either: there is no configuration then, and no kiosk.
 pub(super) fn failed(starting: &Path, software: &[u8; 32]) -> bool {
-    disk::names(starting).map_or(true, |names| entries::blessing(&names, software).is_some())
+    disk::programs(starting).map_or(true, |programs| entries::on_trial(&programs, software))
 }

@@ -1,12 +1,12 @@
 //! The updater: one program for one conversation, started by the service manager when the kiosk opens its socket. It runs as root, because it
-//! writes the disk, and takes nothing from the kiosk but five fixed words and two signatures.
+//! writes the disk, and takes nothing from the kiosk but six fixed words and two signatures.
 
 use std::io::{Read, Write};
 
 use kiosk::update::{Refused, Said};
 
 use super::entries;
-use super::install::{self, Target};
+use super::install::{self, Head, Target};
 use super::offer::{About, Drive, Offered};
 use super::wire::{self, Request};
 
@@ -25,7 +25,7 @@ pub enum End {
 enum State {
     Nothing,
     Offered(Offered),
-    Written(Offered),
+    Written(Offered, Box<Head>),
     Switched,
 }
 
@@ -60,13 +60,16 @@ pub fn serve(
                     .approved(&offered.offer, cards)
                     .and_then(|()| write(to, about, target, &offered))
                 {
-                    Ok(()) => (State::Written(offered), Ok(Said::Written)),
+                    Ok(head) => (State::Written(offered, Box::new(head)), Ok(Said::Written)),
                     Err(why) => (State::Nothing, Err(why)),
                 }
             }
             // Writing took a while: polls may have been opened since by whoever says that it is the kiosk.
-            (Request::Switch, State::Written(offered)) => {
-                match about.not_open().and_then(|()| install::switch(target, &offered.image)) {
+            (Request::Switch, State::Written(offered, head)) => {
+                let switched = about
+                    .not_open()
+                    .and_then(|()| install::switch(target, &offered.image, &head));
+                match switched {
                     Ok(()) => (State::Switched, Ok(Said::Switched)),
                     Err(why) => (State::Nothing, Err(why)),
                 }
@@ -76,7 +79,14 @@ pub fn serve(
                 let _ = wire::answer(to, Ok(Said::Switched));
                 return End::Restart;
             }
-            (Request::Up, state) => (state, bless(about, target)),
+            (Request::Up, state) => {
+                let said = install::bless(target, &about.running).map(|()| Said::Switched);
+                (state, said)
+            }
+            (Request::End, state) => {
+                let _ = wire::answer(to, Ok(Said::Ended));
+                return gone(&state);
+            }
             (_, _) => (State::Nothing, Err(Refused::Order)),
         };
         state = next;
@@ -99,8 +109,8 @@ const fn gone(state: &State) -> End {
 /// Whether the next start is another software's, from an earlier conversation.
 fn pending(about: &About, target: &mut impl Target) -> bool {
     target
-        .names()
-        .is_ok_and(|names| entries::pending(&names, &about.running).is_some())
+        .programs()
+        .is_ok_and(|programs| entries::pending(&programs, &about.running).is_some())
 }
 
 fn look(
@@ -114,7 +124,7 @@ fn look(
     Ok(offered)
 }
 
-fn write(to: &mut impl Write, about: &About, target: &mut impl Target, offered: &Offered) -> Result<(), Refused> {
+fn write(to: &mut impl Write, about: &About, target: &mut impl Target, offered: &Offered) -> Result<Head, Refused> {
     let image = &offered.image;
     let total = install::total(image).max(1);
     let mut told = None;
@@ -130,13 +140,4 @@ fn write(to: &mut impl Write, about: &About, target: &mut impl Target, offered: 
     far(0)?;
     // The drive may have been changed for another since: what is written is judged by what was approved, and not by what lies there now.
     install::install(target, &mut Drive(&about.exchange), image, &about.running, &mut far)
-}
-
-/// Takes the tries off the name of what runs.
-fn bless(about: &About, target: &mut impl Target) -> Result<Said, Refused> {
-    let names = target.names().map_err(install::disk)?;
-    if let Some((from, to)) = entries::blessing(&names, &about.running) {
-        target.rename(&from, &to).map_err(install::disk)?;
-    }
-    Ok(Said::Switched)
 }

@@ -4,6 +4,7 @@
 mod built;
 mod cuts;
 mod disk;
+mod fat;
 mod machine;
 mod model;
 mod package;

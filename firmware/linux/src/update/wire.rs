@@ -22,8 +22,10 @@ pub enum Request {
     Switch,
     /// Start the machine again.
     Restart,
-    /// The kiosk's first picture stands: what runs came up.
+    /// What runs has come up.
     Up,
+    /// Staff went back: nothing more comes.
+    End,
 }
 
 fn bad() -> io::Error {
@@ -67,6 +69,7 @@ pub fn ask(to: &mut impl Write, request: Request) -> io::Result<()> {
         Request::Switch => send(to, 3, &[]),
         Request::Restart => send(to, 4, &[]),
         Request::Up => send(to, 5, &[]),
+        Request::End => send(to, 6, &[]),
     }
 }
 
@@ -82,6 +85,7 @@ pub fn asked(from: &mut impl Read) -> io::Result<Request> {
         (3, 0) => Ok(Request::Switch),
         (4, 0) => Ok(Request::Restart),
         (5, 0) => Ok(Request::Up),
+        (6, 0) => Ok(Request::End),
         _ => Err(bad()),
     }
 }
@@ -117,6 +121,7 @@ pub fn answer(to: &mut impl Write, said: Result<Said, Refused>) -> io::Result<()
         Ok(Said::Written) => send(to, 3, &[]),
         Ok(Said::Switched) => send(to, 4, &[]),
         Err(why) => send(to, 5, &[why.number()]),
+        Ok(Said::Ended) => send(to, 6, &[]),
     }
 }
 
@@ -132,6 +137,7 @@ pub fn answered(from: &mut impl Read) -> io::Result<Result<Said, Refused>> {
         (3, []) => Some(Ok(Said::Written)),
         (4, []) => Some(Ok(Said::Switched)),
         (5, [number]) => Refused::of(*number).map(Err),
+        (6, []) => Some(Ok(Said::Ended)),
         _ => None,
     };
     read.ok_or_else(bad)

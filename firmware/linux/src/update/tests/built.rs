@@ -33,7 +33,9 @@ impl Built {
         tree[64..68].copy_from_slice(&4096_u32.to_le_bytes());
         tree[68..72].copy_from_slice(&4096_u32.to_le_bytes());
         let software = tree_root(&tree).unwrap();
-        let efi = [&software[..], &version.to_be_bytes(), &[fill; 5000]].concat();
+        // Four sectors and a piece; the command line is in the second.
+        let line = format!("ippyo.root={} ippyo.version={version} ro\0", hex::encode(software));
+        let efi = [b"MZ", &[fill; 598][..], line.as_bytes(), &[fill; 1500]].concat();
         let described = |bytes: &[u8]| Described {
             length: bytes.len() as u64,
             sha256: sha256(bytes),

@@ -7,7 +7,8 @@ use std::path::Path;
 use kiosk::update::Refused;
 
 use super::super::disk::Disk;
-use super::super::install::{self, Part, Target as _};
+use super::super::entries;
+use super::super::install::{self, Place, Target as _};
 use super::built::Built;
 
 /// Disks with their partitions, as the kernel shows them; `holder` is the partition that the root is on.
@@ -53,8 +54,8 @@ fn a7_what_other_disks_call_their_partitions_changes_nothing() {
             let folder = tempfile::tempdir().unwrap();
             kernel(folder.path(), disks, holder);
             let mut disk = find(folder.path()).unwrap();
-            for (part, device) in [(Part::Root, root), (Part::Tree, tree)] {
-                disk.begin(part).unwrap();
+            for (place, device) in [(Place::Root, root), (Place::Tree, tree)] {
+                disk.begin(place).unwrap();
                 disk.write(b"here").unwrap();
                 disk.sync().unwrap();
                 assert!(
@@ -80,9 +81,16 @@ fn a_machine_without_a_second_place_writes_nothing_and_can_still_say_what_came_u
     let folder = tempfile::tempdir().unwrap();
     let programs = folder.path().join("EFI/Linux");
     fs::create_dir_all(&programs).unwrap();
-    fs::write(programs.join("a"), b"").unwrap();
+    let new = Built::new(7, 10);
+    let name = entries::fresh(&new.image.root);
+    fs::write(programs.join(&name), &new.efi).unwrap();
     let mut disk = Disk::without_places(folder.path().to_path_buf());
-    assert_eq!(install::fits(&mut disk, &Built::new(7, 10).image), Err(Refused::Disk));
-    disk.rename("a", "b").unwrap();
-    assert_eq!(disk.names().unwrap(), ["b"]);
+    assert_eq!(install::fits(&mut disk, &new.image), Err(Refused::Disk));
+    // What an attempt before has left under the name is no program, and is in nobody's way.
+    let blessed = entries::blessed(&new.image.root);
+    fs::write(programs.join(&blessed), [0; 3000]).unwrap();
+    assert_eq!(disk.programs().unwrap(), [name]);
+    install::bless(&mut disk, &new.image.root).unwrap();
+    assert_eq!(disk.names().unwrap(), [blessed.clone()]);
+    assert_eq!(fs::read(programs.join(blessed)).unwrap(), new.efi);
 }

@@ -11,7 +11,7 @@ use kiosk::update::{Ask, Offer, Refused, Said};
 
 use super::super::client::Client;
 use super::super::disk::Disk;
-use super::super::entries::{self, Entry};
+use super::super::entries;
 use super::super::install::Target as _;
 use super::super::offer::About;
 use super::super::server::{self, End};
@@ -38,11 +38,8 @@ impl Machine {
         let old = Built::new(6, 1000);
         std::fs::write(at("root"), vec![0; 1 << 20]).unwrap();
         std::fs::write(at("tree"), vec![0; 1 << 16]).unwrap();
-        let blessed = Entry {
-            short: entries::short(&old.image.root),
-            tries: None,
-        };
-        std::fs::write(at("starting/EFI/Linux").join(blessed.name()), &old.efi).unwrap();
+        let blessed = entries::blessed(&old.image.root);
+        std::fs::write(at("starting/EFI/Linux").join(blessed), &old.efi).unwrap();
         let made = package::made();
         std::fs::write(at("state/package"), &made.bytes).unwrap();
         Self {
@@ -118,6 +115,12 @@ impl Machine {
         let mut names = self.disk().names().unwrap();
         names.sort();
         names
+    }
+
+    pub fn programs(&self) -> Vec<String> {
+        let mut programs = self.disk().programs().unwrap();
+        programs.sort();
+        programs
     }
 }
 

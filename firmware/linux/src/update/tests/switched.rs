@@ -63,7 +63,11 @@ fn f2_the_old_software_knows_that_the_next_start_is_not_its_own_and_after_a_fall
     let running = machine.old.image.root;
     assert_eq!(pending(&starting, &running, 6), None);
     let root = [0xAB; 32];
-    let line = format!("MZ ippyo.root={} ippyo.version=7 ro quiet\0 rest", hex::encode(root));
+    let line = format!(
+        "MZ ippyo.root={} ippyo.version=7 ro quiet\0{:600}",
+        hex::encode(root),
+        "rest"
+    );
     let name = |tries| {
         let short = entries::short(&root);
         programs.join(Entry { short, tries }.name())
@@ -74,12 +78,16 @@ fn f2_the_old_software_knows_that_the_next_start_is_not_its_own_and_after_a_fall
     assert_eq!((offer.version, offer.running, offer.software), (7, 6, root));
     // The new software itself stands on its own.
     assert_eq!(pending(&starting, &root, 7), None);
-    std::fs::write(&first, b"says nothing").unwrap();
+    std::fs::write(&first, [b"MZ", &[1; 600][..]].concat()).unwrap();
     let offer = pending(&starting, &running, 6).unwrap();
     assert_eq!(
         (offer.version, &offer.software[..8], offer.software[8]),
         (0, &root[..8], 0)
     );
+    // Its last sector is not written: nobody starts it.
+    std::fs::write(&first, [0; 600]).unwrap();
+    assert_eq!(pending(&starting, &running, 6), None);
+    std::fs::write(&first, [b"MZ", &[1; 600][..]].concat()).unwrap();
     std::fs::rename(&first, name(Some((0, 3)))).unwrap();
     assert_eq!(pending(&starting, &running, 6), None);
 }
@@ -98,6 +106,21 @@ fn software_counts_as_failed_while_it_is_on_trial_or_nobody_can_see_whether_it_i
     std::fs::rename(programs.join(&machine.names()[0]), programs.join(tried.name())).unwrap();
     assert!(failed(&starting, &running));
     assert!(failed(&machine.folder.path().join("not mounted"), &running));
+}
+
+#[test]
+fn staff_who_go_back_end_the_conversation_before_and_after_the_offer() {
+    let (machine, _) = machine();
+    let mut client = Client::new(machine.folder.path().join("nobody"));
+    assert_eq!(client.ask(Ask::End), Ok(Said::Ended), "there was none");
+    // The updater has ended while the kiosk still holds the line.
+    let (said, end) = machine.talk(|client| {
+        offer(client);
+        let said = client.ask(Ask::End);
+        assert_eq!(client.ask(Ask::Switch), Err(Refused::Order));
+        said
+    });
+    assert_eq!((said, end), (Ok(Said::Ended), End::Gone));
 }
 
 /// Staff go back and look again: the service manager has one updater, and hangs up on a second until the first has ended.

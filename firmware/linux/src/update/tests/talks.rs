@@ -9,7 +9,7 @@ use kiosk::identity::Accepted;
 use kiosk::update::{Ask, Offer, Refused, Said};
 
 use super::super::client::{self, Client};
-use super::super::entries::{self, Entry, FRESH};
+use super::super::entries::{self, Entry};
 use super::super::install::Part;
 use super::super::offer::{FOLDER, SIGNED};
 use super::super::server::{self, End};
@@ -27,7 +27,7 @@ fn an_update_goes_from_the_drive_to_the_disk_with_two_cards_and_is_started_only_
         let offer = offer(client);
         assert_eq!((offer.version, offer.running, offer.software), (7, 6, new.image.root));
         let percents = written(client, machine.approve(&offer, [0, 1])).unwrap();
-        assert_eq!(machine.names(), [old_name[0].clone(), FRESH.to_owned()]);
+        assert_eq!(machine.programs(), old_name, "it is no program yet");
         assert_eq!(client.ask(Ask::Switch), Ok(Said::Switched));
         assert_eq!(client.ask(Ask::Restart), Ok(Said::Switched));
         percents
@@ -36,7 +36,13 @@ fn an_update_goes_from_the_drive_to_the_disk_with_two_cards_and_is_started_only_
     assert!(percents.is_sorted() && percents.first() == Some(&0) && percents.last() == Some(&100));
     let mut wanted = [old_name[0].clone(), entries::fresh(&new.image.root)];
     wanted.sort();
-    assert_eq!(machine.names(), wanted);
+    assert_eq!(machine.programs(), wanted);
+    let program = machine
+        .folder
+        .path()
+        .join("starting/EFI/Linux")
+        .join(entries::fresh(&new.image.root));
+    assert_eq!(std::fs::read(program).unwrap(), new.efi);
     for (file, bytes) in [("root", &new.root), ("tree", &new.tree)] {
         assert!(
             std::fs::read(machine.folder.path().join(file))
@@ -169,7 +175,7 @@ fn f6_an_open_election_is_not_updated_whosever_it_is_nor_one_that_cannot_be_seen
     assert_eq!(machine.names(), before);
     // Opened while the image was written: it is written, and not started.
     assert_eq!(attempt(&machine, || write(machine.election, false)), Err(Refused::Open));
-    assert_eq!(machine.names(), [before[0].clone(), FRESH.to_owned()]);
+    assert_eq!((machine.programs(), machine.names().len()), (before, 2));
     std::fs::remove_file(&path).unwrap();
     assert_eq!(attempt(&machine, || {}), Ok(()));
 }
@@ -254,7 +260,7 @@ fn software_that_has_come_up_is_blessed_over_the_socket_and_no_other_is() {
     .name();
     std::fs::rename(programs.join(&blessed), programs.join(&tried)).unwrap();
     let failed = "ippyo-0000000000000000+0-3.efi";
-    std::fs::write(programs.join(failed), b"other").unwrap();
+    std::fs::write(programs.join(failed), [b"MZ", &[1; 600][..]].concat()).unwrap();
     let starting = machine.folder.path().join("starting");
     let socket = machine.folder.path().join("socket");
     let (was, _) = machine.talk(|_| client::up(&socket, &starting, &running).unwrap());
@@ -262,6 +268,10 @@ fn software_that_has_come_up_is_blessed_over_the_socket_and_no_other_is() {
     let mut wanted = [failed.to_owned(), blessed];
     wanted.sort();
     assert_eq!(machine.names(), wanted);
+    assert_eq!(
+        std::fs::read(programs.join(&machine.names()[1])).unwrap(),
+        machine.old.efi
+    );
     // Once is enough, and needs nobody.
     std::fs::remove_file(&socket).unwrap();
     assert!(!client::up(&socket, &starting, &running).unwrap());
