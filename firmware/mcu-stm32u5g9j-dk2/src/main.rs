@@ -109,7 +109,6 @@ async fn watchdog_task(mut watchdog: IndependentWatchdog<'static, peripherals::I
 
 #[embassy_executor::main]
 async fn main(spawner: Spawner) {
-    panic::keep_the_stack();
     {
         use core::mem::MaybeUninit;
         static mut A: [MaybeUninit<u8>; SCREENS] = [MaybeUninit::uninit(); SCREENS];

@@ -33,18 +33,6 @@ pub fn end(say: impl FnOnce()) -> ! {
     cortex_m::peripheral::SCB::sys_reset()
 }
 
-/// The stack has an end (MSPLIM, memory.x): what goes below it is a fault. The handler of that fault may go below, else it would fault itself.
-pub fn keep_the_stack() {
-    /// STKOFHFNMIGN in the register CCR.
-    const IGNORED_IN_FAULTS: u32 = 1 << 10;
-    // Before anything else runs; nobody else writes it.
-    unsafe {
-        (*cortex_m::peripheral::SCB::PTR)
-            .ccr
-            .modify(|bits| bits | IGNORED_IN_FAULTS)
-    };
-}
-
 /// Says where, and what the source says; never what it was computed from, which may be a choice.
 #[panic_handler]
 fn panic(info: &PanicInfo<'_>) -> ! {
@@ -53,9 +41,26 @@ fn panic(info: &PanicInfo<'_>) -> ! {
     end(|| defmt::error!("panic at {=str}:{=u32} {=str}", file, line, text))
 }
 
-#[exception]
-unsafe fn HardFault(frame: &ExceptionFrame) -> ! {
-    end(|| defmt::error!("fault of the processor at {=u32:#010x}", frame.pc()))
+/// The stack has an end (MSPLIM; memory.x): what goes below it is a fault. Its handler may go below, into what was left for it; without that the
+/// first thing it does would be a fault again, and the processor would lock up. (Tried in the emulator of the other board's processor.)
+#[unsafe(no_mangle)]
+#[unsafe(naked)]
+unsafe extern "C" fn HardFault() -> ! {
+    core::arch::naked_asm!("mov r0, #0", "msr MSPLIM, r0", "mov r0, sp", "b {}", sym fault)
+}
+
+extern "C" fn fault(frame: &ExceptionFrame) -> ! {
+    /// STKOF in the register CFSR: below the end of the stack. Then there is no frame.
+    const OVERFLOW: u32 = 1 << 20;
+    // Reading it changes nothing.
+    let why = unsafe { (*cortex_m::peripheral::SCB::PTR).cfsr.read() };
+    end(|| {
+        if why & OVERFLOW == 0 {
+            defmt::error!("fault of the processor at {=u32:#010x}, {=u32:#010x}", frame.pc(), why);
+        } else {
+            defmt::error!("the stack is too small");
+        }
+    })
 }
 
 /// An interrupt or exception that nobody is there for.
