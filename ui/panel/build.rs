@@ -1,11 +1,14 @@
-//! Three things are made before the crate is compiled: the words of all languages as one table (a missing or unknown key, or
+//! Four things are made before the crate is compiled: the words of all languages as one table (a missing or unknown key, or
 //! another set of placeholders, stops the build and is named), the font's advance widths (so that lines are broken
-//! in the same places on every platform), and Slint's code.
+//! in the same places on every platform), the letters' distance fields (`build/letters.rs`), and Slint's code.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::{env, fs, process};
+
+#[path = "build/letters.rs"]
+mod letters;
 
 const FONT: &str = "fonts/BIZUDPGothic-Regular.ttf";
 const REFERENCE: &str = "ja";
@@ -22,6 +25,8 @@ struct Language {
 fn main() {
     let out = PathBuf::from(env::var("OUT_DIR").expect("cargo sets OUT_DIR"));
     println!("cargo:rerun-if-changed=lang");
+    println!("cargo:rerun-if-changed=build");
+    println!("cargo:rerun-if-changed=ui");
     println!("cargo:rerun-if-changed={FONT}");
     let languages = languages();
     fs::write(out.join("words.rs"), words(&languages)).expect("OUT_DIR can be written");
@@ -205,34 +210,27 @@ fn advances() -> String {
 }
 
 fn slint(out: &Path, languages: &[Language]) {
-    // Fonts drawn without outlines (microcontrollers) hold only the characters of string literals: every character of every
-    // language file becomes one, or it would be blank on the screen, silently.
+    // A board has the letters that the texts of this room need, and no others: every character of every language file is one of them, or it
+    // would be blank on the screen, silently.
     let mut characters: Vec<char> = languages
         .iter()
         .flat_map(|language| language.words.values().chain([&language.name]))
         .flat_map(|text| text.chars())
         .chain(' '..='~')
         .chain(['●', '×'])
-        .filter(|character| !character.is_control() && *character != '\u{200b}' && !matches!(character, '"' | '\\'))
+        .filter(|character| !character.is_control() && *character != '\u{200b}')
         .collect();
     characters.sort_unstable();
     characters.dedup();
-    let literal: String = characters.into_iter().collect();
-    fs::write(
-        out.join("characters.slint"),
-        format!("export global Characters {{ out property <string> all: \"{literal}\"; }}\n"),
-    )
-    .expect("OUT_DIR can be written");
     let host = env::var_os("CARGO_FEATURE_STD").is_some();
+    letters::write(FONT, &characters, out).unwrap_or_else(|error| fail(&format!("{FONT}: {error}")));
     let config = slint_build::CompilerConfiguration::new()
-        .with_include_paths(vec![out.to_path_buf()])
         .with_style("fluent".into())
         .embed_resources(if host {
             slint_build::EmbedResourcesKind::EmbedFiles
         } else {
             slint_build::EmbedResourcesKind::EmbedForSoftwareRenderer
         })
-        .with_sdf_fonts(!host)
         // Tests walk the tree of accessible elements; a microcontroller has no room for names.
         .with_debug_info(host);
     if let Err(error) = slint_build::compile_with_config("ui/window.slint", config) {

@@ -8,18 +8,21 @@ use core::time::Duration;
 
 use election::pictures::Pictures;
 use embassy_futures::select::{Either3, select3};
+use embassy_futures::yield_now;
 use embassy_sync::blocking_mutex::raw::CriticalSectionRawMutex;
 use embassy_sync::signal::Signal;
 use embassy_time::{Instant, Timer};
 use kiosk::ports::TooLarge;
 use kiosk::screen::{Screen, Touch};
+use panel::pen::{self, Clip, Inks};
 use panel::slint::platform::software_renderer::{MinimalSoftwareWindow, RepaintBufferType};
 use panel::slint::platform::{Platform, PlatformError, PointerEventButton, WindowAdapter, WindowEvent};
-use panel::slint::{ComponentHandle as _, LogicalPosition, PhysicalSize};
-use panel::{Config, ConfigError, Panel, ui::PanelWindow};
+use panel::slint::{Color, ComponentHandle as _, LogicalPosition, PhysicalSize};
+use panel::ui::{Palette, PanelWindow};
+use panel::{Config, ConfigError, Panel};
 
 use crate::finger::{Finger, Phase};
-use crate::pixel::Pixel;
+use crate::pixel::{Ink, Pixel};
 
 /// Bytes that a package's pictures of names may take of the screen's arena. A board's arena is 1 MiB and everything else on it needed some 530 KB
 /// in the emulator; 60 names of 5 kanji each, no kanji twice, are 0.4 MB. What is larger is refused (`Fault::Buffers`), not tried.
@@ -89,6 +92,7 @@ impl Platform for Memory {
 pub struct Display {
     window: Rc<MinimalSoftwareWindow>,
     component: PanelWindow,
+    panel: Panel,
     width: usize,
 }
 
@@ -111,6 +115,7 @@ pub fn open(config: Config) -> Result<(Display, Panel), ConfigError> {
     let display = Display {
         window,
         component,
+        panel: panel.clone(),
         width,
     };
     Ok((display, panel))
@@ -123,7 +128,27 @@ impl Display {
         let mut drawn = None;
         self.window.draw_if_needed(|renderer| {
             let region = renderer.render(pixels, self.width);
-            drawn = Some(region.iter().map(|(_, size)| size.width * size.height).sum());
+            let palette = self.component.global::<Palette<'_>>();
+            let colours = [palette.get_ink(), palette.get_on_primary(), Color::from_rgb_u8(0, 0, 0)];
+            let [letters, on_primary, codes] = &colours.map(Ink::new);
+            let inks = Inks {
+                letters,
+                on_primary,
+                codes,
+            };
+            let mut count = 0;
+            for (place, size) in region.iter() {
+                let clip = Clip {
+                    left: place.x,
+                    top: place.y,
+                    right: place.x.saturating_add_unsigned(size.width),
+                    bottom: place.y.saturating_add_unsigned(size.height),
+                };
+                self.panel
+                    .with_page(|page| pen::write(page, &inks, clip, pixels, self.width));
+                count += size.width * size.height;
+            }
+            drawn = Some(count);
         });
         drawn
     }
@@ -162,7 +187,15 @@ impl Display {
                 }
             };
             match select3(glass.next(), SHOWN.wait(), timer).await {
-                Either3::First(finger) => self.touch(finger),
+                Either3::First(finger) => {
+                    self.touch(finger);
+                    if finger.phase == Phase::Up {
+                        // The kiosk may answer at once: then its screen is drawn, and not the button before it. Twice, because who was woken first need
+                        // not run first.
+                        yield_now().await;
+                        yield_now().await;
+                    }
+                }
                 Either3::Second(()) | Either3::Third(()) => {}
             }
         }

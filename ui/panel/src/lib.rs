@@ -37,6 +37,7 @@ pub mod font;
 pub mod layout;
 pub mod metrics;
 pub mod panel;
+pub mod pen;
 pub mod pictures;
 pub mod practice;
 pub mod qr;

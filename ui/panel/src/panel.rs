@@ -185,9 +185,11 @@ impl Panel {
     /// # Errors
     /// [`TooLarge`]: they need more memory than [`Panel::limit_pictures`] gives them.
     pub fn pictures(&self, pictures: &Pictures<'_>) -> Result<(), TooLarge> {
+        self.inner.state.borrow_mut().pictures = Set::default();
+        // Names in a font, for a moment that nobody sees: what another package says in the same words is a line that has changed.
+        self.inner.draw();
         let taken = {
             let mut state = self.inner.state.borrow_mut();
-            state.pictures = Set::default();
             Set::new(pictures, state.pictures_room).map(|set| state.pictures = set)
         };
         self.inner.draw();
@@ -317,6 +319,11 @@ impl Panel {
     #[must_use]
     pub fn focus(&self) -> Option<Act> {
         self.inner.state.borrow().ear.focus()
+    }
+
+    /// What is drawn now, without a copy of it: for whoever writes the letters.
+    pub fn with_page(&self, f: impl FnOnce(&Page)) {
+        f(&self.inner.state.borrow().shown);
     }
 
     /// What is drawn now: for tests, and for rendered lists.

@@ -13,11 +13,12 @@ use alloc::vec;
 use alloc::vec::Vec;
 use core::fmt;
 
-use election::pictures::{EM, MARGIN, PEN, Picture, Pictures};
+use election::pictures::{EM, PEN, Picture, Pictures};
 use kiosk::ports::TooLarge;
 
 use crate::layout::{Line, Page};
 use crate::metrics::line_height;
+use crate::surface::margin;
 use crate::text;
 
 /// How much ink is where: 0 none, 255 all.
@@ -137,7 +138,7 @@ impl Set {
         if !(1..=MAX_EM).contains(&em) {
             return None;
         }
-        let margin = (em * i32::from(MARGIN)).div_euclid(i32::from(EM)) + 1;
+        let margin = margin(em);
         let mut mask = Mask {
             width: text::width(line, em) + 2 * margin,
             height: line_height(em),
@@ -211,8 +212,19 @@ fn shares(at: i32, cells: u8, cell: i32, pixel: i32) -> (i32, usize, Vec<(u8, us
     (first, count, out)
 }
 
+/// Where in a row of cells the edges of the panel's pixels lie: in which cell, and how far behind its beginning.
+fn edges(at: i32, cells: u8, cell: i32, pixel: i32) -> (i32, Vec<(usize, i32)>) {
+    let (first, end) = (at.div_euclid(pixel), i32::from(cells) * cell);
+    let behind = (at + end - 1).div_euclid(pixel) + 1;
+    let edge = |number: i32| {
+        let place = (number * pixel - at).clamp(0, end);
+        (usize::try_from(place / cell).unwrap_or(0), place % cell)
+    };
+    (first, (first..=behind).map(edge).collect())
+}
+
 /// Draws a picture with its pen at a pixel. In units of which a pixel of the picture has `em` and one of the panel has [`EM`], every
-/// length is whole. Divisions are kept out of the inner loops: a microcontroller draws a page of these in a frame.
+/// length is whole. A row like the one above it, as most are, is added to that one's weight: a microcontroller draws a page of these in a frame.
 fn draw(picture: &Picture<'_>, pen: i32, em: i32, mask: &mut Mask) {
     let pixel = i32::from(EM);
     let (units, tall) = (text::UNITS.cast_signed(), text::ASCENT.cast_signed());
@@ -220,25 +232,54 @@ fn draw(picture: &Picture<'_>, pen: i32, em: i32, mask: &mut Mask) {
     let baseline = (mask.height - em) / 2 + (em * tall + units / 2) / units;
     let left = (i32::from(picture.x) - i32::from(PEN.0)) * em + pen * pixel;
     let top = (i32::from(picture.y) - i32::from(PEN.1)) * em + baseline * pixel;
-    let (first_column, columns, across) = shares(left, picture.width, em, pixel);
+    let (first_column, across) = edges(left, picture.width, em, pixel);
+    let columns = across.len().saturating_sub(1);
     let (first_row, rows, down) = shares(top, picture.height, em, pixel);
     let mut sums = vec![0_i32; columns * rows];
     let mut line = vec![0_i32; columns];
+    let mut above = vec![0_u8; usize::from(picture.width)];
+    let mut ink = vec![(0_i32, 0_i32); usize::from(picture.width) + 1];
     let mut down = down.into_iter().peekable();
-    // The section was checked when the package was accepted; rows behind a defect stay empty.
+    // What is to be added to which row of pixels: `line`, so many times.
+    let (mut row, mut weight) = (0, 0);
+    let mut add = |row: usize, line: &[i32], weight: i32| {
+        if weight > 0 {
+            for (sum, own) in sums.iter_mut().skip(row * columns).zip(line) {
+                *sum = sum.wrapping_add(own.wrapping_mul(weight));
+            }
+        }
+    };
+    // The section was checked when the package was accepted; rows behind a defect stay empty. No sum wraps: see `MAX_EM`.
     let _ = picture.rows(|number, shades| {
-        line.fill(0);
-        for (cell, place, share) in &across {
-            if let (Some(shade), Some(sum)) = (shades.get(usize::from(*cell)), line.get_mut(*place)) {
-                *sum += i32::from(*shade) * share;
+        if above != shades {
+            add(row, &line, core::mem::take(&mut weight));
+            above.copy_from_slice(shades);
+            // Ink left of each cell, then left of each edge; what is between two edges is a pixel's.
+            let mut left = 0_i32;
+            for (sum, shade) in ink.iter_mut().zip(shades) {
+                *sum = (left, i32::from(*shade));
+                left = left.wrapping_add(i32::from(*shade));
+            }
+            if let Some(sum) = ink.get_mut(shades.len()) {
+                *sum = (left, 0);
+            }
+            let mut before = 0_i32;
+            for (sum, (cell, part)) in line.iter_mut().zip(across.iter().skip(1)) {
+                let (left, own) = ink.get(*cell).copied().unwrap_or_default();
+                let here = left.wrapping_mul(em).wrapping_add(own.wrapping_mul(*part));
+                *sum = here.wrapping_sub(before);
+                before = here;
             }
         }
         while let Some((_, place, share)) = down.next_if(|(cell, _, _)| *cell == number) {
-            for (sum, own) in sums.iter_mut().skip(place * columns).zip(&line) {
-                *sum += own * share;
+            if place != row {
+                add(row, &line, core::mem::take(&mut weight));
+                row = place;
             }
+            weight += share;
         }
     });
+    add(row, &line, weight);
     let whole = 15 * pixel * pixel;
     for (row, sums) in (first_row..mask.height).zip(sums.chunks_exact(columns.max(1))) {
         for (column, sum) in (first_column..mask.width).zip(sums).filter(|(_, sum)| **sum > 0) {

@@ -42,6 +42,15 @@ pub const fn float(pixels: i32) -> f32 {
     pixels as f32
 }
 
+/// Whether letters are written by [`crate::pen`] and not by Slint: where there are no outlines.
+pub const PEN: bool = cfg!(not(feature = "std"));
+
+/// How far ink may reach over a line's room, at either side.
+#[must_use]
+pub fn margin(em: i32) -> i32 {
+    (em * i32::from(election::pictures::MARGIN)).div_euclid(i32::from(election::pictures::EM)) + 1
+}
+
 /// Where in its line a picture begins, in whole pixels.
 #[must_use]
 pub fn place(line: &Line, mask: &Mask) -> i32 {
@@ -120,13 +129,14 @@ macro_rules! surface {
                 data.set_captions(surface.captions.clone().into());
                 data.set_boxes(surface.boxes.clone().into());
                 data.set_pictures(surface.pictures.clone().into());
+                data.set_pen($crate::surface::PEN);
                 surface
             }
 
             /// Pictures of names are made once while they stand on the screen.
             fn masks(&self, page: &$crate::layout::Page) {
                 let mut masks = self.masks.borrow_mut();
-                let lines = page.texts.iter().chain(&page.captions);
+                let lines = page.texts.iter().chain(&page.captions).filter(|_| !$crate::surface::PEN);
                 let fresh = lines
                     .filter_map(|line| line.picture.clone())
                     .map(|mask| {

@@ -50,12 +50,24 @@ pub(super) fn unpack(packed: &[u8], width: u8, height: u8, mut row: impl FnMut(u
     };
     let (mut difference, mut left) = (0_u8, 0_u16);
     for number in 0..height {
-        for pixel in pixels.iter_mut() {
+        let mut rest = &mut *pixels;
+        while !rest.is_empty() {
             if left == 0 {
                 (difference, left) = runs.next()?;
             }
-            left -= 1;
-            *pixel = (*pixel + difference) & 15;
+            let many = rest.len().min(usize::from(left));
+            // At most as many as the row is wide.
+            left -= u16::try_from(many).unwrap_or(left);
+            let Some((run, after)) = rest.split_at_mut_checked(many) else {
+                break;
+            };
+            // Most runs change nothing, and a microcontroller draws a page of names in a frame.
+            if difference != 0 {
+                for pixel in run {
+                    *pixel = (*pixel + difference) & 15;
+                }
+            }
+            rest = after;
         }
         row(number, pixels);
     }
