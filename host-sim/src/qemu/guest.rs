@@ -19,6 +19,7 @@ use tempfile::TempDir;
 use super::counts::Counts;
 use super::image::{Emulation, Measured, lock};
 use super::memory::Memory;
+use super::process::processor_time;
 use crate::world::executor::{Look, Outside};
 use crate::world::notify::Notify;
 use crate::world::time::Timeline;
@@ -325,8 +326,9 @@ impl Guest {
         self.changed.wait_for(|| self.failed.borrow_mut().take()).await
     }
 
-    /// What has come and was not looked at; whether anything had.
-    fn collect(&self) -> bool {
+    /// Takes what has come and was not looked at; whether anything had. For whoever runs a board that keeps its own time, and so never says that it
+    /// rests.
+    pub fn collect(&self) -> bool {
         let mut any = false;
         while let Ok((line, bytes)) = self.incoming.try_recv() {
             self.take(line, &bytes);
@@ -377,6 +379,16 @@ impl Guest {
             let records = self.memory.read(mcu::stand::COUNTS, mcu::stand::COUNTS_LEN);
             lock(counts).add(counted, &records.unwrap_or_default());
         }
+    }
+
+    /// What the emulator has used of this machine's processors since it started.
+    ///
+    /// # Errors
+    /// It is gone.
+    pub fn processor_time(&self) -> Result<Duration> {
+        let process = self.process.borrow();
+        let (wrap, _) = process.as_ref().context("the emulator has ended")?;
+        processor_time(wrap.id())
     }
 
     /// The last panic's message, if there was one.

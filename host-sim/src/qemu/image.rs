@@ -31,6 +31,8 @@ pub struct Emulation {
     pub alternates: bool,
     /// What the boards measured of themselves.
     pub measured: Arc<Mutex<Measured>>,
+    /// What a board's memory holds when it shows the idle screen for the first time, if somebody wants to go on from there.
+    pub idle: Option<Arc<Mutex<Vec<u8>>>>,
     /// Instructions, where they are counted: then the emulator runs one a nanosecond.
     pub counts: Option<Arc<Mutex<Counts>>>,
 }
@@ -54,6 +56,15 @@ impl Emulation {
     pub fn shown(&self) -> Self {
         Self {
             shown: true,
+            ..self.clone()
+        }
+    }
+
+    /// The same, keeping what a board's memory holds at its first idle screen.
+    #[must_use]
+    pub fn remembering(&self) -> Self {
+        Self {
+            idle: Some(Arc::default()),
             ..self.clone()
         }
     }
@@ -156,6 +167,7 @@ pub fn emulation(pictures: Option<&Path>) -> Result<Emulation> {
         shown: false,
         alternates: false,
         measured: Arc::default(),
+        idle: None,
         counts: None,
     })
 }

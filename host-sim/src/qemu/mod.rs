@@ -25,6 +25,7 @@ pub mod log;
 mod memory;
 mod mirror;
 pub mod picture;
+mod process;
 mod program;
 
 pub use counts::Counts;

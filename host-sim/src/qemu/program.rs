@@ -4,6 +4,7 @@
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
+use std::sync::Mutex;
 
 use anyhow::{Context as _, Result};
 use election::ledger::frame::MAX_REPLY;
@@ -248,7 +249,8 @@ async fn run<U: Uplink>(mut parts: Parts, uplink: Option<U>) -> Result<Ended> {
     }
     let port = RefCell::new(parts.port);
     let ended = Cell::new(None);
-    let screens = screens(&board, &finger, &port, package.as_ref(), &parts.power, &ended);
+    let idle = emulation.idle.as_deref();
+    let screens = screens(&board, &finger, &port, package.as_ref(), &parts.power, &ended, idle);
     let hands = hands(&board, &finger, &parts.booth, &emulation, &parts.power);
     let failed = async { Err(anyhow::anyhow!(guest.failed().await)) };
     let lines = select3(cards(&guest, &parts.booth), network(&guest, uplink), failed);
@@ -273,6 +275,7 @@ async fn screens(
     package: Option<&Package<'_>>,
     power: &Power,
     ended: &Cell<Option<Ended>>,
+    idle: Option<&Mutex<Vec<u8>>>,
 ) -> Result<Ended> {
     let guest = &board.guest;
     loop {
@@ -302,6 +305,11 @@ async fn screens(
                     }
                     if let View::Fault { why, recorded } = &view {
                         ended.set(Some(Err(format!("{why:?}, vote recorded: {recorded:?}"))));
+                    }
+                    if let (View::Idle, Some(idle)) = (&view, idle)
+                        && lock(idle).is_empty()
+                    {
+                        *lock(idle) = guest.memory.read(0, stand::SIZE)?;
                     }
                     port.borrow_mut().show(screen);
                     Ok::<(), anyhow::Error>(())
