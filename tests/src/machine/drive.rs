@@ -71,6 +71,48 @@ impl Drive {
         self.file.with_extension("log")
     }
 
+    /// Names in a folder of the partition that begins at `offset` of a disk (as mtools say it: `1M`), sorted.
+    ///
+    /// # Errors
+    /// There is no such folder.
+    pub fn names_in(&self, offset: &str, folder: &str) -> Result<Vec<String>> {
+        let text = tool("mdir", &["-b", "-i", &self.partition(offset), &format!("::{folder}")])?;
+        let names = text.lines().filter_map(|line| line.rsplit_once('/'));
+        let mut names: Vec<String> = names.map(|(_, name)| name.to_owned()).collect();
+        names.sort();
+        Ok(names)
+    }
+
+    /// A file from such a partition.
+    ///
+    /// # Errors
+    /// There is no such file.
+    pub fn get_in(&self, offset: &str, name: &str, to: &Path) -> Result<()> {
+        let to = to.display().to_string();
+        tool(
+            "mcopy",
+            &["-o", "-n", "-i", &self.partition(offset), &format!("::{name}"), &to],
+        )?;
+        Ok(())
+    }
+
+    /// A file into it; not while the disk is in a machine.
+    ///
+    /// # Errors
+    /// It does not fit.
+    pub fn put_in(&self, offset: &str, from: &Path, name: &str) -> Result<()> {
+        let from = from.display().to_string();
+        tool(
+            "mcopy",
+            &["-o", "-i", &self.partition(offset), &from, &format!("::{name}")],
+        )?;
+        Ok(())
+    }
+
+    fn partition(&self, offset: &str) -> String {
+        format!("{}@@{offset}", self.file.display())
+    }
+
     fn before(&self) -> PathBuf {
         self.file.with_extension("before")
     }
@@ -103,6 +145,16 @@ impl Drive {
                 &format!("::{name}"),
             ],
         )?;
+        Ok(())
+    }
+
+    /// A folder onto it, with what is in it; not while it is in a machine.
+    ///
+    /// # Errors
+    /// It does not fit.
+    pub fn put_folder(&self, from: &Path) -> Result<()> {
+        let (file, from) = (self.file.display().to_string(), from.display().to_string());
+        tool("mcopy", &["-s", "-o", "-i", &file, &from, "::"])?;
         Ok(())
     }
 
@@ -143,13 +195,33 @@ impl Drive {
     /// # Errors
     /// The log is not one.
     pub fn cut(&self) -> Result<Lost> {
+        let lost = self.replay(&self.before(), |_| false)?;
+        fs::rename(self.before(), &self.file)?;
+        Ok(lost)
+    }
+
+    /// How it would be, as another file, if the power had gone just before the first write that `last` says is one, by its bytes.
+    ///
+    /// # Errors
+    /// The log is not one.
+    pub fn cut_before(&self, to: &Path, last: impl FnMut(&[u8]) -> bool) -> Result<Lost> {
+        let copied = Command::new("cp")
+            .arg("--sparse=always")
+            .arg(self.before())
+            .arg(to)
+            .status()?;
+        ensure!(copied.success(), "{} cannot be copied", self.before().display());
+        self.replay(to, last)
+    }
+
+    fn replay(&self, target: &Path, mut last: impl FnMut(&[u8]) -> bool) -> Result<Lost> {
         let mut log = fs::File::open(self.log())?;
         let end = log.metadata()?.len();
         let mut head = [0; 24];
         log.read_exact(&mut head).context("an empty log")?;
         log.to_sector()?;
         ensure!(word(&head, 0) == MAGIC, "not a log of writes");
-        let mut target = fs::OpenOptions::new().write(true).open(self.before())?;
+        let mut target = fs::OpenOptions::new().write(true).open(target)?;
         let mut waiting: Vec<(u64, Vec<u8>)> = Vec::new();
         let mut lost = Lost::default();
         // The head's count of entries is written at flushes only: what was never flushed comes after them, as far as the log goes.
@@ -167,6 +239,9 @@ impl Drive {
                 data = vec![0; usize::try_from(count * SECTOR)?];
                 log.read_exact(&mut data)?;
             }
+            if last(&data) {
+                break;
+            }
             if flags & FLUSH != 0 {
                 lost.flushes += 1;
                 lost.kept += waiting.len();
@@ -182,7 +257,6 @@ impl Drive {
             }
         }
         lost.lost = waiting.len();
-        fs::rename(self.before(), &self.file)?;
         Ok(lost)
     }
 }

@@ -256,12 +256,21 @@ impl Running {
     /// # Errors
     /// It writes nothing, it cannot be ended, or no card is in.
     pub fn cut_when_held(&mut self) -> Result<AnyCard> {
+        self.held()?;
+        self.pull_and_cut()
+    }
+
+    /// Waits until a flush is held back.
+    ///
+    /// # Errors
+    /// The machine writes nothing.
+    pub fn held(&self) -> Result<()> {
         let start = Instant::now();
         while !self.hands.said().contains(&format!("Suspended request '{HELD}'")) {
             ensure!(start.elapsed() < PATIENCE, "nothing is flushed");
             std::thread::sleep(Duration::from_millis(20));
         }
-        self.pull_and_cut()
+        Ok(())
     }
 
     /// Keys of a keyboard pressed together, by the emulator's names. Without a keyboard they go nowhere.
@@ -353,13 +362,22 @@ impl Running {
     /// # Errors
     /// It cannot be ended, or no card is in.
     pub fn pull_and_cut(&mut self) -> Result<AnyCard> {
+        self.cut()?;
+        self.reader.take()
+    }
+
+    /// Pulls the plug, with no card in the slot.
+    ///
+    /// # Errors
+    /// It cannot be ended.
+    pub fn cut(&mut self) -> Result<()> {
         if let Some(mut process) = self.hands.process.take() {
             process.kill()?;
             process.wait()?;
         }
         self.tpm.kill()?;
         self.tpm.wait()?;
-        self.reader.take()
+        Ok(())
     }
 }
 

@@ -7,3 +7,4 @@
 mod day;
 mod election;
 mod hardened;
+mod update;
