@@ -7,11 +7,8 @@ use std::rc::Rc;
 
 use anyhow::{Context as _, Result};
 use election::hash::Digest;
-use election::ledger::{Transaction, kiosk_id};
 use election::manifest::{Manifest, Mode, Policy};
-use kiosk::ports::Item;
 use staff::Outcome;
-use staff::import::{Options, import_bytes};
 use staff::medium::{BallotBox, Content, join};
 use staff::progress::Progress;
 
@@ -42,15 +39,7 @@ pub(crate) fn play(scenario: &Scenario, out: &Path, progress: Progress<'_>) -> R
     if let Some(folder) = &scenario.photographs {
         staff::files::empty_folder(folder)?;
     }
-    let imported = import_bytes(
-        &scenario.definition,
-        &Options {
-            mode: scenario.mode,
-            policy: scenario.policy,
-            batch: scenario.batch,
-            ..Options::default()
-        },
-    )?;
+    let imported = scenario.import()?;
     let manifest = Manifest::parse(&imported.manifest).map_err(|error| anyhow::anyhow!("the manifest: {error}"))?;
     let papers = choices::papers(&imported.definition);
     if let Some(totals) = &scenario.totals {
@@ -308,15 +297,7 @@ impl Played {
         let name = format!("station {}, epoch {epoch}", evening.station);
         let closing = evening.notes.last().context("nobody closed the kiosk")?;
         let words = closing.words.clone().context("nobody wrote the words down")?.join(" ");
-        let registration = evening
-            .machine
-            .items
-            .get(Item::Registration)
-            .context("the kiosk lost its registration")?;
-        let kiosk = match Transaction::read(&registration) {
-            Ok(Transaction::Register { body, .. }) => kiosk_id(&body.kiosk.0),
-            _ => anyhow::bail!("the kiosk's registration is none"),
-        };
+        let (registration, kiosk) = evening.machine.registration()?;
         let [original, duplicate] = evening
             .media
             .each_ref()

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use election::manifest::{Mode, Policy};
 use kiosk::ballot_box::Role;
+use staff::import::{Imported, Options, import_bytes};
 use staff::progress::Progress;
 
 use crate::cards::Profiles;
@@ -248,6 +249,22 @@ impl Scenario {
     pub const fn habits(mut self, habits: Habits) -> Self {
         self.habits = habits;
         self
+    }
+
+    /// The definition as the desk imports it for this election.
+    ///
+    /// # Errors
+    /// What the desk refuses.
+    pub(crate) fn import(&self) -> staff::Outcome<Imported> {
+        import_bytes(
+            &self.definition,
+            &Options {
+                mode: self.mode,
+                policy: self.policy,
+                batch: self.batch,
+                ..Options::default()
+            },
+        )
     }
 
     /// With a network all day.

@@ -6,7 +6,6 @@ use std::rc::Rc;
 
 use anyhow::{Context as _, Result, ensure};
 use election::hash::{Digest, hash};
-use election::ledger::{Transaction, kiosk_id};
 use election::manifest::{CheckedManifest, Manifest, Policy};
 use kiosk::ballot_box::Role;
 use kiosk::ports::Item;
@@ -338,15 +337,7 @@ impl District<'_> {
             }
             numbers.add("takeovers", shift.former.len() as u64);
             let name = format!("station {}", shift.station);
-            let registration = shift
-                .machine
-                .items
-                .get(Item::Registration)
-                .context("the kiosk lost its registration")?;
-            let kiosk = match Transaction::read(&registration) {
-                Ok(Transaction::Register { body, .. }) => kiosk_id(&body.kiosk.0),
-                _ => anyhow::bail!("the kiosk's registration is none"),
-            };
+            let (registration, kiosk) = shift.machine.registration()?;
             let closing = shift.closing.context("nobody closed the kiosk")?;
             words.insert(kiosk, closing.words.context("nobody wrote the words down")?.join(" "));
             let media = shift.machine.slots.each_ref().map(|slot| slot.put(None));

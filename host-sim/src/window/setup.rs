@@ -7,7 +7,6 @@ use std::rc::Rc;
 use anyhow::{Context as _, Result};
 use election::manifest::{CheckedManifest, Manifest, Mode};
 use kiosk::ports::Item;
-use staff::import::{Options, import_bytes};
 
 use super::deck::{self, Held};
 use crate::day::{Citizen, Evening};
@@ -58,15 +57,7 @@ impl Station {
     /// # Errors
     /// As a headless run.
     pub fn new(scenario: &Scenario, speech: Option<Vec<u8>>) -> Result<Self> {
-        let imported = import_bytes(
-            &scenario.definition,
-            &Options {
-                mode: scenario.mode,
-                policy: scenario.policy,
-                batch: scenario.batch,
-                ..Options::default()
-            },
-        )?;
+        let imported = scenario.import()?;
         // Once a program: the desk's work goes to another thread at the end, and needs it there.
         let bytes: &'static [u8] = imported.manifest.leak();
         let manifest = Manifest::parse(bytes).map_err(|error| anyhow::anyhow!("the manifest: {error}"))?;

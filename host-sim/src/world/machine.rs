@@ -4,13 +4,15 @@ use std::cell::{Cell, RefCell};
 use std::marker::PhantomData;
 use std::rc::Rc;
 
+use anyhow::{Context as _, Result, bail};
 use chacha20::ChaCha20Rng;
 use election::hash::Digest;
+use election::ledger::{Transaction, kiosk_id};
 use election::sign::PublicKey;
 use kiosk::ballot_box::Role;
 #[cfg(feature = "window")]
 use kiosk::ports::Clock as _;
-use kiosk::ports::{NoUplink, Platform, Ports, Space, Uplink};
+use kiosk::ports::{Item, NoUplink, Platform, Ports, Space, Uplink};
 use kiosk::run::{Config, Exit};
 use kiosk::screen::Fault;
 
@@ -141,6 +143,20 @@ impl Machine {
 
     fn rng(&self, use_: &str) -> ChaCha20Rng {
         self.world.seed.rng(&format!("{use_} {}", self.name), self.starts.get())
+    }
+
+    /// What registered the kiosk, and the id it has by that.
+    ///
+    /// # Errors
+    /// If it is not there, or is no registration.
+    pub fn registration(&self) -> Result<(Vec<u8>, Digest)> {
+        let registration = self.items.get(Item::Registration);
+        let registration = registration.context("the kiosk lost its registration")?;
+        let kiosk = match Transaction::read(&registration) {
+            Ok(Transaction::Register { body, .. }) => kiosk_id(&body.kiosk.0),
+            _ => bail!("the kiosk's registration is none"),
+        };
+        Ok((registration, kiosk))
     }
 
     /// Switches the kiosk on; it runs until its program ends or the power goes.
