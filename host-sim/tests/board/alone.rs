@@ -66,7 +66,7 @@ fn used(guest: &Guest, least: Duration, mut until: impl FnMut() -> bool) -> f64 
 fn screen(guest: &Guest) -> Option<Vec<u8>> {
     guest.collect();
     let mut heard = guest.heard.borrow_mut();
-    heard.screens.drain(..).last()
+    heard.screens.drain(..).next_back()
 }
 
 fn own_time(memory: &Memory) {
@@ -155,7 +155,7 @@ fn a_board_with_its_own_time_sleeps_wakes_for_a_finger_and_for_its_timer() {
     let shown = |wanted: fn(&View) -> bool| {
         wait("a screen", || {
             let bytes = screen(&guest)?;
-            let view = mcu::sight::show(&bytes, Some(&package), |screen| View::of(screen)).unwrap();
+            let view = mcu::sight::show(&bytes, Some(&package), View::of).unwrap();
             assert!(!matches!(view, View::Fault { .. }), "{view:?}");
             wanted(&view).then_some(bytes)
         })
