@@ -103,7 +103,7 @@ struct Play {
     #[arg(long, value_name = "DIR")]
     photographs: Option<PathBuf>,
     /// Where kiosks run: in this process, as a board's firmware in an emulator, or as the Linux image, a machine with an election of its own
-    /// (ten minutes); built first if need be
+    /// (five to ten minutes); built first if need be
     #[arg(long, value_enum, default_value_t = Target::Host)]
     target: Target,
     /// With `--target qemu`: writes the pictures of the board and of Linux, side by side, to this folder; with `--target image`, every screen

@@ -143,6 +143,14 @@ impl<G: Glass> Hands<G> {
         }
     }
 
+    /// What stands on the panel now.
+    ///
+    /// # Errors
+    /// It cannot be seen.
+    pub fn now(&mut self) -> Result<&Picture> {
+        self.display.picture()
+    }
+
     /// Waits until exactly this screen stands on the panel.
     ///
     /// # Errors
@@ -151,6 +159,15 @@ impl<G: Glass> Hands<G> {
         self.mirror.panel.show(screen);
         let wanted = self.wanted();
         self.wait(screen, &wanted, |now| now.same_but_for_corners(&wanted))
+    }
+
+    /// Waits until exactly what the mirror shows stands on the panel: after [`Panel::repair`](panel::Panel::repair), or a key.
+    ///
+    /// # Errors
+    /// As [`Hands::see`].
+    pub fn see_mirror(&mut self) -> Result<Duration> {
+        let wanted = self.wanted();
+        self.wait_for(&wanted, |now| now.same_but_for_corners(&wanted))
     }
 
     /// What should stand on the panel with this screen.
@@ -337,6 +354,16 @@ impl<G: Glass> Hands<G> {
         self.reactions.push(start.elapsed());
         self.touched = area.act.map(|act| (act, Instant::now()));
         self.display.release()
+    }
+
+    /// Waits until a key that does this is taken, as before a touch: for whoever presses it.
+    pub fn ready_for(&mut self, touch: Touch) {
+        let act = Act::Send(touch);
+        self.guard(Some(act));
+        self.touched = Some((act, Instant::now()));
+        if !matches!(touch, Touch::Digit(_)) {
+            self.shown.0 = u16::MAX;
+        }
     }
 
     /// Not before the panel takes touches for this picture, nor so soon after the last touch that both would be one tap or a palm.

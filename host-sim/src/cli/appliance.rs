@@ -51,7 +51,7 @@ pub fn play(wanted: &Wanted<'_>) -> Result<Value> {
     let told = std::fs::read(image.join("build.json"));
     let told = told.with_context(|| format!("{} is not the folder of a built image", image.display()))?;
     let told: Value = serde_json::from_slice(&told)?;
-    eprintln!("the image is a machine now: some ten minutes, each screen as it comes");
+    eprintln!("the image is a machine now: some minutes, each screen as it comes");
     let mut call = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     call.current_dir(&root)
         .args([

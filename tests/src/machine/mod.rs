@@ -7,6 +7,7 @@ mod ccid;
 pub mod drive;
 pub mod inside;
 mod qmp;
+pub mod set_up;
 mod start;
 pub mod wire;
 
@@ -41,6 +42,12 @@ pub const MEMORY: u32 = 512;
 pub const ADDRESS: &str = "10.0.2.15/24";
 /// Where the machine reaches what listens on this one's 127.0.0.1.
 pub const WORLD: &str = "10.0.2.2";
+/// Two ports for keyboards: the keypad's, and another. Everything else gets the next one in turn, and never comes so far.
+pub const KEYPAD: &str = "14";
+/// The other.
+pub const ELSEWHERE: &str = "15";
+/// What `kiosk.toml` has of the keypad: the controller's place is the emulator's call's, the number the emulator's keyboards'.
+pub const KEYPAD_TOML: &str = "[keypad]\nport = \"0000:00:14.0/14\"\nusb = \"0627:0001\"\n";
 /// What the emulator calls a flush that is held back.
 const HELD: &str = "held";
 
@@ -286,15 +293,22 @@ impl Running {
         Ok(())
     }
 
-    /// Puts a USB device in, by the emulator's name.
+    /// Puts a USB keyboard into a port, by its number. Of several, the one that was put in first gets the keys.
     ///
     /// # Errors
     /// The emulator refuses.
-    pub fn plug_device(&mut self, driver: &str, name: &str) -> Result<()> {
-        self.hands
-            .display
-            .line
-            .ask("device_add", &json!({"driver": driver, "id": name}))?;
+    pub fn plug_keyboard(&mut self, name: &str, port: &str) -> Result<()> {
+        let device = json!({"driver": "usb-kbd", "id": name, "bus": format!("{}.0", start::USB), "port": port});
+        self.hands.display.line.ask("device_add", &device)?;
+        Ok(())
+    }
+
+    /// Pulls it.
+    ///
+    /// # Errors
+    /// The emulator refuses.
+    pub fn unplug_keyboard(&mut self, name: &str) -> Result<()> {
+        self.hands.display.line.ask("device_del", &json!({"id": name}))?;
         Ok(())
     }
 

@@ -20,6 +20,9 @@ pub(super) const SETTINGS: &str = "/usr/share/OVMF/OVMF_VARS_4M.fd";
 /// What the emulator calls the network card.
 pub(super) const CARD: &str = "card";
 
+/// What the emulator calls the USB controller.
+pub(super) const USB: &str = "usb";
+
 /// A kernel that is started without firmware and loader: its file, the initramfs, the command line.
 pub(super) struct Kernel {
     pub kernel: PathBuf,
@@ -55,9 +58,8 @@ pub(super) fn start(folder: &Path, disk: &Drive, kernel: Option<&Kernel>) -> Res
         "-device virtio-gpu-pci,xres={},yres={}",
         PANEL.width, PANEL.height
     ));
-    say(
-        "-device qemu-xhci,p2=8,p3=8 -device usb-tablet -device usb-ccid,id=ccid -device ccid-card-passthru,chardev=slot",
-    );
+    say(&format!("-device qemu-xhci,id={USB},addr=0x14,p2=15,p3=15"));
+    say("-device usb-tablet -device usb-ccid,id=ccid -device ccid-card-passthru,chardev=slot");
     say("-device virtio-rng-pci -tpmdev emulator,id=tpm0,chardev=tpm -device tpm-crb,tpmdev=tpm0");
     // A card, a cable, a hub, and behind it the world: 10.0.2.2 is this machine's 127.0.0.1.
     say(

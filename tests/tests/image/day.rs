@@ -3,23 +3,32 @@
 use std::fs;
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::{Duration, Instant};
 
+use election::ledger::Registration;
 use election::package::Package;
+use election::wire;
 use kiosk::form::Form;
 use kiosk::screen::{ContestScreen, Phase, PinOf, Review, Screen, StaffAction, StaffScreen, Touch};
 use kiosk::session::{PinDigits, Selected};
+use panel::audio::Key;
+use panel::scene::Act;
 use tests::machine::drive::Drive;
-use tests::machine::{ADDRESS, Running, WORLD};
-use tests::station::{Person, Station};
+use tests::machine::{KEYPAD, Running};
+use tests::station::Person;
 
+/// More things to touch than any screen has.
+const MOST_KEYS: usize = 40;
+/// A key that was heard has shown by then.
+const SETTLED: Duration = Duration::from_secs(3);
 const FOUR: PinDigits = PinDigits { fewest: 4, most: 4 };
 
 /// The machine while it is on, and what it is to show.
 pub struct Day<'p> {
     pub machine: Running,
     pub package: Package<'p>,
+    /// From touches to changed pictures, of the starts before this one.
+    reactions: Vec<Duration>,
     pictures: Option<PathBuf>,
     taken: usize,
 }
@@ -34,6 +43,7 @@ impl<'p> Day<'p> {
         Self {
             machine,
             package,
+            reactions: Vec::new(),
             pictures,
             taken: 0,
         }
@@ -42,7 +52,13 @@ impl<'p> Day<'p> {
     /// The machine has been started again.
     pub fn again(&mut self, machine: Running) {
         machine.names(&self.package);
+        self.reactions.append(&mut self.machine.reactions);
         self.machine = machine;
+    }
+
+    /// From touches to changed pictures, all day.
+    pub fn reactions(&self) -> Vec<Duration> {
+        [self.reactions.as_slice(), &self.machine.reactions].concat()
     }
 
     pub fn see(&mut self, screen: &Screen<'_>) {
@@ -148,6 +164,125 @@ impl<'p> Day<'p> {
         person.card = Some(self.machine.pull().unwrap());
     }
 
+    /// A voter with the keypad alone, from the PIN on.
+    pub fn vote_by_keys(&mut self, person: &mut Person, option: u8) {
+        self.idle();
+        self.machine.plug_keyboard("keypad", KEYPAD).unwrap();
+        self.first_key();
+        // It is a keypad and nothing else.
+        for keys in [
+            &["ctrl", "alt", "f3"][..],
+            &["ctrl", "alt", "delete"],
+            &["alt", "sysrq", "b"],
+            &["esc"],
+        ] {
+            self.machine.press_keys(keys).unwrap();
+            self.machine.see_mirror().unwrap();
+            assert!(!self.machine.was_reset().unwrap(), "the machine was reset");
+        }
+        self.machine.insert(person.card.take().unwrap()).unwrap();
+        let pin = person.pin.clone();
+        let screen = |digits| Screen::Pin {
+            digits,
+            tries_left: 3,
+            wrong: false,
+            who: PinOf::Voter,
+            length: if pin.len() == 4 { FOUR } else { PinDigits::ANY },
+        };
+        self.see(&screen(0));
+        for (typed, digit) in (1..).zip(pin.bytes()) {
+            let digit = digit - b'0';
+            self.machine.ready_for(Touch::Digit(digit));
+            self.key(Key::Digit(digit), &format!("kp_{digit}"));
+            self.machine.see(&screen(typed)).unwrap();
+        }
+        self.choose(Touch::Enter);
+        let form = Form::new(self.package.manifest, 0).unwrap();
+        let item = form.contest(0).unwrap();
+        let contest = |selected: Selected| {
+            Screen::Contest(ContestScreen {
+                contest: item.contest,
+                order: item.order,
+                index: 0,
+                count: 1,
+                selected,
+                votes_left: item.contest.votes - selected.count(),
+            })
+        };
+        let chosen = Selected::NONE.toggled(option);
+        self.see(&contest(Selected::NONE));
+        self.choose(Touch::Option(option));
+        self.see(&contest(chosen));
+        self.choose(Touch::Next);
+        self.see(&Screen::Review(Review {
+            form,
+            selected: &[chosen],
+        }));
+        self.choose(Touch::Confirm);
+        let sealed = Screen::CastOrChallenge {
+            code: &[0; 32],
+            challenges_left: 3,
+        };
+        let took = self.machine.see_buttons(&sealed).unwrap();
+        self.seen(took);
+        // The code is the kiosk's own: only the buttons can be compared, and the frame around the one that the keys are on.
+        while self.machine.mirror.panel.focus() != Some(Act::Send(Touch::Cast)) {
+            self.key(Key::Next, "tab");
+            self.machine.see_buttons(&sealed).unwrap();
+        }
+        self.machine.ready_for(Touch::Cast);
+        self.key(Key::Select, "kp_enter");
+        self.see(&Screen::Done);
+        person.card = Some(self.machine.pull().unwrap());
+        self.machine.unplug_keyboard("keypad").unwrap();
+    }
+
+    /// The keypad was put in just now: until the kiosk has it, its keys are lost. Ends when no key is under way any more.
+    fn first_key(&mut self) {
+        let before = self.machine.wanted();
+        let start = Instant::now();
+        let mut pressed: Option<Instant> = None;
+        while self.machine.now().unwrap().same_but_for_corners(&before) {
+            assert!(start.elapsed() < Duration::from_secs(600), "the keypad does nothing");
+            if pressed.is_none_or(|when| when.elapsed() > SETTLED) {
+                self.machine.press_keys(&["tab"]).unwrap();
+                pressed = Some(Instant::now());
+            }
+        }
+        // It stands where as many keys have led as were heard.
+        let mut since = Instant::now();
+        while since.elapsed() < SETTLED {
+            let wanted = self.machine.wanted();
+            if !self.machine.now().unwrap().same_but_for_corners(&wanted) {
+                self.machine.mirror.panel.key(Key::Next);
+                since = Instant::now();
+            }
+            assert!(
+                start.elapsed() < Duration::from_secs(600),
+                "the keypad leads somewhere else"
+            );
+        }
+    }
+
+    /// A key, there and in the mirror.
+    fn key(&mut self, key: Key, name: &str) {
+        self.machine.mirror.panel.key(key);
+        self.machine.press_keys(&[name]).unwrap();
+    }
+
+    /// Goes with keys to what gives this touch, a picture after the other, and chooses it.
+    fn choose(&mut self, touch: Touch) {
+        for _ in 0..MOST_KEYS {
+            if self.machine.mirror.panel.focus() == Some(Act::Send(touch)) {
+                self.machine.ready_for(touch);
+                return self.key(Key::Select, "kp_enter");
+            }
+            self.key(Key::Next, "tab");
+            self.machine.see_mirror().unwrap();
+        }
+        panic!("no key leads to {touch:?}");
+    }
+
     pub fn menu(&mut self, phase: Phase) {
         let took = self.machine.see_menu(phase).unwrap();
         self.seen(took);
@@ -177,6 +312,12 @@ pub fn brought(drive: &Drive, kind: &str, folder: &Path) -> PathBuf {
     }
 }
 
+/// The kiosk's request to be registered, as it appears on the drive.
+pub fn request(drive: &Drive, folder: &Path) -> Registration {
+    let bytes = fs::read(brought(drive, "request-", folder)).unwrap();
+    wire::decode(&bytes).unwrap()
+}
+
 pub fn the_box(folder: &Path) -> PathBuf {
     fs::read_dir(folder).unwrap().next().unwrap().unwrap().path()
 }
@@ -185,28 +326,6 @@ pub fn megabytes(file: &Path) -> u32 {
     let length = fs::metadata(file).unwrap().len();
     // A FAT-16 file system needs a few for itself.
     u32::try_from(length >> 20).unwrap() + 24
-}
-
-/// Puts the device configuration where staff put it: on the disk's first partition.
-pub fn configure(disk: &Path, folder: &Path, station: &Station) {
-    let authority = &station.authority;
-    let port = station.gateway().rsplit_once(':').unwrap().1.to_owned();
-    let text = format!(
-        "station = 1\nauthority = \"{authority}\"\nstate = \"/state/kiosk\"\nexchange = \"/media/exchange\"\n\
-         [panel]\nwidth = 1280\nheight = 800\ndiagonal_mm = 257\n\
-         [media]\noriginal = \"/media/original\"\nduplicate = \"/media/duplicate\"\n\
-         [randomness]\nsecond = \"/dev/hwrng\"\n[tpm]\ndevice = \"/dev/tpmrm0\"\n\
-         [uplink]\ngateways = [\"{WORLD}:{port}\"]\naddress = \"{ADDRESS}\"\n"
-    );
-    let file = folder.join("kiosk.toml");
-    fs::write(&file, text).unwrap();
-    let said = Command::new("mcopy")
-        .env("MTOOLS_SKIP_CHECK", "1")
-        .args(["-o", "-i", &format!("{}@@1M", disk.display())])
-        .arg(&file)
-        .arg("::kiosk.toml")
-        .status();
-    assert!(said.unwrap().success(), "mcopy");
 }
 
 /// The folder of the image under test, and what its build said.

@@ -5,9 +5,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use election::ledger::{Registration, kiosk_id};
+use election::ledger::kiosk_id;
 use election::package::Package;
-use election::wire;
 use election::words::ClosingWords;
 use kiosk::ballot_box::{Counts, MediaFault, Role};
 use kiosk::identity::IdentityError;
@@ -21,14 +20,14 @@ use panel::scene::Act;
 use serde_json::json;
 use staff::verify::Options;
 use tempfile::TempDir;
-use tests::machine::Machine;
+use tests::machine::ELSEWHERE;
 use tests::machine::drive::Drive;
+use tests::machine::set_up::SetUp;
 use tests::station::Station;
 use tests::verifiers::{verify_py, verify_staff};
 
-use super::day::{Day, brought, configure, flip, image, megabytes, place_of, the_box};
+use super::day::{Day, brought, flip, image, megabytes, place_of, request, the_box};
 
-const STYLE: &str = "style-1";
 /// Places for votes: one fewer than there are voters.
 const VOTES: u32 = 3;
 
@@ -37,26 +36,22 @@ fn a10_f2_the_image_starts_into_the_kiosk_and_an_election_on_it_outlives_a_pulle
     let (image, built) = image();
     let begun = Instant::now();
     let folder = TempDir::new().unwrap();
+    let SetUp {
+        mut station,
+        package: bytes,
+        authority,
+        machine,
+        exchange,
+        ..
+    } = SetUp::new(folder.path(), &image, 2, 2).unwrap();
     let at = |name: &str| folder.path().join(name);
-    for name in ["desk", "original", "duplicate", "came", "back"] {
-        fs::create_dir(at(name)).unwrap();
-    }
-    let mut station = Station::new(&at("desk"), "tsukuba-2015-referendum", STYLE, 2, 2).unwrap();
-    let bytes = station.package.clone();
-    let authority: [u8; 33] = hex::decode(&station.authority).unwrap().try_into().unwrap();
-    let machine = Machine::new(&at("machine"), &image.join("kiosk.disk")).unwrap();
-    configure(&machine.disk(), folder.path(), &station);
-    let exchange = Drive::new(folder.path(), "exchange", "IPPYO-EXCH", 24).unwrap();
-    fs::write(at("package-1.bin"), &bytes).unwrap();
-    exchange.put(&at("package-1.bin"), "package-1.bin").unwrap();
     println!("set up after {:.0?}", begun.elapsed());
 
     // Out of the box: power, and the drive with the package.
     let package = Package::open(&bytes, &authority).unwrap();
     let mut day = Day::new(machine.switch_on().unwrap(), package, "election");
     day.machine.plug(&exchange).unwrap();
-    let request = fs::read(brought(&exchange, "request-", &at("came"))).unwrap();
-    let request: Registration = wire::decode(&request).unwrap();
+    let request = request(&exchange, &at("came"));
     let kiosk = kiosk_id(&request.kiosk.0);
     let software = hex::encode(request.software);
     assert_eq!(
@@ -162,7 +157,8 @@ fn a10_f2_the_image_starts_into_the_kiosk_and_an_election_on_it_outlives_a_pulle
     })));
     println!("at work {:.1} s after power", day.machine.since.elapsed().as_secs_f64());
     day.machine.send(Touch::Confirm).unwrap();
-    day.vote(&mut voters[1], 1);
+    // With the keypad alone.
+    day.vote_by_keys(&mut voters[1], 1);
     let before = station.chain().unwrap().0;
 
     // The media are full: whoever comes now is told before being let in, and staff see why.
@@ -214,7 +210,7 @@ fn a10_f2_the_image_starts_into_the_kiosk_and_an_election_on_it_outlives_a_pulle
         day.machine.unplug(drive).unwrap();
         drive.get("ballots.box", copy).unwrap();
     }
-    let reactions = day.machine.reactions.clone();
+    let reactions = day.reactions();
     drop(day);
 
     // Counting, and both verifiers.
@@ -253,7 +249,7 @@ fn people_try_things(day: &mut Day<'_>, folder: &Path) {
     let foreign = Drive::new(folder, "foreign", "HOLIDAY", 24).unwrap();
     foreign.put(&folder.join("package-1.bin"), "package-1.bin").unwrap();
     day.machine.plug(&foreign).unwrap();
-    day.machine.plug_device("usb-kbd", "keyboard").unwrap();
+    day.machine.plug_keyboard("keyboard", ELSEWHERE).unwrap();
     for keys in [
         &["ctrl", "alt", "delete"][..],
         &["ctrl", "alt", "f2"],

@@ -1,24 +1,26 @@
 //! What runs on the machine, what it opens, and what it lets in: looked at from inside ([`tests::machine::inside`]) and from the other end of its cable.
 
-use std::fs;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
-use election::ledger::{Registration, kiosk_id};
+use election::ledger::kiosk_id;
 use election::package::Package;
-use election::wire;
 use kiosk::screen::{Fault, Screen, StaffAction, StaffScreen, Touch};
+use panel::compose::{Repair, Wrong};
+use panel::render::Headless;
 use tempfile::TempDir;
-use tests::machine::Machine;
 use tests::machine::drive::Drive;
 use tests::machine::inside::Inside;
+use tests::machine::set_up::SetUp;
 use tests::machine::wire::{GATEWAY, SOMEBODY};
-use tests::station::Station;
+use tests::machine::{ELSEWHERE, Machine};
 
-use super::day::{Day, brought, configure, flip, image, place_of};
+use super::day::{Day, flip, image, place_of, request};
 
+const KIOSK: &str = "/usr/bin/kiosk";
 /// Everything that runs: who, and what.
 const PROGRAMS: [(&str, &str); 5] = [
-    ("kiosk", "/usr/bin/kiosk"),
+    ("kiosk", KIOSK),
     ("pcscd", "/usr/sbin/pcscd"),
     // The manager of devices.
     ("root", "/usr/bin/udevadm"),
@@ -42,24 +44,20 @@ const SOCKETS: [&str; 8] = [
 fn a10_nothing_runs_but_the_kiosk_nothing_listens_and_what_is_not_known_is_not_taken() {
     let (image, _) = image();
     let folder = TempDir::new().unwrap();
+    let SetUp {
+        mut station,
+        package: bytes,
+        authority,
+        machine,
+        exchange,
+        ..
+    } = SetUp::new(folder.path(), &image, 1, 0).unwrap();
     let at = |name: &str| folder.path().join(name);
-    for name in ["desk", "came"] {
-        fs::create_dir(at(name)).unwrap();
-    }
-    let mut station = Station::new(&at("desk"), "tsukuba-2015-referendum", "style-1", 1, 0).unwrap();
-    let bytes = station.package.clone();
-    let authority: [u8; 33] = hex::decode(&station.authority).unwrap().try_into().unwrap();
-    let machine = Machine::new(&at("machine"), &image.join("kiosk.disk")).unwrap();
-    configure(&machine.disk(), folder.path(), &station);
-    let exchange = Drive::new(folder.path(), "exchange", "IPPYO-EXCH", 24).unwrap();
-    fs::write(at("package-1.bin"), &bytes).unwrap();
-    exchange.put(&at("package-1.bin"), "package-1.bin").unwrap();
     let (running, mut inside) = machine.look_into(&image).unwrap();
     let package = Package::open(&bytes, &authority).unwrap();
     let mut day = Day::new(running, package, "hardened");
     day.machine.plug(&exchange).unwrap();
-    let request = fs::read(brought(&exchange, "request-", &at("came"))).unwrap();
-    let request: Registration = wire::decode(&request).unwrap();
+    let request = request(&exchange, &at("came"));
     let kiosk = kiosk_id(&request.kiosk.0);
     let first = Screen::Staff(StaffScreen::Provision {
         kiosk: &kiosk,
@@ -71,7 +69,7 @@ fn a10_nothing_runs_but_the_kiosk_nothing_listens_and_what_is_not_known_is_not_t
     let foreign = Drive::new(folder.path(), "foreign", "HOLIDAY", 24).unwrap();
     foreign.put(&at("package-1.bin"), "package-1.bin").unwrap();
     day.machine.plug(&foreign).unwrap();
-    day.machine.plug_device("usb-kbd", "keyboard").unwrap();
+    day.machine.plug_keyboard("keyboard", ELSEWHERE).unwrap();
     let keyboard = "grep -l 'USB Keyboard' /sys/bus/usb/devices/*/product";
     let drives = "ls /sys/class/block";
     let count = |inside: &mut Inside| inside.ask(&format!("look {drives}")).unwrap().matches("sd").count();
@@ -127,6 +125,8 @@ fn a10_nothing_runs_but_the_kiosk_nothing_listens_and_what_is_not_known_is_not_t
     });
     day.see(&first);
     assert_ne!(pid(&mut inside), before);
+
+    unreadable(&mut day, &mut inside, &first);
 
     // Its disk is full: staff are told that it is out of order, and when there is room and the drive is put in again, it goes on.
     inside
@@ -185,6 +185,69 @@ fn a10_a_machine_with_a_bit_of_its_root_changed_gives_up() {
     println!("it gives up {:.0} s after power", running.since.elapsed().as_secs_f64());
 }
 
+/// A configuration with a mistake, and none at all: whoever stands there reads what is wrong, and it goes on when it is put right.
+fn unreadable(day: &mut Day<'_>, inside: &mut Inside, first: &Screen<'_>) {
+    let file = "/config/kiosk.toml";
+    inside
+        .ask(&format!("look mount -o remount,rw /config; look cp {file} /run/kept"))
+        .unwrap();
+    let display = |inside: &mut Inside, name: &str| {
+        let ask = format!("look cat /sys/class/drm/card0-*/{name} | look hexdump -v -e '1/1 \"%02x\"'");
+        hex::decode(inside.ask(&ask).unwrap().trim()).unwrap()
+    };
+    let modes = String::from_utf8(display(inside, "modes")).unwrap();
+    let size = linux::display::of(&modes, &display(inside, "edid")).unwrap();
+    println!("the display says of itself: {size:?}");
+    let usual = std::mem::replace(&mut day.machine.mirror, Headless::new(size).unwrap());
+    for (change, what, said) in [
+        (
+            format!("look sed -i 's/^state/staet/' {file}"),
+            Wrong::Line(3),
+            "unknown field `staet`",
+        ),
+        (
+            format!("look rm {file}"),
+            Wrong::Missing,
+            "cannot be read: No such file or directory (os error 2)",
+        ),
+        (
+            format!("look sed 's,/dev/hwrng,/dev/hwrgn,' /run/kept > {file}"),
+            Wrong::Part("randomness.second"),
+            "No such file or directory (os error 2)",
+        ),
+    ] {
+        let before = pid(inside);
+        inside.ask(&change).unwrap();
+        inside.ask(&format!("look kill -TERM {before}; true")).unwrap();
+        // What it quotes is the library's: as it says it here.
+        let text = match what {
+            Wrong::Line(_) => {
+                let kept = inside.ask(&format!("look cat {file}")).unwrap();
+                match linux::config::Config::parse(&kept, Path::new("/config")) {
+                    Err(linux::config::ConfigError::Toml { error, .. }) => error.message().to_owned(),
+                    _ => panic!("it is no mistake"),
+                }
+            }
+            _ => said.to_owned(),
+        };
+        assert!(text.contains(said), "{text}");
+        day.machine.mirror.panel.repair(&Repair {
+            file,
+            what,
+            said: &text,
+        });
+        let took = day.machine.see_mirror().unwrap();
+        day.seen(took);
+    }
+    inside
+        .ask(&format!(
+            "look cp /run/kept {file}; look sync; look mount -o remount,ro /config"
+        ))
+        .unwrap();
+    day.machine.mirror = usual;
+    day.see(first);
+}
+
 fn pid(inside: &mut Inside) -> String {
     let ask =
         "for p in /proc/[0-9]*; do [ \"$(look readlink $p/exe)\" = /usr/bin/kiosk ] && echo ${p#/proc/}; done; true";
@@ -209,14 +272,29 @@ fn programs(inside: &mut Inside) {
     assert_eq!(found, PROGRAMS, "{listed}");
     let kiosk = pid(inside);
     let status = inside.ask(&format!("look cat /proc/{kiosk}/status")).unwrap();
-    for line in [
-        "Uid:\t900\t900\t900\t900",
-        "CapEff:\t0000000000000000",
-        "CapBnd:\t0000000000000000",
-        "NoNewPrivs:\t1",
-        "Seccomp:\t2",
-    ] {
-        assert!(status.lines().any(|said| said == line), "{line}: {status}");
+    let uid = "Uid:\t900\t900\t900\t900";
+    assert!(status.lines().any(|said| said == uid), "{uid}: {status}");
+    rights(inside);
+}
+
+/// What each process may: capabilities now and at most, no way to more, system calls filtered (2) or not (0).
+fn rights(inside: &mut Inside) {
+    let ask = "for p in /proc/[0-9]*; do e=$(look readlink $p/exe) && [ $e != /run/busybox ] && echo $e $(look grep -E \
+               '^(CapEff|CapBnd|NoNewPrivs|Seccomp):' $p/status); done; true";
+    let listed = inside.ask(ask).unwrap();
+    println!("{listed}");
+    for program in [KIOSK, "/usr/sbin/pcscd"] {
+        let none = "0000000000000000";
+        let wanted = format!("{program} CapEff: {none} CapBnd: {none} NoNewPrivs: 1 Seccomp: 2");
+        assert!(listed.lines().any(|line| line == wanted), "{wanted}: {listed}");
+    }
+    // Who is root for good has the rights that its work needs, and cannot get others.
+    for program in ["/usr/lib/systemd/systemd-journald", "/usr/bin/udevadm"] {
+        let line = listed.lines().find(|line| line.starts_with(program));
+        assert!(
+            line.is_some_and(|line| line.contains("Seccomp: 2")),
+            "{program}: {listed}"
+        );
     }
 }
 
