@@ -206,7 +206,7 @@ mod tests {
             "../1-2:1.0",
             "",
         ];
-        let mut try_all = |port: &str| {
+        let try_all = |port: &str| {
             for interface in all {
                 let let_in = let_in(&bus.devices(), &keypad(port), interface).unwrap();
                 assert_eq!(
