@@ -12,7 +12,7 @@ use election::ledger::{Registration, kiosk_id};
 use election::package::Package;
 use election::wire;
 use kiosk::ballot_box::{MediaFault, Role};
-use kiosk::ports::{MediumError, Panel as _};
+use kiosk::ports::MediumError;
 use kiosk::screen::{Fault, Screen, StaffAction, StaffScreen, StaffTouch, Touch, UpdateScreen};
 use kiosk::update::Offer;
 use tempfile::TempDir;
@@ -280,7 +280,7 @@ fn configure(disk: &Drive, folder: &Path, station: &Station) {
 
 /// Switches it on. Its panel offers updates.
 fn on(machine: &Machine) -> Running {
-    let mut running = machine.switch_on().unwrap();
+    let running = machine.switch_on().unwrap();
     running.mirror.panel.updates(true);
     running
 }

@@ -91,6 +91,6 @@ fn a_machine_without_a_second_place_writes_nothing_and_can_still_say_what_came_u
     fs::write(programs.join(&blessed), [0; 3000]).unwrap();
     assert_eq!(disk.programs().unwrap(), [name]);
     install::bless(&mut disk, &new.image.root).unwrap();
-    assert_eq!(disk.names().unwrap(), [blessed.clone()]);
+    assert_eq!(disk.names().unwrap(), std::slice::from_ref(&blessed));
     assert_eq!(fs::read(programs.join(blessed)).unwrap(), new.efi);
 }
