@@ -49,7 +49,12 @@ pub fn play(wanted: &Wanted<'_>) -> Result<Value> {
         None => build(&root, &target)?,
     };
     let told = std::fs::read(image.join("build.json"));
-    let told = told.with_context(|| format!("{} is not the folder of a built image", image.display()))?;
+    let told = told.map_err(|error| {
+        BadInput(format!(
+            "{} is not the folder of a built image: {error}",
+            image.display()
+        ))
+    })?;
     let told: Value = serde_json::from_slice(&told)?;
     eprintln!("the image is a machine now: some minutes, each screen as it comes");
     let mut call = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
