@@ -89,7 +89,7 @@ impl What {
             return wanted;
         }
         match self {
-            Self::Page => 4_400_000,
+            Self::Page => 2_200_000,
             Self::Admission => 87_000_000,
             Self::Turn => 5_000_000,
             _ => 1_000_000,

@@ -192,6 +192,11 @@ impl Panel {
             let mut state = self.inner.state.borrow_mut();
             Set::new(pictures, state.pictures_room).map(|set| state.pictures = set)
         };
+        {
+            let state = self.inner.state.borrow();
+            let kinds = self.inner.metrics.type_of(state.home.size);
+            state.pictures.prepare([kinds.body, kinds.small, kinds.title]);
+        }
         self.inner.draw();
         taken
     }

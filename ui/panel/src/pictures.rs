@@ -11,6 +11,7 @@ use alloc::rc::Rc;
 use alloc::string::String;
 use alloc::vec;
 use alloc::vec::Vec;
+use core::cell::RefCell;
 use core::fmt;
 
 use election::pictures::{EM, PEN, Picture, Pictures};
@@ -85,9 +86,62 @@ fn copy(bytes: &[u8]) -> Result<Box<[u8]>, TooLarge> {
     Ok(out.into_boxed_slice())
 }
 
+/// A picture in an em: ink from a pen at 0 on a baseline at 0.
+struct Drawn {
+    column: i32,
+    row: i32,
+    columns: usize,
+}
+
+/// Bytes of characters in an em that are kept: some 350 of the size that a voter meets first. What has no room is drawn each time.
+const KEPT: usize = 256 * 1024;
+
+/// Most of them.
+const MOST: usize = 512;
+
+/// Characters in an em, drawn once, because that takes a hundred times as long as putting them into a line. In one piece of memory: hundreds
+/// of small ones would leave holes between which a board's allocator searches ever after.
+#[derive(Default)]
+struct Kept {
+    /// Ascending by em and the picture's place; where its ink begins and ends.
+    index: Vec<((i32, usize), Drawn, core::ops::Range<usize>)>,
+    alpha: Vec<u8>,
+}
+
+impl Kept {
+    /// Empty, with room; without, where the allocator has none.
+    fn new() -> Self {
+        let mut kept = Self::default();
+        if kept.index.try_reserve_exact(MOST).is_err() || kept.alpha.try_reserve_exact(KEPT).is_err() {
+            return Self::default();
+        }
+        kept
+    }
+
+    fn find(&self, key: (i32, usize)) -> Result<(&Drawn, &[u8]), usize> {
+        let at = self.index.binary_search_by_key(&key, |(own, ..)| *own)?;
+        let (_, drawn, range) = self.index.get(at).ok_or(at)?;
+        Ok((drawn, self.alpha.get(range.clone()).unwrap_or_default()))
+    }
+
+    /// Whether there was room.
+    fn keep(&mut self, key: (i32, usize), drawn: Drawn, alpha: &[u8]) -> bool {
+        let room = self.index.len() < self.index.capacity() && self.alpha.capacity() - self.alpha.len() >= alpha.len();
+        if let Err(at) = self.find(key).map(|_| ())
+            && room
+        {
+            let begin = self.alpha.len();
+            self.alpha.extend_from_slice(alpha);
+            self.index.insert(at, (key, drawn, begin..self.alpha.len()));
+        }
+        room
+    }
+}
+
 /// A package's pictures, as a panel keeps them.
 #[derive(Default)]
 pub struct Set {
+    kept: RefCell<Kept>,
     /// Ascending by cluster.
     owned: Vec<Owned>,
     /// Lines of the page shown, so that a page that is drawn again is not scaled again.
@@ -120,16 +174,39 @@ impl Set {
         }
         Ok(Self {
             owned,
-            lines: Vec::new(),
+            kept: RefCell::new(Kept::new()),
+            ..Self::default()
         })
     }
 
-    fn find(&self, cluster: &str) -> Option<Picture<'_>> {
-        let place = self
-            .owned
+    /// Draws the characters in these ems now, as far as they have room: not when somebody waits for a picture.
+    pub(crate) fn prepare(&self, ems: [i32; 3]) {
+        for em in ems {
+            for (place, own) in self.owned.iter().enumerate() {
+                let (drawn, alpha) = draw(&own.picture(), em);
+                if !self.kept.borrow_mut().keep((em, place), drawn, &alpha) {
+                    return;
+                }
+            }
+        }
+    }
+
+    fn find(&self, cluster: &str) -> Option<usize> {
+        self.owned
             .binary_search_by(|own| (*own.cluster).cmp(cluster.as_bytes()))
-            .ok()?;
-        self.owned.get(place).map(Owned::picture)
+            .ok()
+    }
+
+    /// Puts a character into a line.
+    fn put(&self, place: usize, pen: i32, em: i32, mask: &mut Mask) {
+        if let Ok((drawn, alpha)) = self.kept.borrow().find((em, place)) {
+            put(drawn, alpha, pen, em, mask);
+            return;
+        }
+        let Some(own) = self.owned.get(place) else { return };
+        let (drawn, alpha) = draw(&own.picture(), em);
+        put(&drawn, &alpha, pen, em, mask);
+        self.kept.borrow_mut().keep((em, place), drawn, &alpha);
     }
 
     /// A line in an em; `None` if one of its characters has no picture, and in an em above 512. White space needs no picture.
@@ -153,7 +230,7 @@ impl Set {
         let mut units = 0;
         for cluster in text::clusters(line) {
             if !cluster.chars().all(text::is_blank) {
-                draw(&self.find(cluster)?, margin + text::nearest(units, em), em, &mut mask);
+                self.put(self.find(cluster)?, margin + text::nearest(units, em), em, &mut mask);
             }
             units += cluster.chars().map(text::cell).sum::<u32>();
         }
@@ -223,15 +300,12 @@ fn edges(at: i32, cells: u8, cell: i32, pixel: i32) -> (i32, Vec<(usize, i32)>) 
     (first, (first..=behind).map(edge).collect())
 }
 
-/// Draws a picture with its pen at a pixel. In units of which a pixel of the picture has `em` and one of the panel has [`EM`], every
-/// length is whole. A row like the one above it, as most are, is added to that one's weight: a microcontroller draws a page of these in a frame.
-fn draw(picture: &Picture<'_>, pen: i32, em: i32, mask: &mut Mask) {
+/// Draws a picture. In units of which a pixel of the picture has `em` and one of the panel has [`EM`], every
+/// length is whole. A row like the one above it, as most are, is added to that one's weight.
+fn draw(picture: &Picture<'_>, em: i32) -> (Drawn, Vec<u8>) {
     let pixel = i32::from(EM);
-    let (units, tall) = (text::UNITS.cast_signed(), text::ASCENT.cast_signed());
-    // As the font's own lines stand: its em in the middle of the line.
-    let baseline = (mask.height - em) / 2 + (em * tall + units / 2) / units;
-    let left = (i32::from(picture.x) - i32::from(PEN.0)) * em + pen * pixel;
-    let top = (i32::from(picture.y) - i32::from(PEN.1)) * em + baseline * pixel;
+    let left = (i32::from(picture.x) - i32::from(PEN.0)) * em;
+    let top = (i32::from(picture.y) - i32::from(PEN.1)) * em;
     let (first_column, across) = edges(left, picture.width, em, pixel);
     let columns = across.len().saturating_sub(1);
     let (first_row, rows, down) = shares(top, picture.height, em, pixel);
@@ -281,16 +355,39 @@ fn draw(picture: &Picture<'_>, pen: i32, em: i32, mask: &mut Mask) {
     });
     add(row, &line, weight);
     let whole = 15 * pixel * pixel;
-    for (row, sums) in (first_row..mask.height).zip(sums.chunks_exact(columns.max(1))) {
-        for (column, sum) in (first_column..mask.width).zip(sums).filter(|(_, sum)| **sum > 0) {
-            if row < 0 || column < 0 {
-                continue;
-            }
-            let place = usize::try_from(row * mask.width + column).ok();
-            if let Some(alpha) = place.and_then(|place| mask.alpha.get_mut(place)) {
-                // Characters may touch: what both cover is not darker than ink.
-                *alpha = alpha.saturating_add(u8::try_from((sum * 255 + whole / 2) / whole).unwrap_or(u8::MAX));
-            }
+    let alpha = |sum: &i32| u8::try_from((sum * 255 + whole / 2) / whole).unwrap_or(u8::MAX);
+    let drawn = Drawn {
+        column: first_column,
+        row: first_row,
+        columns,
+    };
+    (drawn, sums.iter().map(alpha).collect())
+}
+
+/// Puts a character into a line, its pen at a pixel.
+fn put(drawn: &Drawn, alpha: &[u8], pen: i32, em: i32, mask: &mut Mask) {
+    let (units, tall) = (text::UNITS.cast_signed(), text::ASCENT.cast_signed());
+    // As the font's own lines stand: its em in the middle of the line.
+    let baseline = (mask.height - em) / 2 + (em * tall + units / 2) / units;
+    let width = usize::try_from(mask.width).unwrap_or(0);
+    let left = pen + drawn.column;
+    let (skip, at) = (
+        usize::try_from(-left).unwrap_or(0),
+        usize::try_from(left).unwrap_or(0).min(width),
+    );
+    let top = baseline + drawn.row;
+    let rows = alpha.chunks_exact(drawn.columns.max(1));
+    for (row, alphas) in (top..mask.height).zip(rows) {
+        // What would stand outside of the line is left out.
+        let Some(begin) = usize::try_from(row).ok().map(|row| row * width) else {
+            continue;
+        };
+        let Some(line) = mask.alpha.get_mut(begin + at..begin + width) else {
+            continue;
+        };
+        for (alpha, own) in line.iter_mut().zip(alphas.iter().skip(skip)) {
+            // Characters may touch: what both cover is not darker than ink.
+            *alpha = alpha.saturating_add(*own);
         }
     }
 }
