@@ -10,7 +10,7 @@ use core::future::poll_fn;
 
 use card::t1::{Flaw, MAX_BLOCK, Speed};
 use card::uart::{Line, Pins, Slot, Wiring};
-use card::wire::{Ask, State, Uart, Wire};
+use card::wire::{Ask, STOP_HALF_BITS, State, Uart, Wire};
 use embassy_stm32::exti::ExtiInput;
 use embassy_stm32::gpio::{Flex, Output};
 use embassy_stm32::interrupt::typelevel::{Handler, USART2};
@@ -29,6 +29,12 @@ const HERTZ: u32 = 4_000_000;
 const RATIO: u32 = 4;
 /// Bits from one character's beginning to the next one's, at least.
 const CHARACTER: u32 = 12;
+/// As the wire was tried with.
+const STOP: pac::usart::vals::Stop = match STOP_HALF_BITS {
+    2 => pac::usart::vals::Stop::STOP1,
+    3 => pac::usart::vals::Stop::STOP1P5,
+    _ => panic!("a stop that this line does not know"),
+};
 /// Longer than a block by this, and the line is out of order: a clock that has stopped.
 const SLACK: Duration = Duration::from_millis(100);
 
@@ -146,15 +152,15 @@ impl CardLine {
         wire(|wire, usart| {
             let registers = pac::USART2;
             registers.cr1().write(|_| {});
-            // The clock is divided by twice this value; the guard time counts from the end of a character of 12 bits.
+            // The clock is divided by twice this value; the guard time counts from the end of the stop.
             registers.gtpr().write(|w| {
                 w.set_psc((RATIO / 2) as u8);
-                w.set_gt(guard);
+                w.set_gt(card::wire::guard(guard));
             });
             registers.cr2().write(|w| {
                 w.set_clken(true);
                 w.set_lbcl(true);
-                w.set_stop(pac::usart::vals::Stop::STOP1P5);
+                w.set_stop(STOP);
             });
             // T=1 has no answer to a wrong parity on the line: no NACK. Framing errors and overruns interrupt.
             registers.cr3().write(|w| {

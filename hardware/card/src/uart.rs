@@ -1,6 +1,6 @@
 //! A card slot on a UART: contacts, answer to reset, T=1.
 //!
-//! The board brings the line ([`Line`]: one wire, 8 bits, even parity, 2 stop bits), three pins ([`Pins`]) and a timer. It also gives the
+//! The board brings the line ([`Line`]: one wire, 8 bits, even parity, one stop bit and a guard time), three pins ([`Pins`]) and a timer. It also gives the
 //! card its clock, on whenever the power pin is on. Nothing here knows what a command means.
 //!
 //! Time is bounded twice: every byte by the waiting times the card announced, and every exchange by [`PATIENCE`]
@@ -36,7 +36,7 @@ const MAX_STRAY: usize = 1_024;
 ///
 /// Reading must be cancel-safe: a byte that was not returned comes with the next read. What is written must leave without pauses of a
 /// character's waiting time, and what comes 22 bits after its last byte must be heard, whatever else the program does meanwhile
-/// ([`wire`](crate::wire) does that by interrupts). Bytes with a parity error are dropped or given as they are, and told ([`Line::flaw`]).
+/// ([`wire`](crate::wire) does that by interrupts). The card's characters may begin 11 bits apart (TC1 = 255). Bytes with a parity error are dropped or given as they are, and told ([`Line::flaw`]).
 pub trait Line: Read + Write {
     /// Makes a bit last [`Speed::f`] / [`Speed::d`] cycles of the card's clock; false, and nothing changed, if the line cannot.
     fn set_speed(&mut self, speed: Speed) -> bool;

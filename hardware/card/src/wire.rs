@@ -20,6 +20,17 @@ use crate::t1::{Flaw, MAX_BLOCK};
 /// Bytes that wait for their task: an answer to reset or a block, and some more. A card says nothing after a block before it is answered.
 pub const WAITING: usize = 320;
 
+/// Half bits of stop that the UART is to be set to: one bit. With T=1 a card whose TC1 is 255 begins its characters 11 bits apart, in which there is
+/// room for ten bits and this one. A receiver that awaits one and a half, as a UART's smartcard mode does for T=0 (the other end may complain
+/// there of a parity), looks where the next character begins: it takes that for an error and does not hear the next one.
+pub const STOP_HALF_BITS: u8 = 2;
+
+/// Bits that such a UART has to add behind each character of ours, stop bit and all, so that two begin 12 bits and `extra` (N of TC1) apart.
+#[must_use]
+pub const fn guard(extra: u8) -> u8 {
+    extra.saturating_add(1)
+}
+
 /// What a UART says of itself.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct State {

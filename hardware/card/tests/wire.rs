@@ -1,7 +1,8 @@
 //! The wire against a UART and a card in bits: whenever interrupts and tasks come to it, no byte is lost, none is ours, and what was garbled is told.
 //!
-//! The UART is written after ST's manual RM0456 (smartcard mode, guard time, `TCBGT`), the card after ISO/IEC 7816-3: it answers 22 bits after
-//! our last byte began at the earliest. A receiver that is switched on while a byte passes hears nothing of it.
+//! The UART is written after ST's manual RM0456 (smartcard mode, guard time, `TCBGT`; where it looks for a stop bit), the card after ISO/IEC 7816-3: it
+//! answers 22 bits after our last byte began at the earliest, with characters 11 bits apart. A receiver that is switched on while a byte passes,
+//! or is not done with the one before, hears nothing of it.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -13,12 +14,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Wake, Waker};
 
 use card::t1::{Flaw, MAX_BLOCK};
-use card::wire::{Ask, State, Uart, WAITING, Wire};
+use card::wire::{Ask, STOP_HALF_BITS, State, Uart, WAITING, Wire};
 use proptest::prelude::*;
 
 /// Steps of time in a bit.
 const BIT: u64 = 8;
-/// Latest that the interrupt may come: the card's first byte begins 22 bits after our last one, which ends after 11.5.
+/// Latest that the interrupt may come: the card's first byte begins 22 bits after our last one, which ends after 11.
 const LATEST: u64 = 10 * BIT;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,10 +42,23 @@ struct Turn {
     answer: Vec<(u8, Harm, u64)>,
 }
 
+/// A character that comes.
+#[derive(Clone, Copy)]
+struct Receiving {
+    begun: u64,
+    byte: u8,
+    harm: Harm,
+    /// The next one began where its stop bit is looked for.
+    broken: bool,
+}
+
 /// UART, wire and card.
 #[derive(Default)]
 struct World {
     now: u64,
+    /// Half bits of stop.
+    stop: u64,
+    /// Bits added behind our characters.
     guard: u64,
     ask: Option<Ask>,
     listens: bool,
@@ -53,7 +67,7 @@ struct World {
     next_start: u64,
     sent: bool,
     state: State,
-    receiving: Option<(u64, u8, Harm)>,
+    receiving: Option<Receiving>,
     turns: VecDeque<Turn>,
     /// What the card has heard of the present turn, and when each began.
     got: Vec<(u64, u8)>,
@@ -65,9 +79,11 @@ struct World {
 }
 
 impl World {
-    fn new(turns: &[Turn], guard: u64) -> Self {
+    /// Of a card that has asked for so much extra guard time.
+    fn new(turns: &[Turn], extra: u8) -> Self {
         Self {
-            guard,
+            stop: STOP_HALF_BITS.into(),
+            guard: card::wire::guard(extra).into(),
             listens: true,
             turns: turns.to_vec().into(),
             ..Self::default()
@@ -94,10 +110,25 @@ impl World {
             && self.saying.is_empty()
     }
 
+    /// Steps from the beginning of a character to the end of its stop.
+    fn whole(&self) -> u64 {
+        10 * BIT + self.stop * BIT / 2
+    }
+
+    /// Steps from the beginning of a character to where its stop bit was looked for the last time, of 16 in a bit: the 10th time, or the 18th; and until it is
+    /// given and the receiver awaits the next one.
+    fn looked_and_given(&self) -> (u64, u64) {
+        if self.stop == 2 {
+            (10 * BIT + 10 * BIT / 16, 10 * BIT + 10 * BIT / 16)
+        } else {
+            (10 * BIT + 18 * BIT / 16, self.whole())
+        }
+    }
+
     fn step(&mut self) {
         self.now += 1;
         if let Some((start, _)) = self.shifting
-            && self.now >= start + 23 * BIT / 2
+            && self.now >= start + self.whole()
         {
             self.shifting = None;
             self.sent = self.data.is_none();
@@ -107,7 +138,7 @@ impl World {
             && let Some(byte) = self.data.take()
         {
             self.shifting = Some((self.now, byte));
-            self.next_start = self.now + (12 + self.guard) * BIT;
+            self.next_start = self.now + self.whole() + self.guard * BIT;
             self.on_the_wire(byte, Harm::None);
             self.card_hears(byte);
         }
@@ -118,12 +149,17 @@ impl World {
             assert!(self.shifting.is_none(), "both speak at once");
             self.on_the_wire(byte, harm);
         }
-        if let Some((end, byte, harm)) = self.receiving
-            && self.now >= end
+        if let Some(Receiving {
+            begun,
+            byte,
+            harm,
+            broken,
+        }) = self.receiving
+            && self.now >= begun + self.looked_and_given().1
         {
             self.receiving = None;
             self.state.parity |= matches!(harm, Harm::Parity | Harm::Dropped);
-            self.state.framing |= harm == Harm::Framing;
+            self.state.framing |= harm == Harm::Framing || broken;
             if harm != Harm::Dropped {
                 if self.state.heard.is_some() {
                     self.state.overrun = true;
@@ -135,8 +171,16 @@ impl World {
     }
 
     fn on_the_wire(&mut self, byte: u8, harm: Harm) {
-        if self.listens && self.receiving.is_none() {
-            self.receiving = Some((self.now + 10 * BIT, byte, harm));
+        let looked = self.looked_and_given().0;
+        if let Some(before) = &mut self.receiving {
+            before.broken |= self.now <= before.begun + looked;
+        } else if self.listens {
+            self.receiving = Some(Receiving {
+                begun: self.now,
+                byte,
+                harm,
+                broken: false,
+            });
         }
     }
 
@@ -284,11 +328,11 @@ proptest! {
     #[test]
     fn f8_no_byte_is_lost_however_late_tasks_and_interrupts_come(
         turns in proptest::collection::vec(turn(), 1..4),
-        guard in prop_oneof![Just(0_u64), 0..255_u64],
+        extra in prop_oneof![Just(0_u8), 0..255_u8],
         interrupts in proptest::collection::vec(0..LATEST, 1..40),
         tasks in proptest::collection::vec(0..3_000 * BIT, 1..40),
     ) {
-        let shared = Rc::new(RefCell::new((Wire::new(), World::new(&turns, guard))));
+        let shared = Rc::new(RefCell::new((Wire::new(), World::new(&turns, extra))));
         run(&shared, async {
             for turn in &turns {
                 speak(&shared, &turn.say).await;
@@ -309,7 +353,7 @@ proptest! {
         let (_, world) = &*shared.borrow();
         let said: Vec<Vec<u8>> = turns.iter().map(|turn| turn.say.clone()).collect();
         prop_assert_eq!(&world.blocks, &said);
-        let least = (12 + guard) * BIT;
+        let least = (12 + u64::from(extra)) * BIT;
         prop_assert!(world.gaps.iter().all(|gap| (least..=least + LATEST + 1).contains(gap)), "{:?}", world.gaps);
     }
 
@@ -342,6 +386,48 @@ proptest! {
         }
         let flaw = wire.flaw();
         prop_assert!(if heard == answer { flaw.is_none() } else { flaw == Some(Flaw::Form) }, "{:?} {:?}", heard, flaw);
+    }
+}
+
+/// A card with TC1 = 255, as My Number cards are: its characters begin 11 bits apart. One stop bit hears them all; where one and a half are awaited, as in
+/// a smartcard mode made for T=0, every other one is lost.
+#[test]
+fn f8_characters_without_guard_time_are_heard_with_the_stop_that_is_set() {
+    let answer: Vec<u8> = (0..21).collect();
+    for (stop, heard_whole) in [(STOP_HALF_BITS.into(), true), (3, false)] {
+        let turn = Turn {
+            say: vec![7],
+            after: 22,
+            answer: answer.iter().map(|byte| (*byte, Harm::None, 11)).collect(),
+        };
+        let mut world = World::new(&[turn], 0);
+        world.stop = stop;
+        let shared = Rc::new(RefCell::new((Wire::new(), world)));
+        run(
+            &shared,
+            async {
+                speak(&shared, &[7]).await;
+                quiet(&shared).await;
+            },
+            &[0],
+            &[0],
+        );
+        let (wire, world) = &mut *shared.borrow_mut();
+        while !world.still() {
+            world.step();
+            if world.pending() {
+                wire.on_interrupt(world);
+            }
+        }
+        let mut heard = Vec::new();
+        while let std::task::Poll::Ready(byte) = wire.poll_next(Waker::noop()) {
+            heard.push(byte);
+        }
+        if heard_whole {
+            assert_eq!((&heard, wire.flaw()), (&answer, None));
+        } else {
+            assert_eq!((heard.len(), wire.flaw()), (11, Some(Flaw::Form)));
+        }
     }
 }
 
