@@ -211,10 +211,18 @@ where
         if self.line.flaw().is_some() {
             return Err(SlotError::Unsuitable(AtrError::Check));
         }
+        let hertz = self.wiring.hertz;
+        // Nothing is said, and nothing of the line changes (its clock may stop for that), while the card's last character is on it.
+        let guard = Speed::DEFAULT.micros(22, hertz);
+        self.pause(guard).await;
         // 255 asks for the least there is.
         self.line.set_guard(if atr.guard == 255 { 0 } else { atr.guard });
         let speed = self.negotiate(&atr, fast).await?;
-        let hertz = self.wiring.hertz;
+        // The first block keeps the block guard time after whatever came before it, whose speed may have been the other one; and after that once more
+        // with the speed that holds from now on, which the line may have set only now.
+        let guard = guard.max(speed.micros(22, hertz));
+        self.pause(guard).await;
+        self.silence(guard).await.map_err(|()| SlotError::Io)?;
         self.session = Some(Session {
             protocol: Protocol::new(atr.ifsc),
             block_waiting: atr.block_waiting(speed, hertz) + SLACK,
@@ -311,6 +319,10 @@ where
 
     async fn byte(&mut self, micros: u64) -> Result<Option<u8>, ()> {
         byte(&mut self.line, &mut self.delay, micros).await
+    }
+
+    async fn pause(&mut self, micros: u64) {
+        self.delay.delay_us(u32::try_from(micros).unwrap_or(u32::MAX)).await;
     }
 
     async fn silence(&mut self, micros: u64) -> Result<(), ()> {

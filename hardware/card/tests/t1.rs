@@ -161,6 +161,36 @@ fn f8_an_answer_to_reset_with_a_wrong_parity_is_asked_for_again() {
     }
 }
 
+/// The first block comes 22 bits or more after the answer to reset or to a selection, at the slower of the speeds before and after: a card may not
+/// yet listen, or be still at the other speed. (The simulated card is dead to one that comes earlier.)
+#[test]
+fn f8_the_first_block_keeps_the_block_guard_time() {
+    for (opening, slow_line) in [
+        // T=1 at once.
+        (vec![0x3B, 0x80, 0x81, 0x31, 254, 0x45], false),
+        // With extra guard time, and the least there is.
+        (vec![0x3B, 0xC0, 5, 0x81, 0x31, 254, 0x45], false),
+        (vec![0x3B, 0xC0, 255, 0x81, 0x31, 254, 0x45], false),
+        // A selection to a speed 16 times as fast, or refused by the line.
+        (vec![0x3B, 0x90, 0x95, 0x81, 0x31, 254, 0x45], false),
+        (vec![0x3B, 0x90, 0x95, 0x81, 0x31, 254, 0x45], true),
+        // Five times slower, by selection and at once.
+        (vec![0x3B, 0x90, 0x61, 0x81, 0x31, 254, 0x45], false),
+        (vec![0x3B, 0x90, 0x61, 0x91, 0x01, 0x31, 254, 0x45], false),
+    ] {
+        let mut atr = opening.clone();
+        atr.push(atr[1..].iter().fold(0, |a, b| a ^ b));
+        let world = World::with(Card::mirror(Manners {
+            atr,
+            ..Manners::default()
+        }));
+        world.slow_line.set(slow_line);
+        let answer = once(&world, &command(9));
+        assert_eq!(world.hurried.get(), 0, "{opening:02x?}");
+        assert_eq!(answer, (Ok(mirrored(&command(9))), 1), "{opening:02x?}");
+    }
+}
+
 /// What can happen to a byte of a block, or to the block.
 #[derive(Clone, Copy, Debug)]
 enum Harm {

@@ -42,6 +42,10 @@ pub struct World {
     pub power_offs: Cell<usize>,
     /// What the line has to tell of the characters that came.
     pub flaw: Rc<Cell<Option<Flaw>>>,
+    /// When the last character of an answer to reset or to a selection begins: the block guard time counts from there.
+    opened: Cell<Option<u64>>,
+    /// Bursts that came before its end; the card is dead to what follows.
+    pub hurried: Cell<usize>,
     /// Extra guard times that were asked for.
     pub guards: RefCell<Vec<u8>>,
 }
@@ -107,6 +111,19 @@ impl World {
         }
     }
 
+    /// The answer to reset or to a selection is on its way.
+    fn open(&self) {
+        self.opened.set(self.to_reader.borrow().back().map(|(at, _)| *at));
+    }
+
+    /// Whether a burst comes within 22 bits of that (section 11.4.3), counted at the slower of the speeds before and after.
+    fn hurries(&self) -> bool {
+        let Some(at) = self.opened.take() else { return false };
+        let speed = self.speeds.borrow().last().copied().unwrap_or(Speed::DEFAULT);
+        let bits = |speed: Speed| 22 * u64::from(speed.f) * 1_000_000 / (u64::from(speed.d) * u64::from(HERTZ));
+        self.now.get() < at + bits(speed).max(bits(Speed::DEFAULT))
+    }
+
     fn hear(&self, mut bytes: Vec<u8>) {
         let number = self.bursts.get();
         self.bursts.set(number + 1);
@@ -122,10 +139,21 @@ impl World {
         if !self.power.get() || !self.reset.get() || !self.present.get() || bytes.is_empty() {
             return;
         }
+        if self.hurries() {
+            self.hurried.set(self.hurried.get() + 1);
+            if let Some(card) = self.card.borrow_mut().as_mut() {
+                card.dead = true;
+            }
+            return;
+        }
         let answer = self.card.borrow_mut().as_mut().and_then(|card| card.burst(&bytes));
         if let Some((answer, delay)) = answer {
+            let selection = answer.first() == Some(&0xFF);
             // Not before the block guard time.
             self.answer(answer, delay + 2_500);
+            if selection {
+                self.open();
+            }
         }
     }
 }
@@ -286,6 +314,7 @@ impl OutputPin for Reset {
             let atr = self.0.card.borrow_mut().as_mut().and_then(Card::reset);
             if let Some(atr) = atr {
                 self.0.answer(atr, 200);
+                self.0.open();
             }
         }
         Ok(())
