@@ -265,6 +265,12 @@ impl Line for CardLine {
         self.guard = extra;
     }
 
+    fn forget(&mut self) {
+        // Also where the pace stays: off, so that what the registers hold does not leave, and on with a receiver that hears.
+        self.set = None;
+        self.settle();
+    }
+
     fn flaw(&mut self) -> Option<Flaw> {
         wire(|wire, _| wire.flaw())
     }

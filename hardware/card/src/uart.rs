@@ -36,7 +36,8 @@ const MAX_STRAY: usize = 1_024;
 ///
 /// Reading must be cancel-safe: a byte that was not returned comes with the next read. What is written must leave without pauses of a
 /// character's waiting time, and what comes 22 bits after its last byte must be heard, whatever else the program does meanwhile
-/// ([`wire`](crate::wire) does that by interrupts). The card's characters may begin 11 bits apart (TC1 = 255). Bytes with a parity error are dropped or given as they are, and told ([`Line::flaw`]).
+/// ([`wire`](crate::wire) does that by interrupts). The card's characters may begin 11 bits apart (TC1 = 255). Bytes with a parity error are
+/// dropped or given as they are, and told ([`Line::flaw`]).
 pub trait Line: Read + Write {
     /// Makes a bit last [`Speed::f`] / [`Speed::d`] cycles of the card's clock; false, and nothing changed, if the line cannot.
     fn set_speed(&mut self, speed: Speed) -> bool;
@@ -45,6 +46,12 @@ pub trait Line: Read + Write {
     fn set_guard(&mut self, extra: u8) {
         // A line without bits, as to an emulator, has none to add.
         let _ = extra;
+    }
+
+    /// The card loses its power: stops in the middle of what is being said, and leaves nothing of it and of what came in memory. A PIN may be in
+    /// the one, a certificate in the other. Whatever is read or written after that begins anew.
+    fn forget(&mut self) {
+        // A line without buffers has none to empty.
     }
 
     /// What was wrong with the characters that came since this was asked last: [`Flaw::Check`] for a parity, [`Flaw::Form`] for one that was lost or had
@@ -161,11 +168,12 @@ where
         }
     }
 
-    /// Takes the card's power: it forgets everything. RST falls first (section 6.4).
+    /// Takes the card's power: it forgets everything, and so does the line. RST falls first, then clock and I/O end, then the power (section 6.4).
     pub fn power_down(&mut self) {
         self.session = None;
         // Pins of a microcontroller do not fail; if one does, there is nothing else to try.
         let _ = self.pins.reset.set_low();
+        self.line.forget();
         let _ = self.pins.power.set_state(!self.wiring.powered);
     }
 

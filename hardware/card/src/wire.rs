@@ -212,7 +212,13 @@ impl Wire {
         self.flaw.take()
     }
 
-    /// Forgets what was to be sent and what came, and listens: for a line that was set up anew, or never ended.
+    /// Whether nothing of a block or an answer is left in memory.
+    #[must_use]
+    pub fn is_blank(&self) -> bool {
+        self.block.iter().chain(&self.heard).all(|byte| *byte == 0)
+    }
+
+    /// Forgets what was to be sent and what came, and listens: for a line that was set up anew, never ended, or whose card was pulled.
     pub fn reset(&mut self, uart: &mut impl Uart) {
         self.block.zeroize();
         self.heard.zeroize();

@@ -471,6 +471,7 @@ fn f8_a_card_pulled_out_at_any_block_is_noticed_at_once_and_works_when_it_comes_
             slot.wait_insert().await.unwrap();
             let mut response = [0; 258];
             let sent = command(100);
+            let (forgotten, _) = world.forgotten.get();
             let answer = {
                 let mut transmit = Box::pin(slot.transmit(&sent, &mut response));
                 std::future::poll_fn(|context| {
@@ -484,6 +485,8 @@ fn f8_a_card_pulled_out_at_any_block_is_noticed_at_once_and_works_when_it_comes_
                 .await
             };
             assert_eq!(answer, Err(TransmitError::Removed), "block {block}");
+            // Whoever comes next, and if nobody does: nothing of the command and the answer stays in the line.
+            assert_eq!(world.forgotten.get().0, forgotten + 1, "block {block}");
             assert_eq!(
                 slot.transmit(&command(4), &mut response).await,
                 Err(TransmitError::Removed)

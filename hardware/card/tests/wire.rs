@@ -203,6 +203,17 @@ impl World {
     }
 }
 
+impl World {
+    /// Switched off and on: what was under way is discarded, also by the card, which is another one or none.
+    fn set_up(&mut self) {
+        (self.data, self.shifting, self.receiving, self.sent) = (None, None, None, false);
+        self.state = State::default();
+        self.saying.clear();
+        self.got.clear();
+        self.listens = false;
+    }
+}
+
 impl Uart for World {
     fn state(&mut self) -> State {
         State {
@@ -467,6 +478,59 @@ fn f8_a_card_that_never_stops_fills_no_more_than_there_is() {
     }
     assert!(wire.poll_next(Waker::noop()).is_pending());
     assert_eq!((wire.flaw(), wire.flaw()), (Some(Flaw::Form), None));
+}
+
+/// A card that is pulled at any moment of a block or an answer: no byte more of the block leaves, nothing of either stays in memory, and the next card is
+/// heard, though nothing of the line's pace has changed.
+#[test]
+fn f8_of_a_pulled_card_nothing_is_said_and_nothing_stays() {
+    let (say, answer) = ([0x31; 20], [0x55; 20]);
+    let turn = || Turn {
+        say: say.to_vec(),
+        after: 22,
+        answer: answer.iter().map(|byte| (*byte, Harm::None, 12)).collect(),
+    };
+    let (mut in_block, mut in_answer) = (0, 0);
+    for moment in (0..600 * BIT).step_by(7) {
+        let mut world = World::new(&[turn()], 0);
+        let mut wire = Wire::new();
+        assert!(wire.poll_speak(&say, &mut world, Waker::noop()).is_ready());
+        while world.now < moment {
+            world.step();
+            if world.pending() {
+                wire.on_interrupt(&mut world);
+            }
+        }
+        // What `Line::forget` does on a board.
+        let something = usize::from(!wire.is_blank());
+        if world.blocks.is_empty() {
+            in_block += something;
+        } else {
+            in_answer += something;
+        }
+        world.set_up();
+        wire.reset(&mut world);
+        assert!(wire.is_blank(), "{moment}");
+        world.turns = [turn()].into();
+        for _ in 0..100 * BIT {
+            world.step();
+            if world.pending() {
+                wire.on_interrupt(&mut world);
+            }
+        }
+        assert!(world.got.is_empty(), "a byte went on at {moment}");
+        let at = world.now + 1;
+        world.saying.push_back((at, 0x3B, Harm::None));
+        while !world.still() {
+            world.step();
+            if world.pending() {
+                wire.on_interrupt(&mut world);
+            }
+        }
+        assert_eq!(wire.poll_next(Waker::noop()), std::task::Poll::Ready(0x3B), "{moment}");
+        assert!(wire.is_blank() && wire.flaw().is_none());
+    }
+    assert!(in_block > 100 && in_answer > 100, "{in_block} {in_answer}");
 }
 
 /// A task that went away in the middle of a block: it leaves whole, and the next one after it. More than a block is taken in parts.

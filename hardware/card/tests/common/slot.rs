@@ -46,6 +46,8 @@ pub struct World {
     opened: Cell<Option<u64>>,
     /// Bursts that came before its end; the card is dead to what follows.
     pub hurried: Cell<usize>,
+    /// How often the line was to forget, with RST low and the card still powered; and otherwise.
+    pub forgotten: Cell<(usize, usize)>,
     /// Extra guard times that were asked for.
     pub guards: RefCell<Vec<u8>>,
 }
@@ -248,6 +250,14 @@ impl Line for Wire {
 
     fn set_guard(&mut self, extra: u8) {
         self.0.guards.borrow_mut().push(extra);
+    }
+
+    fn forget(&mut self) {
+        let (ordered, other) = self.0.forgotten.get();
+        let in_order = self.0.power.get() && !self.0.reset.get();
+        self.0
+            .forgotten
+            .set((ordered + usize::from(in_order), other + usize::from(!in_order)));
     }
 
     fn flaw(&mut self) -> Option<Flaw> {
