@@ -243,16 +243,9 @@ impl Write for CardLine {
 
 impl Line for CardLine {
     fn set_speed(&mut self, speed: Speed) -> bool {
-        let (f, d) = (u32::from(speed.f), u32::from(speed.d));
-        if d == 0 {
+        let Some(clocks) = card::wire::clocks(speed, RATIO) else {
             return false;
-        }
-        let clocks = (f * RATIO + d / 2) / d;
-        // The register's least, and within half a percent of the true length.
-        let wrong = (clocks * d).abs_diff(f * RATIO);
-        if !(16..=0xFFFF).contains(&clocks) || wrong * 200 > f * RATIO {
-            return false;
-        }
+        };
         // Not before it is needed: a speed that is only asked about stops no clock.
         self.wanted = Pace {
             clocks,

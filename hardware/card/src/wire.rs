@@ -1,8 +1,8 @@
 //! One wire for both directions: who speaks, when we listen again, what was heard (ISO/IEC 7816-3 sections 7 and 11.4).
 //!
 //! Everything that cannot wait is done in the interrupt of the line's UART: the next byte of a block, listening again after the last one, taking
-//! a byte that came. A card may answer 22 bits after our last byte began, which is 10 bits after its end (0.9 ms at the slowest speed, some 40
-//! microseconds at the fastest), and it may give a block up whose bytes come too far apart; a task that waits for a picture to be drawn is
+//! a byte that came. A card may answer 22 bits after our last byte began, which is 10 bits after its end (0.9 ms at the speed every card begins
+//! with, 40 microseconds at the fastest that [`clocks`] takes), and it may give a block up whose bytes come too far apart; a task that waits for a picture to be drawn is
 //! late for both. Tasks put whole blocks in and take bytes out, whenever they come to it.
 //!
 //! ```text
@@ -15,7 +15,7 @@ use core::task::{Poll, Waker};
 
 use zeroize::Zeroize as _;
 
-use crate::t1::{Flaw, MAX_BLOCK};
+use crate::t1::{Flaw, MAX_BLOCK, Speed};
 
 /// Bytes that wait for their task: an answer to reset or a block, and some more. A card says nothing after a block before it is answered.
 pub const WAITING: usize = 320;
@@ -29,6 +29,26 @@ pub const STOP_HALF_BITS: u8 = 2;
 #[must_use]
 pub const fn guard(extra: u8) -> u8 {
     extra.saturating_add(1)
+}
+
+/// Fewest clocks of the UART in a bit: at 16 MHz the interrupts then have 40 microseconds (10 bits). Cards that know 32 are spoken to more slowly: whoever
+/// lowers this has to have measured on the board how late an interrupt comes.
+pub const LEAST_CLOCKS: u32 = 64;
+
+/// Clocks of the UART in a bit at this speed, where it has `ratio` in one of the card's; `None` where they would be too few, too many for a register of
+/// 16 bits, or wrong by more than half a percent.
+#[must_use]
+pub const fn clocks(speed: Speed, ratio: u32) -> Option<u32> {
+    let (f, d) = (speed.f as u32, speed.d as u32);
+    if d == 0 || ratio == 0 || ratio > 1_000 {
+        return None;
+    }
+    let clocks = (f * ratio + d / 2) / d;
+    let wrong = (clocks * d).abs_diff(f * ratio);
+    if clocks < LEAST_CLOCKS || clocks > 0xFFFF || wrong > f * ratio / 200 {
+        return None;
+    }
+    Some(clocks)
 }
 
 /// What a UART says of itself.

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Wake, Waker};
 
-use card::t1::{Flaw, MAX_BLOCK};
+use card::t1::{Flaw, MAX_BLOCK, Speed};
 use card::wire::{Ask, STOP_HALF_BITS, State, Uart, WAITING, Wire};
 use proptest::prelude::*;
 
@@ -440,6 +440,33 @@ fn f8_characters_without_guard_time_are_heard_with_the_stop_that_is_set() {
             assert_eq!((heard.len(), wire.flaw()), (11, Some(Flaw::Form)));
         }
     }
+}
+
+/// No speed is taken at which an interrupt would have less than 40 microseconds to turn the line round, and no other length of a bit than the card's.
+#[test]
+fn f8_no_speed_is_taken_that_leaves_the_interrupt_less_time_than_it_has() {
+    const MEGAHERTZ: u32 = 16;
+    let mut taken = 0;
+    for byte in 0..=255 {
+        let Some(speed) = Speed::decode(byte) else { continue };
+        let (f, d) = (u32::from(speed.f), u32::from(speed.d));
+        match card::wire::clocks(speed, 4) {
+            Some(clocks) => {
+                taken += 1;
+                assert!(clocks * 10 >= 40 * MEGAHERTZ, "{speed:?}: {clocks}");
+                assert!((clocks * d).abs_diff(4 * f) * 200 <= 4 * f, "{speed:?}: {clocks}");
+            }
+            // Too fast, or no whole number is near enough.
+            None => {
+                let near = (4 * f + d / 2) / d;
+                assert!(near < 64 || (near * d).abs_diff(4 * f) * 200 > 4 * f, "{speed:?}");
+            }
+        }
+    }
+    assert!(taken > 50, "{taken}");
+    assert_eq!(card::wire::clocks(Speed::DEFAULT, 4), Some(1_488));
+    assert_eq!(card::wire::clocks(Speed { f: 512, d: 32 }, 4), Some(64));
+    assert_eq!(card::wire::clocks(Speed { f: 512, d: 64 }, 4), None);
 }
 
 /// A card that never stops fills what there is, and that is told.
