@@ -96,13 +96,21 @@ impl fmt::Display for IdentityError {
 impl core::error::Error for IdentityError {}
 
 impl Identity {
-    /// The stored keys, or fresh ones, stored before they are used.
+    /// The stored keys, or fresh ones, stored before they are used. Keys that are sealed to other software, and that were never registered, give way
+    /// to fresh ones: an image that drew its first screen and went back has left them, and nobody could get at the machine any more.
     ///
     /// # Errors
     /// [`IdentityError`]. Damaged keys are never replaced silently: batches may already be signed by them.
     pub async fn load<S: Store>(store: &mut S, random: &mut Random) -> Result<Self, IdentityError> {
         let mut bytes = Zeroizing::new([0; 64]);
-        if let Some(length) = store.read(Item::Identity, bytes.as_mut()).await? {
+        let stored = match store.read(Item::Identity, bytes.as_mut()).await {
+            Err(StoreError::Sealed) if !used(store).await? => {
+                retire(store).await?;
+                None
+            }
+            stored => stored?,
+        };
+        if let Some(length) = stored {
             if length != bytes.len() {
                 return Err(IdentityError::Damaged);
             }
@@ -206,6 +214,18 @@ pub async fn retire<S: Store>(store: &mut S) -> Result<(), StoreError> {
         store.erase(item).await?;
     }
     Ok(())
+}
+
+/// Whether the stored keys may have signed anything that counts. They sign batches and closings only of a box that was opened, no box is opened before
+/// the registration is stored, and both it and what is remembered of the box stay until [`retire`]. Were this wrong, a box would stand there that only a
+/// spare can close; so either of the two is enough, whatever is in it, and a store that fails is no "no".
+async fn used<S: Store>(store: &mut S) -> Result<bool, StoreError> {
+    for item in [Item::Registration, Item::Progress] {
+        if store.read(item, &mut [0; 512]).await?.is_some() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// The stored registration's body.

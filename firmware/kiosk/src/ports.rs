@@ -432,6 +432,8 @@ pub enum StoreError {
     Device,
     /// The item is larger than its bound.
     TooLong,
+    /// The item was sealed on this machine to other software than runs now. Never said of a device that merely fails: keys may be given up for it.
+    Sealed,
 }
 
 impl fmt::Display for StoreError {
@@ -439,6 +441,7 @@ impl fmt::Display for StoreError {
         f.write_str(match self {
             Self::Device => "the internal memory fails: take this kiosk out of service",
             Self::TooLong => "an item of the internal memory is larger than allowed: provision this kiosk again",
+            Self::Sealed => "the keys were sealed to other software or other settings of this machine: start that, or use a spare",
         })
     }
 }

@@ -68,7 +68,7 @@ impl From<StoreError> for ServiceError {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::TooLong => Self::TooLong,
-            StoreError::Device => Self::Store,
+            StoreError::Device | StoreError::Sealed => Self::Store,
         }
     }
 }

@@ -230,7 +230,7 @@ fn a10_f2_the_image_starts_into_the_kiosk_and_an_election_on_it_outlives_a_pulle
     flip(&machine.disk(), place_of(&machine.disk(), b"NAME=\"Ippyo kiosk\""));
     let mut day = Day::new(machine.switch_on().unwrap(), package, "tampered");
     day.see(&Screen::Fault {
-        why: Fault::Identity(IdentityError::Store(StoreError::Device)),
+        why: Fault::Identity(IdentityError::Store(StoreError::Sealed)),
         recorded: None,
     });
     println!(

@@ -270,5 +270,8 @@ impl<C: Channel> Protection for AtRest<C> {
 
 fn told(log: &Log, error: &TpmError) -> StoreError {
     log.say(&format!("TPM: {error}"));
-    StoreError::Device
+    match error {
+        TpmError::OtherSoftware => StoreError::Sealed,
+        _ => StoreError::Device,
+    }
 }

@@ -187,6 +187,19 @@ fn without_a_tpm_the_keys_are_unprotected_and_sealed_ones_are_no_keys() {
     let sealed = sealing.seal(&KEYS).unwrap();
     assert_ne!(*sealed, KEYS);
     assert_eq!(*sealing.open(&sealed).unwrap(), KEYS);
+    // For these keys may be given up; for nothing else that a TPM says or does not say.
+    if let AtRest::Sealed(tpm, _) = &mut sealing {
+        tpm.measure(4, 1);
+    }
+    assert_eq!(sealing.open(&sealed), Err(StoreError::Sealed));
+    for answer in [vec![], vec![0x80, 1, 0, 0, 0, 10, 0, 0, 1, 1]] {
+        let channel = Liar(answer);
+        let mut dead = AtRest::Sealed(Tpm { channel }, Log::silent());
+        assert_eq!(dead.open(&sealed), Err(StoreError::Device));
+    }
+    let other = Machine::new();
+    let mut moved = AtRest::Sealed(other.tpm(), Log::silent());
+    assert_eq!(moved.open(&sealed), Err(StoreError::Device));
     // Keys that somebody has put there in the clear are not taken by a machine that seals.
     assert_eq!(sealing.open(&KEYS), Err(StoreError::Device));
 }

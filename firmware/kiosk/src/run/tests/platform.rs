@@ -24,6 +24,8 @@ pub struct World {
     pub now: Cell<u64>,
     pub(super) alarm: Cell<Option<u64>>,
     pub items: RefCell<BTreeMap<u8, Vec<u8>>>,
+    /// What is said of an item that is there, instead of its content; until it is erased.
+    pub unreadable: RefCell<BTreeMap<u8, StoreError>>,
     pub entropy: Cell<u64>,
     pub online: Cell<bool>,
     /// Decided transactions.
@@ -63,6 +65,7 @@ impl World {
             now: Cell::new(0),
             alarm: Cell::new(None),
             items: RefCell::default(),
+            unreadable: RefCell::default(),
             entropy: Cell::new(seed),
             online: Cell::new(true),
             ledger: RefCell::default(),
@@ -226,6 +229,9 @@ impl Store for Port {
         let Some(bytes) = items.get(&(item as u8)) else {
             return Ok(None);
         };
+        if let Some(error) = self.0.unreadable.borrow().get(&(item as u8)) {
+            return Err(*error);
+        }
         buffer
             .get_mut(..bytes.len())
             .ok_or(StoreError::TooLong)?
@@ -238,6 +244,7 @@ impl Store for Port {
     }
     async fn erase(&mut self, item: Item) -> Result<(), StoreError> {
         self.0.items.borrow_mut().remove(&(item as u8));
+        self.0.unreadable.borrow_mut().remove(&(item as u8));
         Ok(())
     }
     async fn space(&mut self) -> Option<Space> {

@@ -14,9 +14,10 @@ use super::desk;
 use super::kiosks::{casts, machine};
 use super::machine::{Machine, Ran};
 use super::platform::World;
-use crate::ports::Item;
+use crate::identity::IdentityError;
+use crate::ports::{Item, StoreError};
 use crate::run::Exit;
-use crate::screen::{StaffTouch, Touch, WrongStaffCard};
+use crate::screen::{Fault, StaffTouch, Touch, WrongStaffCard};
 use crate::update::{Ask, Offer, Refused, Said};
 
 const OFFER: Offer = Offer {
@@ -207,4 +208,93 @@ fn a_machine_without_updates_asks_nobody() {
     assert_eq!(machine.run(), Ran::Waiting);
     assert_eq!(machine.world.people.borrow().zero_reports, 1);
     assert_eq!(machine.world.people.borrow().updates_refused, []);
+}
+
+/// The new software drew its first screen and made its keys, nobody came, and the old software starts; or the other way about. Either finds keys that it
+/// cannot open and that nobody registered.
+#[test]
+fn f2_keys_that_other_software_sealed_and_nobody_registered_give_way_to_keys_that_are() {
+    let machine = unregistered();
+    seal(&machine, Item::Identity, StoreError::Sealed);
+    for item in [Item::Request, Item::Secret] {
+        machine.world.items.borrow_mut().insert(item as u8, vec![7; 9]);
+    }
+    // Two staff cards register it. The media of these tests were for other keys, which is as far as it goes.
+    let Ran::Ended(Exit::Fault { fault, .. }) = machine.run() else {
+        panic!("these media are another kiosk's")
+    };
+    assert!(matches!(fault, Fault::Media(_)), "{fault:?}");
+    let items = machine.world.items.borrow();
+    let there = [Item::Identity, Item::Request, Item::Registration].map(|item| items.contains_key(&(item as u8)));
+    assert_eq!(there, [true; 3]);
+    assert!(!items.contains_key(&(Item::Secret as u8)), "it was for the old keys");
+    assert!(machine.world.unreadable.borrow().is_empty());
+}
+
+/// A box that is opened, or may be, can be closed by its own keys only.
+#[test]
+fn f2_keys_that_may_be_registered_or_that_only_a_failing_device_withholds_are_never_given_up() {
+    let opened = machine(Mode::Statutory);
+    opened.come([casts(0)]);
+    assert_eq!(opened.run(), Ran::Waiting);
+    let stored = opened.world.items.borrow().clone();
+    let fails = |machine: &Machine, error| {
+        seal(machine, Item::Identity, error);
+        machine.power_cycle();
+        let before = machine.world.items.borrow().clone();
+        let Ran::Ended(Exit::Fault { fault, .. }) = machine.run() else {
+            panic!("it goes on without its keys")
+        };
+        assert_eq!(fault, Fault::Identity(IdentityError::Store(error)));
+        assert_eq!(*machine.world.items.borrow(), before, "something was erased or made");
+    };
+    // Whatever is in them: damage is no proof that nothing was signed.
+    for (kept, damaged) in [
+        (&[Item::Registration, Item::Progress][..], false),
+        (&[Item::Registration], false),
+        (&[Item::Registration], true),
+        (&[Item::Progress], false),
+        (&[Item::Progress], true),
+    ] {
+        let machine = unregistered();
+        for item in kept {
+            let bytes = if damaged {
+                vec![9; 3]
+            } else {
+                stored[&(*item as u8)].clone()
+            };
+            machine.world.items.borrow_mut().insert(*item as u8, bytes);
+        }
+        fails(&machine, StoreError::Sealed);
+    }
+    let dead = unregistered();
+    fails(&dead, StoreError::Device);
+    // Whether they were registered cannot be seen.
+    for item in [Item::Registration, Item::Progress] {
+        let machine = unregistered();
+        seal(&machine, item, StoreError::Device);
+        let before = machine.world.items.borrow().clone();
+        seal(&machine, Item::Identity, StoreError::Sealed);
+        let Ran::Ended(Exit::Fault { fault, .. }) = machine.run() else {
+            panic!("it goes on without knowing")
+        };
+        let known = Fault::Identity(IdentityError::Store(StoreError::Device));
+        assert!(fault == known || fault == Fault::Store, "{fault:?}");
+        let after = machine.world.items.borrow();
+        assert!(before.iter().all(|(item, bytes)| after.get(item) == Some(bytes)) && keys(&machine));
+    }
+}
+
+/// As a machine is that was never registered, or updated; its package was accepted.
+fn unregistered() -> Machine {
+    let machine = machine(Mode::Statutory);
+    let kept = Item::Accepted as u8;
+    machine.world.items.borrow_mut().retain(|item, _| *item == kept);
+    machine
+}
+
+fn seal(machine: &Machine, item: Item, error: StoreError) {
+    let mut items = machine.world.items.borrow_mut();
+    items.entry(item as u8).or_insert_with(|| vec![5; 64]);
+    machine.world.unreadable.borrow_mut().insert(item as u8, error);
 }
