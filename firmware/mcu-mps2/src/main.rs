@@ -83,10 +83,12 @@ fn PendSV() {
 pub fn bell() {
     let asked = map::get(word::PANIC);
     if asked != 0 {
-        // Once only, but for 2.
-        map::set(word::PANIC, if asked == 2 { 2 } else { 0 });
-        if asked == 3 {
-            cortex_m::asm::udf();
+        // Once only, but where it is not to start again.
+        map::set(word::PANIC, if matches!(asked, 2 | 5) { 2 } else { 0 });
+        match asked {
+            3 => cortex_m::asm::udf(),
+            4 | 5 => map::set(word::PANIC, stack::use_up(0)),
+            _ => {}
         }
         panic!("asked for by the host");
     }

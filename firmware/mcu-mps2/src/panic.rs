@@ -54,9 +54,26 @@ fn panic(info: &PanicInfo<'_>) -> ! {
     end(|message| write!(message, "{info}"))
 }
 
-#[exception]
-unsafe fn HardFault(frame: &ExceptionFrame) -> ! {
-    end(|message| write!(message, "fault of the processor at {:#010x}", frame.pc()))
+/// The stack has an end (MSPLIM; memory.x): what goes below it is a fault. Its handler may go below, into what was left for it; without that the
+/// first thing it does would be a fault again, and the processor would lock up.
+#[unsafe(no_mangle)]
+#[unsafe(naked)]
+unsafe extern "C" fn HardFault() -> ! {
+    core::arch::naked_asm!("mov r0, #0", "msr MSPLIM, r0", "mov r0, sp", "b {}", sym fault)
+}
+
+extern "C" fn fault(frame: &ExceptionFrame) -> ! {
+    /// STKOF in the register CFSR: below the end of the stack. Then there is no frame.
+    const OVERFLOW: u32 = 1 << 20;
+    // Reading it changes nothing.
+    let why = unsafe { (*cortex_m::peripheral::SCB::PTR).cfsr.read() };
+    end(|message| {
+        if why & OVERFLOW == 0 {
+            write!(message, "fault of the processor at {:#010x}, {why:#010x}", frame.pc())
+        } else {
+            write!(message, "the stack is too small")
+        }
+    })
 }
 
 /// An interrupt or exception that nobody is there for.

@@ -86,7 +86,7 @@ pub mod word {
     /// Bytes of the flash still to be programmed before the power fails in the middle of them; 0: it holds.
     pub const FUSE: usize = 0x44;
     /// 1: the program is to panic at the next bell, to see what a panic does; 2: and not to start again; 3: a fault of the
-    /// processor in place of a panic.
+    /// processor in place of a panic; 4: the stack is used up; 5: the same, and not to start again.
     pub const PANIC: usize = 0x48;
     /// 1: records of what is counted are wanted. Written by the host before the start.
     pub const COUNT: usize = 0x4C;

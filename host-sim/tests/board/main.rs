@@ -7,6 +7,8 @@
 mod alone;
 mod logs;
 
+use std::rc::Rc;
+
 use host_sim::qemu::image::{emulation, lock};
 use host_sim::qemu::{Emulation, Guest, log, picture};
 use host_sim::world::executor::Outside as _;
@@ -54,54 +56,55 @@ fn f2_a_box_goes_on_in_a_kiosk_of_the_other_kind_after_a_power_cut() {
     logs::judge(&board, 3);
 }
 
-/// A panic shows the safe screen, as Linux draws it too; the board starts again by itself, and says why it fell.
+/// The board asked to fall in this way, at its end; what it says of that.
+fn fallen(board: &Emulation, asked: u32) -> (Rc<Guest>, String) {
+    let prepare = |memory: &host_sim::qemu::Memory| Ok(memory.set_long(word::BEGIN, 1)?);
+    let guest = Guest::start(board, Timeline::new(), prepare).unwrap();
+    guest.settle().unwrap();
+    guest.memory.set(word::PANIC, asked).unwrap();
+    guest.ring().unwrap();
+    guest.wait_for_end(End::Panic).unwrap();
+    let message = guest.panic_message().unwrap().unwrap_or_default();
+    (guest, message)
+}
+
+/// A panic shows the safe screen, as Linux draws it too; so does a stack that is too small. The board starts again by itself, and says why it fell.
 #[test]
 fn f3_a_panic_shows_the_safe_screen_and_restarts() {
     let Some(board) = board() else { return };
-    let time = Timeline::new();
-    let prepare = |memory: &host_sim::qemu::Memory| Ok(memory.set_long(word::BEGIN, 1)?);
-    let guest = Guest::start(&board, time, prepare).unwrap();
-    guest.settle().unwrap();
-    // Once more, to look at the screen: 2 says that it is not to start again.
-    guest.memory.set(word::PANIC, 2).unwrap();
-    guest.ring().unwrap();
-    guest.wait_for_end(End::Panic).unwrap();
-    assert!(
-        guest
-            .panic_message()
-            .unwrap()
-            .unwrap()
-            .contains("asked for by the host")
-    );
-    let shown = guest
-        .memory
-        .read(stand::FRAMEBUFFER, stand::WIDTH * stand::HEIGHT * 2)
-        .unwrap();
-    let config = panel::Config {
-        width: 800,
-        height: 480,
-        diagonal_mm: stand::DIAGONAL_MM,
-    };
-    let linux = Headless::new(config).unwrap();
-    linux.panel.show(&Screen::Fault {
-        why: Fault::Defect,
-        recorded: None,
-    });
-    let (_, _, pixels) = linux.pixels();
-    let pixels: Vec<[u8; 3]> = pixels.iter().map(|pixel| [pixel.r, pixel.g, pixel.b]).collect();
-    let letters = host_sim::qemu::letters(&linux.panel.page());
-    let mut album = picture::Album::new(None).unwrap();
-    album.compare("panic".into(), &shown, &pixels, &letters).unwrap();
-    assert!(album.pictures["panic"].is_same(), "{:?}", album.pictures);
+    // To look at the screen, it is not to start again: 2, a panic; 5, the stack used up.
+    for (asked, said) in [(2, "asked for by the host"), (5, "the stack is too small")] {
+        let (guest, message) = fallen(&board, asked);
+        assert!(message.contains(said), "{message}");
+        let shown = guest
+            .memory
+            .read(stand::FRAMEBUFFER, stand::WIDTH * stand::HEIGHT * 2)
+            .unwrap();
+        let config = panel::Config {
+            width: 800,
+            height: 480,
+            diagonal_mm: stand::DIAGONAL_MM,
+        };
+        let linux = Headless::new(config).unwrap();
+        linux.panel.show(&Screen::Fault {
+            why: Fault::Defect,
+            recorded: None,
+        });
+        let (_, _, pixels) = linux.pixels();
+        let pixels: Vec<[u8; 3]> = pixels.iter().map(|pixel| [pixel.r, pixel.g, pixel.b]).collect();
+        let letters = host_sim::qemu::letters(&linux.panel.page());
+        let mut album = picture::Album::new(None).unwrap();
+        album.compare("panic".into(), &shown, &pixels, &letters).unwrap();
+        assert!(album.pictures["panic"].is_same(), "{:?}", album.pictures);
+    }
 
-    // 1: a panic; 3: a fault of the processor. Both end alike.
-    for (asked, said) in [(1, "asked for by the host"), (3, "fault of the processor")] {
-        let guest = Guest::start(&board, Timeline::new(), prepare).unwrap();
-        guest.settle().unwrap();
-        guest.memory.set(word::PANIC, asked).unwrap();
-        guest.ring().unwrap();
-        guest.wait_for_end(End::Panic).unwrap();
-        let message = guest.panic_message().unwrap().unwrap_or_default();
+    // 1: a panic; 3: a fault of the processor; 4: the stack used up. All end alike.
+    for (asked, said) in [
+        (1, "asked for by the host"),
+        (3, "fault of the processor"),
+        (4, "the stack is too small"),
+    ] {
+        let (guest, message) = fallen(&board, asked);
         assert!(message.contains(said), "{message}");
         // It is up again, and shows that it has no package.
         guest.wait_for_end(End::Fault).unwrap();
