@@ -441,7 +441,9 @@ impl fmt::Display for StoreError {
         f.write_str(match self {
             Self::Device => "the internal memory fails: take this kiosk out of service",
             Self::TooLong => "an item of the internal memory is larger than allowed: provision this kiosk again",
-            Self::Sealed => "the keys were sealed to other software or other settings of this machine: start that, or use a spare",
+            Self::Sealed => {
+                "the keys were sealed to other software or other settings of this machine: start that, or use a spare"
+            }
         })
     }
 }

@@ -8,7 +8,7 @@ use clap::{Parser, Subcommand};
 
 use crate::config::Config;
 use crate::machine::Standing;
-use crate::{medium, network, program, repair, update, usb};
+use crate::{input, medium, network, program, repair, update, usb};
 
 /// Set for the graphics library: a pixel of the configuration is a pixel of the panel, whatever the display says of itself.
 const SCALE: &str = "SLINT_SCALE_FACTOR";
@@ -55,12 +55,18 @@ enum Command {
         /// Where the partition for starting is mounted
         starting: PathBuf,
     },
-    /// Lets in a USB keyboard that was shut out, if it is the keypad that the configuration names; started by the image for each
-    Keypad {
+    /// After a trial that failed: gives way to the software before if nobody counts tries; started by the image, as root
+    GiveWay {
+        /// Where the partition for starting is mounted, to be written
+        starting: PathBuf,
+    },
+    /// Lets in an input device that was shut out or kept still, if it is the keypad or the touch panel that the configuration names; started by the
+    /// image for each
+    LetIn {
         /// The device configuration, TOML
         file: PathBuf,
-        /// The keyboard's interface, as the kernel names it
-        interface: String,
+        /// A USB interface or an input device, as the kernel names it: `1-2:1.0`, `input7`
+        device: String,
     },
     /// Gives the image's network card its address and opens the firewall to the gateways; started by the image, before the kiosk
     Network {
@@ -82,7 +88,8 @@ pub fn main() -> ExitCode {
             read(&file).map_or_else(|code| code, |config| update::program::updater(&config))
         }
         (Some(Command::Trial { starting }), _) => update::program::trial(&starting),
-        (Some(Command::Keypad { file, interface }), _) => keypad(&file, &interface),
+        (Some(Command::GiveWay { starting }), _) => update::program::give_way(&starting),
+        (Some(Command::LetIn { file, device }), _) => let_in(&file, &device),
         (Some(Command::Network { file, wanted }), _) => network(&file, wanted),
         (None, Some(file)) => start(&file),
         (None, None) => ExitCode::from(2),
@@ -128,24 +135,26 @@ fn start(file: &Path) -> ExitCode {
     }
 }
 
-/// A keyboard was plugged in and not let in: is it the keypad?
-fn keypad(file: &Path, interface: &str) -> ExitCode {
+/// An input device is there, and nobody hears of it: is it one that the configuration names?
+fn let_in(file: &Path, device: &str) -> ExitCode {
+    #[cfg(feature = "sound")]
+    let goes_through = crate::keypad::goes_through;
+    #[cfg(not(feature = "sound"))]
+    let goes_through = |_: &[u16]| false;
     let config = match read(file) {
         Ok(config) => config,
         Err(code) => return code,
     };
-    let Some(keypad) = config.keypad else {
-        eprintln!("the configuration names no keypad: {interface} stays shut out");
-        return ExitCode::SUCCESS;
+    let let_in = if input::is_input(device) {
+        input::let_go(Path::new(input::INPUTS), &config, device, goes_through)
+    } else {
+        usb::let_in(Path::new(usb::DEVICES), &config, device)
     };
-    match usb::let_in(Path::new(usb::DEVICES), &keypad, interface) {
-        Ok(true) => eprintln!("{interface} is the keypad"),
-        Ok(false) => eprintln!(
-            "{interface} is not {} in {}, the keypad: it stays shut out",
-            keypad.usb, keypad.port
-        ),
+    match let_in {
+        Ok(Some(which)) => eprintln!("{device} is {which}"),
+        Ok(None) => eprintln!("{device} is nothing that the configuration names: nobody hears of it"),
         Err(error) => {
-            eprintln!("the keypad {interface} is not let in: {error}");
+            eprintln!("{device} is not let in: {error}");
             return ExitCode::from(3);
         }
     }
@@ -227,11 +236,12 @@ fn check(file: &Path) -> ExitCode {
         device(config.signals.as_ref().map(|signals| signals.chip.as_path()))
     );
     println!("  watchdog    {}", device(config.watchdog.as_deref()));
-    if let Some(keypad) = &config.keypad {
-        let found = usb::keyboards(Path::new(usb::DEVICES));
-        let there = found.iter().any(|one| one.port == keypad.port && one.usb == keypad.usb);
+    for (name, plugged, keyboard) in [("keypad", &config.keypad, true), ("touch", &config.touch, false)] {
+        let Some(plugged) = plugged else { continue };
+        let found = usb::hids(Path::new(usb::DEVICES));
+        let there = found.iter().any(|one| one.is_keyboard() == keyboard && one.is(plugged));
         let found = if there { "" } else { " (not there)" };
-        println!("  keypad      {} in {}{found}", keypad.usb, keypad.port);
+        println!("  {name:<11} {} in {}{found}", plugged.usb, plugged.port);
     }
     println!(
         "  randomness  the kernel's; second source: {}",

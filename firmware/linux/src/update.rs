@@ -21,6 +21,7 @@ pub mod install;
 pub mod offer;
 pub mod pending;
 pub mod program;
+pub mod retreat;
 pub mod server;
 #[cfg(test)]
 mod tests;

@@ -41,7 +41,8 @@ def initramfs(here, packages, kernel, folder, out):
     shutil.copy(packages / "usr/bin/busybox", folder / "bin/busybox")
     shutil.copy(packages / "usr/sbin/veritysetup", folder / "bin/veritysetup")
     shutil.copy(here / "initramfs/init", folder / "init")
-    for name in ("bin/busybox", "bin/veritysetup", "init"):
+    shutil.copy(here / "initramfs/give-way", folder / "bin/give-way")
+    for name in ("bin/busybox", "bin/veritysetup", "bin/give-way", "init"):
         os.chmod(folder / name, 0o755)
     libraries(packages, folder)
     names = [line.split()[1] for line in lines(here / "modules.list") if line.startswith("boot ")]

@@ -26,7 +26,7 @@ pub const MAGIC: &[u8] = b"MZ";
 /// No program.
 pub const NO_HEAD: Head = [0; HEAD];
 /// Longest starting program that is copied: room for four is on the partition.
-const LONGEST: usize = 32 << 20;
+pub(super) const LONGEST: usize = 32 << 20;
 
 /// The first sector of a starting program.
 pub type Head = [u8; HEAD];

@@ -10,6 +10,7 @@ use rustix::net::sockopt::{Timeout, set_socket_timeout};
 use super::disk::{self, Disk};
 use super::entries;
 use super::offer::About;
+use super::retreat;
 use super::server::{self, End};
 use crate::config::Config;
 use crate::image;
@@ -69,6 +70,21 @@ pub fn trial(starting: &Path) -> ExitCode {
         return ExitCode::from(1);
     };
     ExitCode::from(u8::from(!failed(starting, &software)))
+}
+
+/// What failed its trial gives way to the software before, if the loader does not count its tries: 0 if it did.
+#[must_use]
+pub fn give_way(starting: &Path) -> ExitCode {
+    let Ok(Some(software)) = image::root_hash() else {
+        return ExitCode::from(1);
+    };
+    let mut disk = Disk::without_places(starting.to_path_buf());
+    let gave = match disk::programs(starting) {
+        Ok(programs) if !retreat::counted(&programs, &software) => retreat::give_way(&mut disk, &software),
+        Ok(_) => Ok(false),
+        Err(error) => Err(super::install::disk(error)),
+    };
+    ExitCode::from(u8::from(gave != Ok(true)))
 }
 
 /// Whether this software has not come up. Where the names cannot be read it has not either: there is no configuration then, and no kiosk.

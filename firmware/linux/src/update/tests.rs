@@ -5,6 +5,7 @@ mod built;
 mod cuts;
 mod disk;
 mod fat;
+mod gives_way;
 mod machine;
 mod model;
 mod package;

@@ -8,6 +8,7 @@ use kiosk::update::Refused;
 
 use super::super::entries::{self, Entry};
 use super::super::install::{self, Head, NO_HEAD, Part, Place, Target};
+use super::super::retreat;
 use super::built::Built;
 use super::fat::{self, Fat};
 
@@ -20,6 +21,8 @@ pub struct Stands {
     /// Root and tree of both places.
     pub places: [(Vec<u8>, Vec<u8>); 2],
     pub fat: Fat,
+    /// Whether the firmware's FAT driver can rename.
+    pub renames: bool,
 }
 
 impl Stands {
@@ -68,6 +71,7 @@ impl Model {
         let mut stands = Stands {
             places: [(old.root.clone(), old.tree.clone()), (vec![0xEE; 9], vec![0xEE; 9])],
             fat: Fat::new(BLOCKS),
+            renames: true,
         };
         stands.put(&entries::blessed(&old.image.root), &old.efi);
         Self::of(stands, cut)
@@ -265,13 +269,14 @@ pub fn start(stands: &mut Stands, images: &[&Built], cut: Option<u64>) -> Start 
     }
     programs.sort_by(|one, two| (one.0, one.1, &one.2).cmp(&(two.0, two.1, &two.2)));
     let (.., file, built) = programs.first().expect("nothing to start");
+    let mut counted = false;
     if let Some(mut entry) = Entry::read(&file.name)
         && let Some((left, done)) = entry.tries
     {
         entry.tries = Some((left.saturating_sub(1), done + 1));
         let before = stands.fat.clone();
         // Where a cut has left both names, the firmware refuses to give the second one again, and the loader goes on without.
-        let there = stands.fat.find(&entry.name()).is_some();
+        let there = !stands.renames || stands.fat.find(&entry.name()).is_some();
         let writes = if there {
             Vec::new()
         } else {
@@ -287,6 +292,7 @@ pub fn start(stands: &mut Stands, images: &[&Built], cut: Option<u64>) -> Start 
             }
             return Start::Fails;
         }
+        counted = !there;
     }
     let found = stands.places.iter().any(|(root, tree)| {
         tree_root(tree) == Some(built.image.root) && root.starts_with(&built.root) && tree.starts_with(&built.tree)
@@ -294,6 +300,12 @@ pub fn start(stands: &mut Stands, images: &[&Built], cut: Option<u64>) -> Start 
     if found {
         Start::Runs(built.image.version)
     } else {
+        // The initramfs knows from the loader whether tries are counted (`give-way`, which does the same as this).
+        if !counted {
+            let mut model = Model::of(stands.clone(), usize::MAX);
+            retreat::give_way(&mut model, &built.image.root).expect("the disk");
+            *stands = model.stands;
+        }
         Start::Fails
     }
 }
