@@ -19,7 +19,8 @@ impl Ink for Grey {
     }
 
     fn some(&self, pixel: &mut u8, alpha: u8) {
-        *pixel = (*pixel).max(alpha);
+        // Ink laid twice is darker, as on a display.
+        *pixel = pixel.saturating_add(alpha);
     }
 }
 
