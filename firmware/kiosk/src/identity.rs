@@ -29,6 +29,8 @@ pub enum PackageFault {
     Refused(PackageError),
     /// The kiosk's registration is not for this election.
     Registration,
+    /// Some text of it has neither pictures nor letters here, and would be blank.
+    Letters,
 }
 
 impl fmt::Display for PackageFault {
@@ -37,6 +39,7 @@ impl fmt::Display for PackageFault {
             Self::Missing => f.write_str("there is no election package: put one in"),
             Self::Refused(error) => error.fmt(f),
             Self::Registration => f.write_str("this kiosk is registered for another election: provision it again"),
+            Self::Letters => f.write_str("this kiosk has no letters for a name of the election: have the package built with pictures of names"),
         }
     }
 }

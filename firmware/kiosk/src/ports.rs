@@ -10,6 +10,7 @@
 use core::fmt;
 
 use election::clips::Clips;
+use election::manifest::Texts;
 use election::pictures::Pictures;
 
 use crate::screen::{Screen, Touch};
@@ -120,6 +121,13 @@ pub trait Panel {
     fn pictures(&mut self, pictures: &Pictures<'_>) -> Result<(), TooLarge> {
         let _ = pictures;
         Ok(())
+    }
+
+    /// Whether a text of the election's definition can be shown with the pictures that were given last, in each of its languages: asked of every text at
+    /// each start, also where there are no pictures. What would be blank on a ballot must be refused before polls open.
+    fn draws(&self, texts: Texts<'_>) -> bool {
+        let _ = texts;
+        true
     }
 
     /// What of the election can be heard, told once when the package is accepted: `None` if it has no clips. A panel without

@@ -5,6 +5,7 @@ use core::sync::atomic::{AtomicU8, Ordering};
 
 use card::uart::{Pins, Wiring};
 use card::x509::X509;
+use election::manifest::Texts;
 use election::pictures::Pictures;
 use embassy_sync::blocking_mutex::raw::CriticalSectionRawMutex;
 use embassy_sync::watch::Watch;
@@ -59,6 +60,10 @@ impl Panel for Watched {
     fn pictures(&mut self, pictures: &Pictures<'_>) -> Result<(), TooLarge> {
         let _page = For::new(Work::Page);
         self.0.pictures(pictures)
+    }
+
+    fn draws(&self, texts: Texts<'_>) -> bool {
+        self.0.draws(texts)
     }
 
     async fn next(&mut self) -> Touch {

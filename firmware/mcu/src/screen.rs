@@ -6,6 +6,7 @@ use alloc::rc::Rc;
 use core::cell::RefCell;
 use core::time::Duration;
 
+use election::manifest::Texts;
 use election::pictures::Pictures;
 use embassy_futures::select::{Either3, select3};
 use embassy_futures::yield_now;
@@ -24,9 +25,10 @@ use panel::{Config, ConfigError, Panel};
 use crate::finger::{Finger, Phase};
 use crate::pixel::{Ink, Pixel};
 
-/// Bytes that a package's pictures of names may take of the screen's arena. A board's arena is 1 MiB and everything else on it needed some 530 KB
-/// in the emulator; 60 names of 5 kanji each, no kanji twice, are 0.4 MB. What is larger is refused (`Fault::Buffers`), not tried.
-pub const PICTURES: usize = 400 * 1024;
+/// Bytes of the screen's arena that a package's pictures of names may take, and what is drawn of them beforehand (256 KiB at most, less where the pictures
+/// leave less). A board's arena is 1 MiB; everything else on it needed some 200 KB in the emulator. 60 names of 5 kanji each, no kanji twice, are
+/// 0.4 MB. What is larger is refused (`Fault::Buffers`), not tried.
+pub const PICTURES: usize = 640 * 1024;
 
 /// A screen was shown.
 static SHOWN: Signal<CriticalSectionRawMutex, ()> = Signal::new();
@@ -62,6 +64,10 @@ impl<W: FnMut(&Screen<'_>)> kiosk::ports::Panel for BoardPanel<W> {
         let taken = self.panel.pictures(pictures);
         SHOWN.signal(());
         taken
+    }
+
+    fn draws(&self, texts: Texts<'_>) -> bool {
+        self.panel.draws(texts)
     }
 
     async fn next(&mut self) -> Touch {

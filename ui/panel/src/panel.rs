@@ -10,6 +10,7 @@ use core::task::{Poll, Waker};
 use core::time::Duration;
 
 use election::clips::Clips;
+use election::manifest::Texts;
 use election::pictures::Pictures;
 use heapless::Deque;
 use kiosk::ports::TooLarge;
@@ -19,15 +20,20 @@ use crate::audio::{self, Ear, Key, Sound, Voice};
 use crate::compose::{self, Settings, kind};
 use crate::layout::{self, Area, Page, Style};
 use crate::metrics::{Config, ConfigError, Metrics};
+use crate::pen;
 use crate::pictures::Set;
 use crate::practice::Practice;
 use crate::scene::{Act, Block, Button, Part, Scene, Shape};
-use crate::surface::Surface;
+use crate::surface::{PEN, Surface};
 use crate::touch::{Filter, KEY, QUEUE};
 use crate::words::{LANGUAGES, Say, Word};
 
 /// Settings made at the idle screen, and a practice, are forgotten after so long: whoever made them has walked away.
 const FORGET: Duration = Duration::from_secs(90);
+
+/// So many characters of names are drawn beforehand in a turn, some 0.1 million instructions each; a finger waits for one turn at most, and a board's
+/// watchdog sees each.
+const TURN: usize = 4;
 
 /// A panel. Clones are the same panel.
 #[derive(Clone)]
@@ -41,6 +47,7 @@ struct Inner {
     clock: Box<dyn Fn() -> u64>,
     state: RefCell<State>,
     forget: slint::Timer,
+    prepare: slint::Timer,
 }
 
 struct State {
@@ -119,6 +126,7 @@ impl Panel {
                 waker: None,
             }),
             forget: slint::Timer::default(),
+            prepare: slint::Timer::default(),
         });
         let with = |f: fn(&Rc<Inner>, i32, bool)| {
             let weak = Rc::downgrade(&inner);
@@ -181,6 +189,7 @@ impl Panel {
     }
 
     /// From now on the election's names are drawn from these pictures. Those of an earlier package are let go first: a board has not room for two.
+    /// Their characters are drawn beforehand in the sizes that a voter meets first, a few a turn of whoever runs Slint's timers.
     ///
     /// # Errors
     /// [`TooLarge`]: they need more memory than [`Panel::limit_pictures`] gives them.
@@ -192,16 +201,37 @@ impl Panel {
             let mut state = self.inner.state.borrow_mut();
             Set::new(pictures, state.pictures_room).map(|set| state.pictures = set)
         };
-        {
-            let state = self.inner.state.borrow();
-            let kinds = self.inner.metrics.type_of(state.home.size);
-            state.pictures.prepare([kinds.body, kinds.small, kinds.title]);
-        }
+        let weak = Rc::downgrade(&self.inner);
+        let every = Duration::from_millis(1);
+        self.inner.prepare.start(slint::TimerMode::Repeated, every, move || {
+            if let Some(inner) = weak.upgrade()
+                && !inner.prepare()
+            {
+                inner.prepare.stop();
+            }
+        });
         self.inner.draw();
         taken
     }
 
-    /// Pictures may take so many bytes of memory from now on: for whoever has not as much as a package may need.
+    /// Whether every language's text of these can be shown with the pictures that were given last. A host has the font's outlines, and its desk has refused
+    /// what they lack; on a board, what has neither pictures nor letters would be blank, and nobody would be told.
+    #[must_use]
+    pub fn draws(&self, texts: Texts<'_>) -> bool {
+        !PEN || self.draws_from_fields(texts)
+    }
+
+    fn draws_from_fields(&self, texts: Texts<'_>) -> bool {
+        let say = Say::from(texts);
+        let state = self.inner.state.borrow();
+        LANGUAGES
+            .iter()
+            .flat_map(|language| [Some(say.text(language)), say.reading(language)])
+            .flatten()
+            .all(|text| state.pictures.covers(&text) || pen::covers(&text))
+    }
+
+    /// Pictures and what is drawn of them beforehand may take so many bytes of memory from now on: for whoever has not as much as a package may need.
     pub fn limit_pictures(&self, bytes: usize) {
         self.inner.state.borrow_mut().pictures_room = bytes;
     }
@@ -366,6 +396,10 @@ impl kiosk::ports::Panel for Panel {
         Self::pictures(self, pictures)
     }
 
+    fn draws(&self, texts: Texts<'_>) -> bool {
+        Self::draws(self, texts)
+    }
+
     fn clips(&mut self, clips: Option<&Clips<'_>>) {
         Self::clips(self, clips);
     }
@@ -380,6 +414,13 @@ impl kiosk::ports::Panel for Panel {
 }
 
 impl Inner {
+    /// A turn of drawing names' characters beforehand; whether there is more to do.
+    fn prepare(&self) -> bool {
+        let mut state = self.state.borrow_mut();
+        let kinds = self.metrics.type_of(state.home.size);
+        state.pictures.prepare([kinds.body, kinds.small, kinds.title], TURN)
+    }
+
     fn draw(&self) {
         let mut state = self.state.borrow_mut();
         let state = &mut *state;
@@ -693,3 +734,6 @@ fn dark(page: &Page, metrics: &Metrics, settings: Settings) -> Page {
         ..Page::default()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -29,6 +29,17 @@ include!(concat!(env!("OUT_DIR"), "/letters.rs"));
 /// Widest field: an em and more.
 const WIDEST: usize = 64;
 
+/// Whether every character of a text is one of the letters here. White space needs none.
+#[must_use]
+pub fn covers(text: &str) -> bool {
+    text.chars().all(|character| {
+        text::is_blank(character)
+            || LETTERS
+                .binary_search_by_key(&character, |letter| letter.character)
+                .is_ok()
+    })
+}
+
 /// Puts ink on pixels, in one colour.
 pub trait Ink {
     /// A pixel of the display.

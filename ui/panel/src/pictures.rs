@@ -11,7 +11,6 @@ use alloc::rc::Rc;
 use alloc::string::String;
 use alloc::vec;
 use alloc::vec::Vec;
-use core::cell::RefCell;
 use core::fmt;
 
 use election::pictures::{EM, PEN, Picture, Pictures};
@@ -21,6 +20,9 @@ use crate::layout::{Line, Page};
 use crate::metrics::line_height;
 use crate::surface::margin;
 use crate::text;
+
+mod kept;
+use kept::{Drawn, Kept};
 
 /// How much ink is where: 0 none, 255 all.
 #[derive(Clone, PartialEq, Eq)]
@@ -86,62 +88,21 @@ fn copy(bytes: &[u8]) -> Result<Box<[u8]>, TooLarge> {
     Ok(out.into_boxed_slice())
 }
 
-/// A picture in an em: ink from a pen at 0 on a baseline at 0.
-struct Drawn {
-    column: i32,
-    row: i32,
-    columns: usize,
-}
+/// So much memory must be left, in one piece, when a package has been taken: for pages, lines and what Slint makes of them. On a board an
+/// allocation that finds none ends in a restart, and a package that is there again after it would restart the board for ever.
+const SPARE: usize = 128 * 1024;
 
-/// Bytes of characters in an em that are kept: some 350 of the size that a voter meets first. What has no room is drawn each time.
-const KEPT: usize = 256 * 1024;
-
-/// Most of them.
-const MOST: usize = 512;
-
-/// Characters in an em, drawn once, because that takes a hundred times as long as putting them into a line. In one piece of memory: hundreds
-/// of small ones would leave holes between which a board's allocator searches ever after.
-#[derive(Default)]
-struct Kept {
-    /// Ascending by em and the picture's place; where its ink begins and ends.
-    index: Vec<((i32, usize), Drawn, core::ops::Range<usize>)>,
-    alpha: Vec<u8>,
-}
-
-impl Kept {
-    /// Empty, with room; without, where the allocator has none.
-    fn new() -> Self {
-        let mut kept = Self::default();
-        if kept.index.try_reserve_exact(MOST).is_err() || kept.alpha.try_reserve_exact(KEPT).is_err() {
-            return Self::default();
-        }
-        kept
-    }
-
-    fn find(&self, key: (i32, usize)) -> Result<(&Drawn, &[u8]), usize> {
-        let at = self.index.binary_search_by_key(&key, |(own, ..)| *own)?;
-        let (_, drawn, range) = self.index.get(at).ok_or(at)?;
-        Ok((drawn, self.alpha.get(range.clone()).unwrap_or_default()))
-    }
-
-    /// Whether there was room.
-    fn keep(&mut self, key: (i32, usize), drawn: Drawn, alpha: &[u8]) -> bool {
-        let room = self.index.len() < self.index.capacity() && self.alpha.capacity() - self.alpha.len() >= alpha.len();
-        if let Err(at) = self.find(key).map(|_| ())
-            && room
-        {
-            let begin = self.alpha.len();
-            self.alpha.extend_from_slice(alpha);
-            self.index.insert(at, (key, drawn, begin..self.alpha.len()));
-        }
-        room
-    }
+/// Whether the allocator has [`SPARE`] left.
+fn spare() -> bool {
+    Vec::<u8>::new().try_reserve_exact(SPARE).is_ok()
 }
 
 /// A package's pictures, as a panel keeps them.
 #[derive(Default)]
 pub struct Set {
-    kept: RefCell<Kept>,
+    kept: Kept,
+    /// Which character in which em is drawn beforehand next.
+    next: usize,
     /// Ascending by cluster.
     owned: Vec<Owned>,
     /// Lines of the page shown, so that a page that is drawn again is not scaled again.
@@ -149,17 +110,16 @@ pub struct Set {
 }
 
 impl Set {
-    /// Takes pictures over, into `room` bytes at most. Pictures that do not decode are none: the section was checked when the package was accepted.
+    /// Takes pictures over, into `room` bytes at most; what is left of them is for characters that are drawn beforehand ([`Set::prepare`]). Pictures that
+    /// do not decode are none: the section was checked when the package was accepted.
     ///
     /// # Errors
-    /// [`TooLarge`]: they need more than `room`, or the allocator has not got as much. Nothing is kept then.
+    /// [`TooLarge`]: they need more than `room`, or the allocator has not got as much and [`SPARE`] beside it. Nothing is kept then.
     pub fn new(pictures: &Pictures<'_>, room: usize) -> Result<Self, TooLarge> {
         let all = || pictures.pictures.iter().map_while(Result::ok);
         let bytes = |picture: Picture<'_>| picture.cluster.len() + picture.packed.len();
         let needed = all().map(|picture| size_of::<Owned>() + bytes(picture)).sum::<usize>();
-        if needed > room {
-            return Err(TooLarge);
-        }
+        let left = room.checked_sub(needed).ok_or(TooLarge)?;
         let mut owned = Vec::new();
         owned.try_reserve_exact(all().count()).map_err(|_| TooLarge)?;
         for picture in all() {
@@ -172,23 +132,62 @@ impl Set {
                 packed: copy(picture.packed)?,
             });
         }
+        let mut kept = Kept::new(left);
+        if !spare() {
+            kept = Kept::default();
+            if !spare() {
+                return Err(TooLarge);
+            }
+        }
         Ok(Self {
             owned,
-            kept: RefCell::new(Kept::new()),
+            kept,
             ..Self::default()
         })
     }
 
-    /// Draws the characters in these ems now, as far as they have room: not when somebody waits for a picture.
-    pub(crate) fn prepare(&self, ems: [i32; 3]) {
-        for em in ems {
-            for (place, own) in self.owned.iter().enumerate() {
-                let (drawn, alpha) = draw(&own.picture(), em);
-                if !self.kept.borrow_mut().keep((em, place), drawn, &alpha) {
-                    return;
-                }
+    /// Bytes that it holds, without the lines of the page shown.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        let owned = |own: &Owned| own.cluster.len() + own.packed.len();
+        self.owned.capacity() * size_of::<Owned>() + self.owned.iter().map(owned).sum::<usize>() + self.kept.bytes()
+    }
+
+    /// Draws up to `count` characters in these ems, so that nobody waits for them later. Gives whether there is more to draw, and room for it. Only
+    /// this puts anything into what is kept.
+    pub(crate) fn prepare(&mut self, ems: [i32; 3], count: usize) -> bool {
+        for _ in 0..count {
+            let em = self.next.checked_div(self.owned.len()).and_then(|at| ems.get(at));
+            let place = self.next.checked_rem(self.owned.len()).unwrap_or(0);
+            let (Some(em), Some(own)) = (em, self.owned.get(place)) else {
+                return false;
+            };
+            let (drawn, alpha) = draw(&own.picture(), *em);
+            if !self.kept.keep((*em, place), drawn, &alpha) {
+                self.next = usize::MAX;
+                return false;
             }
+            self.next += 1;
         }
+        true
+    }
+
+    /// Which characters are kept, and in which em.
+    #[cfg(test)]
+    pub(crate) fn keys(&self) -> Vec<(i32, usize)> {
+        self.kept.keys()
+    }
+
+    /// Whether a line of a page that is not shown any more is still here.
+    #[cfg(test)]
+    pub(crate) fn holds_lines(&self) -> bool {
+        !self.lines.is_empty()
+    }
+
+    /// Whether every character of a text has a picture. White space needs none.
+    #[must_use]
+    pub fn covers(&self, text: &str) -> bool {
+        text::clusters(text).all(|cluster| cluster.chars().all(text::is_blank) || self.find(cluster).is_some())
     }
 
     fn find(&self, cluster: &str) -> Option<usize> {
@@ -199,14 +198,13 @@ impl Set {
 
     /// Puts a character into a line.
     fn put(&self, place: usize, pen: i32, em: i32, mask: &mut Mask) {
-        if let Ok((drawn, alpha)) = self.kept.borrow().find((em, place)) {
+        if let Ok((drawn, alpha)) = self.kept.find((em, place)) {
             put(drawn, alpha, pen, em, mask);
             return;
         }
         let Some(own) = self.owned.get(place) else { return };
         let (drawn, alpha) = draw(&own.picture(), em);
         put(&drawn, &alpha, pen, em, mask);
-        self.kept.borrow_mut().keep((em, place), drawn, &alpha);
     }
 
     /// A line in an em; `None` if one of its characters has no picture, and in an em above 512. White space needs no picture.

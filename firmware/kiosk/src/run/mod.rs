@@ -7,6 +7,7 @@
 mod ahead;
 mod closing;
 mod judge;
+mod names;
 mod polls;
 mod provision;
 mod render;

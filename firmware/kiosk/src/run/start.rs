@@ -14,7 +14,7 @@ use super::judge::Judge;
 use super::polls::Polls;
 use super::uplink::{Line, pump};
 use super::vault::{Vault, housekeeping};
-use super::{Buffers, Config, Sizes, Stop, closing, provision};
+use super::{Buffers, Config, Sizes, Stop, closing, names, provision};
 use crate::ballot_box::{self, BallotBox, Broken, Expected, MediaFault, Mounted, Progress, Role};
 use crate::identity::{self, Identity, PackageFault};
 use crate::ports::{Item, Lamp, Medium, Panel, Platform, Ports, Signals, Store};
@@ -38,10 +38,7 @@ async fn inner<P: Platform>(ports: &mut Ports<P>, config: &Config<'_>, buffers: 
     let package = identity::accept(rest.store, bytes, config.authority, config.station)
         .await?
         .map_err(Fault::Package)?;
-    if let Some(pictures) = &package.pictures {
-        // A bound of the platform: what a panel has no memory for is refused here, not found out while it draws.
-        desk.panel.pictures(pictures).map_err(|_| Fault::Buffers)?;
-    }
+    names::take(desk.panel, &package)?;
     desk.panel.clips(package.clips.as_ref());
     desk.panel.updates(rest.store.updates());
     if package.manifest.mode == Mode::Statutory && rest.uplink.is_some() {

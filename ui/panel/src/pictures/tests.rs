@@ -5,6 +5,94 @@ use election::wire::{Seq, SeqWriter};
 
 use super::*;
 
+/// So many pictures as a package has them.
+fn many(count: u32, packed: &[u8], use_them: impl FnOnce(&Pictures<'_>)) {
+    let clusters: Vec<String> = (0..count)
+        .map(|number| String::from(char::from_u32(0x4e00 + number).unwrap()))
+        .collect();
+    let mut buffer = vec![0; clusters.len() * (packed.len() + 20)];
+    let mut list = SeqWriter::new(&mut buffer);
+    for cluster in &clusters {
+        list.push(&Picture {
+            cluster,
+            font: 0,
+            x: 20,
+            y: 30,
+            width: 70,
+            height: 60,
+            packed,
+        })
+        .unwrap();
+    }
+    let pictures = list.finish();
+    use_them(&Pictures {
+        version: 1,
+        fonts: Seq::default(),
+        pictures,
+    });
+}
+
+/// A box of full ink, 70 by 60.
+fn full() -> Vec<u8> {
+    let mut packed = Vec::new();
+    pack(&[15; 70 * 60], 70, |byte| packed.push(byte));
+    packed
+}
+
+/// A board's memory is what it is: what is drawn beforehand is in the same room as the pictures, whatever a package has and wherever its limit is.
+#[test]
+fn f10_pictures_and_what_is_drawn_of_them_stay_in_their_room() {
+    // Longer than any box: as real ones are.
+    let packed: Vec<u8> = full().into_iter().cycle().take(600).collect();
+    for count in [1, 60, 417] {
+        many(count, &packed, |pictures| {
+            let needed = usize::try_from(count).unwrap() * (size_of::<Owned>() + 3 + packed.len());
+            assert!(Set::new(pictures, needed - 1).is_err());
+            for more in [0, 1, 5_000, 14_336, 60_000, 300_000, 1 << 20] {
+                let room = needed + more;
+                let mut set = Set::new(pictures, room).unwrap();
+                let before = set.bytes();
+                assert!(before <= room, "{count}, {more}: {before}");
+                while set.prepare([24, 33, 56], 4) {}
+                assert_eq!(set.bytes(), before, "{count}, {more}: it has grown");
+                // With room for all of it, all of it; and never more than there is room for.
+                assert!(more < 300_000 || count > 1 || set.keys().len() == 3);
+                assert!(set.line("\u{4e00}", 33).is_some());
+            }
+        });
+    }
+}
+
+/// No turn is longer than asked, and it ends.
+#[test]
+fn f10_characters_are_drawn_beforehand_a_few_a_turn() {
+    many(10, &full(), |pictures| {
+        let mut set = Set::new(pictures, usize::MAX).unwrap();
+        let mut turns = Vec::new();
+        while set.prepare([24, 33, 33], 4) {
+            turns.push(set.keys().len());
+        }
+        assert_eq!(turns, [4, 8, 12, 16, 20, 20, 20], "an em that comes twice is kept once");
+        assert!(!set.prepare([24, 33, 33], 4));
+    });
+}
+
+/// On a board a character without a picture is a letter of the panel's own, or nothing.
+#[test]
+fn u3_a_text_is_covered_if_each_of_its_characters_has_a_picture() {
+    let set = set("\u{8fbb}\u{e0100}", (20, 30), (70, 60), 15);
+    for (text, covered) in [
+        ("\u{8fbb}\u{e0100}", true),
+        ("\u{8fbb}\u{e0100}\n \u{200b}\u{3000}\u{8fbb}\u{e0100}", true),
+        ("", true),
+        ("\u{8fbb}", false),
+        ("\u{8fbb}\u{e0100}a", false),
+    ] {
+        assert_eq!(set.covers(text), covered, "{text:?}");
+    }
+    assert!(!Set::default().covers("a"));
+}
+
 /// A set with one picture of `cluster`: a box of `shade`.
 fn set(cluster: &str, at: (u8, u8), size: (u8, u8), shade: u8) -> Set {
     set_of(

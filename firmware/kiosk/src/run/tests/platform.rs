@@ -38,6 +38,8 @@ pub struct World {
     pub pictures: Cell<(usize, u32)>,
     /// Bytes of pictures the panel has memory for.
     pub panel_room: Cell<usize>,
+    /// A text that the panel would leave blank.
+    pub blank: RefCell<Option<std::string::String>>,
     /// What the reader says of itself.
     pub reader: Cell<Result<(), ReaderError>>,
     pub space: Cell<Option<Space>>,
@@ -76,6 +78,7 @@ impl World {
             panel_room: Cell::new(usize::MAX),
             reader: Cell::new(Ok(())),
             space: Cell::new(None),
+            blank: RefCell::default(),
             celsius: Cell::new(None),
             updater: RefCell::default(),
             genesis: RefCell::default(),
@@ -170,6 +173,12 @@ impl Panel for Port {
             let looked = self.0.looked.get();
             if !self.0.touches.borrow().is_empty() && looked < self.0.slow.get() {
                 self.0.looked.set(looked + 1);
+    fn draws(&self, texts: election::manifest::Texts<'_>) -> bool {
+        let blank = self.0.blank.borrow();
+        blank
+            .as_ref()
+            .is_none_or(|blank| texts.iter().map_while(Result::ok).all(|text| text.text != blank))
+    }
                 return core::task::Poll::Pending;
             }
             match self.0.touches.borrow_mut().pop_front() {

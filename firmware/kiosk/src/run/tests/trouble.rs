@@ -5,6 +5,7 @@ use std::vec;
 use std::vec::Vec;
 
 use election::manifest::Mode;
+use election::package::Package;
 
 use super::desk;
 use super::kiosks::*;
@@ -12,6 +13,7 @@ use super::machine::{Ran, layout, layout_for};
 use super::people::Visit;
 use super::platform::World;
 use crate::ballot_box::{MediaFault, Role};
+use crate::identity::PackageFault;
 use crate::ports::{MediumError, ReaderError, Space};
 use crate::run::Exit;
 use crate::screen::{Fault, Health, Room};
@@ -152,6 +154,39 @@ fn f10_a_disk_is_called_low_before_it_is_full() {
     let low = |free, size| Space { free, size }.is_low();
     assert!(low(0, 20) && low(0, 1 << 40) && low((64 << 20) - 1, 2 << 30) && low(49, 1_000));
     assert!(!low(50, 1_000) && !low(1 << 30, 16 << 30) && !low(0, 0));
+}
+
+/// A name that the panel would leave blank stops the kiosk before polls open, wherever in the definition it stands.
+#[test]
+fn u3_a_text_that_would_be_blank_is_refused_and_said() {
+    let machine = machine(Mode::Statutory);
+    let package = Package::open(&machine.package, &desk::authority().public_key()).unwrap();
+    let manifest = package.manifest;
+    let mut all = vec![manifest.name, package.station.name];
+    all.extend(manifest.epochs().map(|epoch| epoch.name));
+    for contest in manifest.contests() {
+        all.extend([contest.name, contest.text]);
+        let options = contest.options.iter().map_while(Result::ok);
+        all.extend(options.flat_map(|option| [option.name, option.party]));
+    }
+    let texts: Vec<_> = all
+        .iter()
+        .flat_map(|texts| texts.iter().map_while(Result::ok))
+        .collect();
+    assert!(texts.len() > 6);
+    for text in texts {
+        machine.world.blank.replace(Some(text.text.into()));
+        assert_eq!(
+            machine.run(),
+            fault(Fault::Package(PackageFault::Letters), None),
+            "{}",
+            text.text
+        );
+        assert_eq!(machine.world.people.borrow().zero_reports, 0, "{}", text.text);
+        machine.power_cycle();
+    }
+    machine.world.blank.replace(None);
+    assert_eq!(machine.run(), Ran::Waiting);
 }
 
 /// A package that is right and too large for this panel stops the kiosk with words, before anything is drawn from it, and however often it starts.
