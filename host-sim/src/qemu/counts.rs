@@ -35,7 +35,8 @@ pub enum What {
     Ballot,
     /// Of it: from the end of the review to the code.
     After,
-    /// The longest turn of the loop while somebody reads: so long a touch may have to wait before it is looked at.
+    /// The longest turn of the loop from the first contest to the code: so long a touch may have to wait before it is looked at, and a screen
+    /// before it is drawn.
     Turn,
     /// From "cast" until the vote stands on both media.
     Recording,
@@ -66,7 +67,7 @@ impl What {
             Self::Admission => "admission: PIN to first contest",
             Self::Ballot => "a ballot, first contest to code",
             Self::After => "of it after the choice",
-            Self::Turn => "longest turn while somebody reads",
+            Self::Turn => "longest turn, first contest to code",
             Self::Recording => "cast to recorded on both media",
         }
     }
@@ -139,7 +140,7 @@ impl Counts {
         let (mut admitting, mut reading, mut sealing, mut casting) =
             (None::<Record>, None::<Record>, None::<Record>, None::<Record>);
         for record in records {
-            if reading.is_some() && sealing.is_none() {
+            if reading.is_some() {
                 self.put(What::Turn, record.turn, now);
             }
             match record.event {

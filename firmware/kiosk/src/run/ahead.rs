@@ -18,6 +18,10 @@ use crate::random::Random;
 use crate::screen::{Fault, Recorded};
 use crate::session::{Place, State};
 
+/// Turns that a screen is given to be drawn, where nothing else gives way to it. Who was woken first need not run first, and the screen's own task gives way
+/// twice after a finger has left.
+const TURNS: usize = 4;
+
 /// What preparing needs and does not change.
 pub(super) struct Reading<'r, 'v, M: Medium, S: Store> {
     pub package: &'r Package<'r>,
@@ -37,19 +41,53 @@ impl<M: Medium, S: Store> Reading<'_, '_, M, S> {
         entropy: &mut E,
         random: &mut Random,
     ) -> Result<(), Stop> {
-        let during = |fault| Stop::Fault(fault, Some(Recorded::No));
         let Some(voting) = state.voting() else { return Ok(()) };
         let reads = matches!(
             voting.place(),
             Place::Contest { .. } | Place::Review | Place::Ending { .. }
         );
-        let Some(shapes) = shapes(&self.package.manifest, voting.style()).filter(|_| reads) else {
-            return Ok(());
+        if reads {
+            self.all(voting.style(), ahead, entropy, random).await?;
+        }
+        Ok(())
+    }
+
+    /// Prepares what the voter has left no time for, a selection a turn, so that the screen that says so is drawn meanwhile and nothing stands still
+    /// for seconds. Without memory to prepare in, only the screen gets its turn.
+    ///
+    /// # Errors
+    /// As [`Reading::prepare`].
+    pub async fn finish<E: Entropy>(
+        &self,
+        style: u16,
+        ahead: &mut Ahead<'_>,
+        entropy: &mut E,
+        random: &mut Random,
+    ) -> Result<(), Stop> {
+        if !self.all(style, ahead, entropy, random).await? {
+            for _ in 0..TURNS {
+                yield_now().await;
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives whether there was memory for it.
+    async fn all<E: Entropy>(
+        &self,
+        style: u16,
+        ahead: &mut Ahead<'_>,
+        entropy: &mut E,
+        random: &mut Random,
+    ) -> Result<bool, Stop> {
+        let during = |fault| Stop::Fault(fault, Some(Recorded::No));
+        let Some(shapes) = shapes(&self.package.manifest, style) else {
+            return Ok(false);
         };
-        let layout = Layout::new(voting.style(), &shapes).map_err(|_| during(Fault::Defect))?;
+        let layout = Layout::new(style, &shapes).map_err(|_| during(Fault::Defect))?;
         if !ahead.is_begun(&layout) {
             if !ahead.fits(&layout) {
-                return Ok(());
+                return Ok(false);
             }
             let head = *self.vault.lock().await.ballot_box.log().head();
             random.reseed(entropy).map_err(|_| during(Fault::Entropy))?;
@@ -61,7 +99,7 @@ impl<M: Medium, S: Store> Reading<'_, '_, M, S> {
             yield_now().await;
             let more = ahead.step(self.election, &layout, random);
             if !more.map_err(|error| during(fault(error)))? {
-                return Ok(());
+                return Ok(true);
             }
         }
     }

@@ -90,6 +90,7 @@ pub(super) fn sized(mode: Mode, seed: u8, layout: crate::ballot_box::Layout) -> 
         with_uplink: mode == Mode::Consultation,
         layout,
         package,
+        encrypting: Default::default(),
     };
     // Provisioning comes before the desk can format the media for this kiosk.
     assert_eq!(
@@ -197,6 +198,7 @@ pub(super) fn with_media(machine: &Machine, media: [media::Faulty; 2]) -> Machin
         package: machine.package.clone(),
         with_uplink: machine.with_uplink,
         layout: machine.layout,
+        encrypting: Default::default(),
     }
 }
 

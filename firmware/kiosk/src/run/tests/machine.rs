@@ -1,5 +1,6 @@
 //! A kiosk's machine: what outlives a run, and one run of the shipped loop on it until it ends, the power goes or everybody waits.
 
+use core::cell::Cell;
 use std::rc::Rc;
 use std::vec;
 use std::vec::Vec;
@@ -9,11 +10,12 @@ use election::package::Package;
 
 use super::cards::{BareKeys, Contacts};
 use super::desk;
-use super::people::Visit;
+use super::people::{Visit, discriminant};
 use super::platform::{Port, Reader, Test, World};
 use crate::ballot_box::{self, Layout, Memory, Row, media_for_tests as media};
 use crate::ports::Ports;
 use crate::run::{Buffers, Config, Exit, Sizes};
+use crate::screen::Screen;
 
 /// A kiosk's machine: media and store outlive runs.
 pub struct Machine {
@@ -22,6 +24,8 @@ pub struct Machine {
     pub media: [media::Faulty; 2],
     pub with_uplink: bool,
     pub layout: Layout,
+    /// Turns in which "encrypting" stood on the screen.
+    pub encrypting: Cell<u32>,
 }
 
 /// How a run went.
@@ -125,11 +129,14 @@ impl Machine {
         world.touches.borrow_mut().clear();
         let mut future = std::boxed::Box::pin(crate::run::run(&mut ports, &config, buffers));
         let mut context = core::task::Context::from_waker(core::task::Waker::noop());
+        let encrypting = discriminant(&Screen::Encrypting);
         let start = world.now.get();
         let mut quiet = 0;
         let ran = loop {
             world.alarm.set(None);
             let touched = world.people.borrow().touched;
+            let encrypting = world.kind.get() == encrypting;
+            self.encrypting.update(|turns| turns + u32::from(encrypting));
             if let core::task::Poll::Ready(exit) = future.as_mut().poll(&mut context) {
                 break Ran::Ended(exit);
             }
@@ -137,6 +144,8 @@ impl Machine {
                 break Ran::Cut;
             }
             let busy = world.people.borrow().touched != touched || !world.touches.borrow().is_empty();
+            // Who sees this waits for work, and not for anybody.
+            let busy = busy || encrypting;
             quiet = if busy { 0 } else { quiet + 1 };
             if quiet > 2 {
                 match world.alarm.get() {

@@ -348,7 +348,7 @@ impl World {
     }
 }
 
-fn discriminant(screen: &Screen<'_>) -> u32 {
+pub(super) fn discriminant(screen: &Screen<'_>) -> u32 {
     let (outer, inner) = match screen {
         Screen::Staff(staff) => (
             std::mem::discriminant(screen),

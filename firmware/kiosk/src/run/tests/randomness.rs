@@ -211,6 +211,23 @@ fn p17_no_prepared_nonce_is_used_twice_over_cuts_challenges_and_people_who_leave
     }
 }
 
+/// V1: a voter who chooses as fast as they can leaves no time to prepare in. "Encrypting" is on the glass before the long work begins, and the loop
+/// gives way after every selection of it; where there is no memory to prepare in, before the whole of it.
+#[test]
+fn v1_who_chooses_quickly_sees_that_the_ballot_is_encrypted() {
+    for (slow, no_memory, least) in [(0, false, 4), (0, true, 3), (60, true, 3)] {
+        let machine = machine(Mode::Consultation);
+        machine.world.slow.set(slow);
+        machine.world.no_memory.set(no_memory);
+        machine.come([one(1, How::Cast)]);
+        assert_eq!(machine.run(), Ran::Waiting);
+        assert_eq!(machine.world.people.borrow().done.len(), 1);
+        // The screen's own task may be the one that runs last of three.
+        let turns = machine.encrypting.get();
+        assert!(turns >= least, "{slow}, {no_memory}: {turns} turns");
+    }
+}
+
 /// Somebody reads for a long time and leaves: what was prepared for them is written nowhere, neither on the media nor in the store. Beside
 /// it a kiosk without memory for preparing, where the same happens.
 #[test]
