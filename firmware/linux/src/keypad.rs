@@ -14,12 +14,9 @@ use panel::Panel;
 use panel::audio::Key;
 use panel::slint;
 
-use crate::config::Keypad;
+use crate::config::Plugged;
 use crate::log::Log;
-use crate::usb;
-
-/// Where the kernel lists input devices.
-const INPUTS: &str = "/sys/class/input";
+use crate::{input, usb};
 
 /// How often a device that is gone is looked for.
 const LOOK: Duration = Duration::from_secs(2);
@@ -42,7 +39,7 @@ pub enum Which {
     /// The one with this in its name.
     Name(String),
     /// The one in this port.
-    Port(Keypad),
+    Port(Plugged),
 }
 
 impl fmt::Display for Which {
@@ -60,7 +57,7 @@ impl Which {
             Self::Name(name) => device.name().is_some_and(|own| own.contains(name.as_str())),
             Self::Port(keypad) => {
                 let id = device.input_id();
-                let place = path.file_name().map(|name| Path::new(INPUTS).join(name));
+                let place = path.file_name().map(|name| Path::new(input::INPUTS).join(name));
                 let port = place.and_then(|place| usb::port_of(&place.canonicalize().ok()?));
                 port.as_ref() == Some(&keypad.port) && format!("{:04x}:{:04x}", id.vendor(), id.product()) == keypad.usb
             }
@@ -139,12 +136,15 @@ fn find(which: &Which, fits: fn(&Device) -> bool) -> io::Result<Device> {
     }
 }
 
-/// A voter can go through a ballot with its keys.
 fn has_keys(device: &Device) -> bool {
-    let has = |wanted| {
-        let codes = device.supported_keys().into_iter().flatten();
-        codes.into_iter().any(|code| key_of(code, 1) == Some(wanted))
-    };
+    let codes = device.supported_keys().into_iter().flatten();
+    goes_through(&codes.map(KeyCode::code).collect::<Vec<_>>())
+}
+
+/// Whether a voter can go through a ballot with keys of these codes.
+#[must_use]
+pub fn goes_through(codes: &[u16]) -> bool {
+    let has = |wanted| codes.iter().any(|code| key_of(KeyCode(*code), 1) == Some(wanted));
     has(Key::Next) && has(Key::Select)
 }
 
@@ -319,7 +319,7 @@ mod tests {
     #[test]
     fn u8_only_a_named_device_is_a_keypad() {
         assert!(find(&Which::Name("no such keypad, surely".into()), has_keys).is_err());
-        let port = Keypad {
+        let port = Plugged {
             port: "0000:00:00.0/99".into(),
             usb: "0000:0000".into(),
         };

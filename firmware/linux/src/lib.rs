@@ -30,6 +30,7 @@ pub mod exchange;
 pub mod executor;
 pub mod health;
 pub mod image;
+pub mod input;
 #[cfg(feature = "sound")]
 pub mod keypad;
 pub mod lent;
@@ -45,6 +46,8 @@ pub mod signals;
 pub mod sound;
 pub mod store;
 pub mod tpm;
+#[cfg(test)]
+mod units;
 pub mod update;
 pub mod uplink;
 pub mod usb;

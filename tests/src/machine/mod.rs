@@ -42,12 +42,18 @@ pub const MEMORY: u32 = 512;
 pub const ADDRESS: &str = "10.0.2.15/24";
 /// Where the machine reaches what listens on this one's 127.0.0.1.
 pub const WORLD: &str = "10.0.2.2";
-/// Two ports for keyboards: the keypad's, and another. Everything else gets the next one in turn, and never comes so far.
+/// Ports with a meaning: the touch panel's, the keypad's, and two others. Everything else gets the next one in turn, and never comes so far.
+pub const TOUCH: &str = "13";
+/// The keypad's.
 pub const KEYPAD: &str = "14";
-/// The other.
+/// Where nothing is expected.
 pub const ELSEWHERE: &str = "15";
-/// What `kiosk.toml` has of the keypad: the controller's place is the emulator's call's, the number the emulator's keyboards'.
-pub const KEYPAD_TOML: &str = "[keypad]\nport = \"0000:00:14.0/14\"\nusb = \"0627:0001\"\n";
+/// Nor there.
+pub const NOWHERE: &str = "12";
+/// What `kiosk.toml` has of both: the controller's place is the emulator's call's, and all of the emulator's keyboards, mice and tablets have this one
+/// number. It has no touchscreen, and its tablet is one of the panels that have to be named.
+pub const PORTS_TOML: &str = "[keypad]\nport = \"0000:00:14.0/14\"\nusb = \"0627:0001\"\n\
+                              [touch]\nport = \"0000:00:14.0/13\"\nusb = \"0627:0001\"\n";
 /// What the emulator calls a flush that is held back.
 const HELD: &str = "held";
 
@@ -227,17 +233,42 @@ impl Running {
     /// # Errors
     /// The emulator refuses.
     pub fn plug_keyboard(&mut self, name: &str, port: &str) -> Result<()> {
-        let device = json!({"driver": "usb-kbd", "id": name, "bus": format!("{}.0", start::USB), "port": port});
+        self.plug_input("usb-kbd", name, port)
+    }
+
+    /// Puts a USB mouse (`usb-mouse`) or another panel (`usb-tablet`) into a port.
+    ///
+    /// # Errors
+    /// The emulator refuses.
+    pub fn plug_input(&mut self, kind: &str, name: &str, port: &str) -> Result<()> {
+        let device = json!({"driver": kind, "id": name, "bus": format!("{}.0", start::USB), "port": port});
         self.hands.display.line.ask("device_add", &device)?;
         Ok(())
     }
 
-    /// Pulls it.
+    /// Pulls what was put in by this name. The panel's own touch controller is `touch`.
     ///
     /// # Errors
     /// The emulator refuses.
-    pub fn unplug_keyboard(&mut self, name: &str) -> Result<()> {
+    pub fn unplug_input(&mut self, name: &str) -> Result<()> {
         self.hands.display.line.ask("device_del", &json!({"id": name}))?;
+        Ok(())
+    }
+
+    /// Moves whatever mouse the emulator has, and presses its button and lets it go.
+    ///
+    /// # Errors
+    /// The emulator refuses: there is none.
+    pub fn move_and_click(&mut self, x: i32, y: i32) -> Result<()> {
+        let button = |down: bool| json!([{"type": "btn", "data": {"down": down, "button": "left"}}]);
+        let moves = json!([
+            {"type": "rel", "data": {"axis": "x", "value": x}},
+            {"type": "rel", "data": {"axis": "y", "value": y}},
+        ]);
+        for events in [moves, button(true), button(false)] {
+            let line = &mut self.hands.display.line;
+            line.ask("input-send-event", &json!({ "events": events }))?;
+        }
         Ok(())
     }
 

@@ -9,7 +9,7 @@ use anyhow::{Context, Result, ensure};
 use election::sign::PublicKey;
 
 use super::drive::Drive;
-use super::{ADDRESS, KEYPAD_TOML, Machine, WORLD};
+use super::{ADDRESS, Machine, PORTS_TOML, WORLD};
 use crate::station::Station;
 
 /// The referendum, and its one ballot style.
@@ -83,7 +83,7 @@ pub fn configure(disk: &Path, folder: &Path, station: &Station) -> Result<()> {
          [panel]\nwidth = 1280\nheight = 800\ndiagonal_mm = 257\n\
          [media]\noriginal = \"/media/original\"\nduplicate = \"/media/duplicate\"\n\
          [randomness]\nsecond = \"/dev/hwrng\"\n[tpm]\ndevice = \"/dev/tpmrm0\"\n\
-         [uplink]\ngateways = [\"{WORLD}:{port}\"]\naddress = \"{ADDRESS}\"\n{KEYPAD_TOML}"
+         [uplink]\ngateways = [\"{WORLD}:{port}\"]\naddress = \"{ADDRESS}\"\n{PORTS_TOML}"
     );
     put_configuration(disk, folder, &text)
 }

@@ -10,7 +10,7 @@ use anyhow::{Context, Result, ensure};
 use super::ccid::Reader;
 use super::drive::Drive;
 use super::qmp::Qmp;
-use super::{MEMORY, PATIENCE, QUICK, Running, Screen};
+use super::{MEMORY, PATIENCE, QUICK, Running, Screen, TOUCH};
 use crate::hands::{Hands, PANEL};
 use crate::xvfb::Picture;
 
@@ -19,6 +19,10 @@ const FIRMWARE: &str = "/usr/share/OVMF/OVMF_CODE_4M.fd";
 pub(super) const SETTINGS: &str = "/usr/share/OVMF/OVMF_VARS_4M.fd";
 /// What the emulator calls the network card.
 pub(super) const CARD: &str = "card";
+
+/// For whoever has not installed it.
+const NO_SETPRIV: &str = "setpriv (Debian's util-linux) is missing";
+const MISSING: &str = "its program has ended, or is missing: run `tests/run tools`";
 
 /// What the emulator calls the USB controller.
 pub(super) const USB: &str = "usb";
@@ -36,17 +40,17 @@ pub(super) fn start(folder: &Path, disk: &Drive, kernel: Option<&Kernel>) -> Res
     for name in ["tpm.sock", "card.sock", "qmp.sock", "serial.sock"] {
         let _ = fs::remove_file(folder.join(name));
     }
-    let tpm = Command::new("swtpm")
+    let tpm = with_us("swtpm")
         .args(["socket", "--tpm2", "--tpmstate", &format!("dir={}", at("tpm"))])
         .args(["--ctrl", &format!("type=unixio,path={}", at("tpm.sock"))])
         .stdin(Stdio::null())
         .spawn()
-        .context("swtpm is missing: run `tests/run tools`")?;
+        .context(NO_SETPRIV)?;
     let mut tpm = Stopped(Some(tpm));
-    wait(&folder.join("tpm.sock"))?;
+    wait(&folder.join("tpm.sock"), &mut tpm)?;
     // What it says since this start.
     let log = fs::File::create(folder.join("emulator.log"))?;
-    let mut call = Command::new("qemu-system-x86_64");
+    let mut call = with_us("qemu-system-x86_64");
     let mut say = |text: &str| {
         call.args(text.split_whitespace());
     };
@@ -59,7 +63,8 @@ pub(super) fn start(folder: &Path, disk: &Drive, kernel: Option<&Kernel>) -> Res
         PANEL.width, PANEL.height
     ));
     say(&format!("-device qemu-xhci,id={USB},addr=0x14,p2=15,p3=15"));
-    say("-device usb-tablet -device usb-ccid,id=ccid -device ccid-card-passthru,chardev=slot");
+    say(&format!("-device usb-tablet,id=touch,bus={USB}.0,port={TOUCH}"));
+    say("-device usb-ccid,id=ccid -device ccid-card-passthru,chardev=slot");
     say("-device virtio-rng-pci -tpmdev emulator,id=tpm0,chardev=tpm -device tpm-crb,tpmdev=tpm0");
     // A card, a cable, a hub, and behind it the world: 10.0.2.2 is this machine's 127.0.0.1.
     say(
@@ -98,11 +103,11 @@ pub(super) fn start(folder: &Path, disk: &Drive, kernel: Option<&Kernel>) -> Res
         .stdout(log.try_clone()?)
         .stderr(log)
         .spawn()
-        .context("qemu-system-x86_64 is missing: run `tests/run tools`")?;
+        .context(NO_SETPRIV)?;
     let since = Instant::now();
     let mut process = Stopped(Some(process));
-    wait(&folder.join("qmp.sock"))?;
-    wait(&folder.join("card.sock"))?;
+    wait(&folder.join("qmp.sock"), &mut process)?;
+    wait(&folder.join("card.sock"), &mut process)?;
     let said = || fs::read_to_string(folder.join("emulator.log")).unwrap_or_default();
     let screen = Screen {
         line: Qmp::open(&folder.join("qmp.sock")).with_context(said)?,
@@ -120,6 +125,14 @@ pub(super) fn start(folder: &Path, disk: &Drive, kernel: Option<&Kernel>) -> Res
     })
 }
 
+/// What ends with whoever calls it, however that ends: with a test that is ended from outside. The kernel ends it when the thread is gone that
+/// started it.
+fn with_us(program: &str) -> Command {
+    let mut call = Command::new("setpriv");
+    call.args(["--pdeathsig", "KILL", "--", program]);
+    call
+}
+
 /// A program that is stopped if what comes after it does not start.
 struct Stopped(Option<Child>);
 
@@ -132,9 +145,14 @@ impl Drop for Stopped {
     }
 }
 
-fn wait(socket: &Path) -> Result<()> {
+/// Waits until a program has its socket.
+fn wait(socket: &Path, of: &mut Stopped) -> Result<()> {
     let start = Instant::now();
     while !socket.exists() {
+        if let Some(process) = &mut of.0 {
+            let ended = process.try_wait()?;
+            ensure!(ended.is_none(), "{} does not appear: {MISSING}", socket.display());
+        }
         ensure!(start.elapsed() < QUICK, "{} does not appear", socket.display());
         std::thread::sleep(Duration::from_millis(20));
     }

@@ -234,7 +234,7 @@ impl<'p> Day<'p> {
         self.key(Key::Select, "kp_enter");
         self.see(&Screen::Done);
         person.card = Some(self.machine.pull().unwrap());
-        self.machine.unplug_keyboard("keypad").unwrap();
+        self.machine.unplug_input("keypad").unwrap();
     }
 
     /// The keypad was put in just now: until the kiosk has it, its keys are lost. Ends when no key is under way any more.

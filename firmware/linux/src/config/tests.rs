@@ -107,6 +107,11 @@ fn every_mistake_is_named_with_its_key() {
         ),
         ("station = ".into(), "line 1"),
         (format!("{}[keypad]\nusb = \"046a:0023\"\n", good()), "keypad"),
+        (format!("{}[touch]\nusb = \"0eef:0001\"\n", good()), "touch"),
+        (
+            format!("{}[touch]\nport = \"2\"\nusb = \"0eef:0001\"\n", good()),
+            "touch.port",
+        ),
         (
             format!("{}[keypad]\nport = \"1-2\"\nusb = \"046a:0023\"\n", good()),
             "keypad.port",
