@@ -407,6 +407,15 @@ pub trait Store {
         Err(Refused::Nobody)
     }
 
+    /// Has the software that runs kept, if it is on trial after an update. Asked when cards have answered, before anything is registered or opened with it:
+    /// what was registered or voted on software that goes back would be lost with its keys.
+    ///
+    /// # Errors
+    /// [`Refused`]: it is on trial as before, or that cannot be seen.
+    async fn keep(&mut self) -> Result<(), Refused> {
+        Ok(())
+    }
+
     /// How much room is left on the disk that this lies on, for staff; `None` where the items have places of their own (a microcontroller's
     /// flash), or nobody can tell.
     async fn space(&mut self) -> Option<Space> {

@@ -81,11 +81,13 @@ pub enum Refused {
     Disk = 10,
     /// Asked in the wrong order.
     Order = 11,
+    /// The new software is on trial, and nobody takes note that it has come up: nothing is registered or opened with it.
+    Trial = 12,
 }
 
 impl Refused {
     /// All of them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Nobody,
         Self::NoDrive,
         Self::Unsigned,
@@ -97,6 +99,7 @@ impl Refused {
         Self::Open,
         Self::Disk,
         Self::Order,
+        Self::Trial,
     ];
 
     /// Its number between two programs.
@@ -126,6 +129,9 @@ impl fmt::Display for Refused {
             Self::Open => "an election is open on this machine: update before opening or after the next registration",
             Self::Disk => "the machine's own disk fails: take it out of service",
             Self::Order => "asked in the wrong order: begin again",
+            Self::Trial => {
+                "the new software could not be kept: start the machine again, and use a spare if it says so once more"
+            }
         })
     }
 }

@@ -42,16 +42,16 @@ pub struct Config {
     pub signals: Option<Signals>,
     /// Headphones and keypad.
     pub audio: Option<Audio>,
-    /// The keypad, for the image.
-    pub keypad: Option<Plugged>,
-    /// The panel's touch controller where it is no touchscreen by what it says of itself, for the image.
-    pub touch: Option<Plugged>,
+    /// The keypad's port, for the image.
+    pub keypad: Option<Keypad>,
     /// A hardware watchdog.
     pub watchdog: Option<PathBuf>,
     /// The TPM that seals the keys; none: they lie unprotected, and the zero report says so.
     pub tpm: Option<PathBuf>,
     /// Who writes updates; none: this machine takes none.
     pub update: Option<Update>,
+    /// Where the first partition is mounted, on a machine that was started from an image: the folder of the configuration.
+    pub starting: Option<PathBuf>,
     /// A second source of randomness.
     pub second: Option<PathBuf>,
     /// The log's file and size in bytes.
@@ -73,8 +73,7 @@ struct File {
     uplink: Option<Uplink>,
     signals: Option<Signals>,
     audio: Option<Audio>,
-    keypad: Option<PluggedFile>,
-    touch: Option<PluggedFile>,
+    keypad: Option<KeypadFile>,
     #[serde(default)]
     watchdog: Device,
     #[serde(default)]
@@ -175,15 +174,15 @@ fn device() -> String {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct PluggedFile {
+struct KeypadFile {
     port: Option<String>,
     usb: Option<String>,
 }
 
-/// `[keypad]`: the one USB keyboard that the image lets in. `[touch]`: the one USB pointer.
+/// `[keypad]`: the one USB keyboard that the image lets in.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Plugged {
-    /// Its port ([`crate::usb::Hid::port`]).
+pub struct Keypad {
+    /// Its port ([`crate::usb::Keyboard::port`]).
     pub port: String,
     /// Vendor and product, four hex digits each.
     pub usb: String,
@@ -380,18 +379,16 @@ impl Config {
                 return value("audio", "an empty name would be any device");
             }
         }
-        let keypad = file.keypad.map(|file| plugged(&KEYPAD, file)).transpose()?;
-        let touch = file.touch.map(|file| plugged(&TOUCH, file)).transpose()?;
+        let keypad = file.keypad.map(keypad).transpose()?;
         if keypad.is_some() && file.audio.as_ref().is_some_and(|audio| audio.keypad.is_some()) {
             return value("audio.keypad", "is named by [keypad] already: leave one of them out");
         }
+        let root = image::root_hash().map_err(|image::Damaged| ConfigError::Image)?;
         Ok(Self {
             station: file.station,
             authority: authority("authority", &file.authority)?,
-            software: software(
-                file.software.as_deref(),
-                image::root_hash().map_err(|image::Damaged| ConfigError::Image)?,
-            )?,
+            software: software(file.software.as_deref(), root)?,
+            starting: root.map(|_| folder.to_path_buf()),
             state: at(file.state),
             exchange: file.exchange.map(at),
             panel: file.panel,
@@ -403,7 +400,6 @@ impl Config {
             audio: file.audio,
             keypad,
             watchdog: file.watchdog.device,
-            touch,
             tpm: file.tpm.device,
             update: file
                 .update
@@ -460,37 +456,12 @@ fn network(uplink: &Uplink) -> Result<Option<Network>, ConfigError> {
 }
 
 /// Whoever sets a machine up has no other way to learn what its ports are called than to be told here.
-/// A USB device that the configuration names: its keys there, what it is called, and whether it is a keyboard.
-struct Named {
-    keys: [&'static str; 3],
-    called: &'static str,
-    keyboard: bool,
-}
-
-const KEYPAD: Named = Named {
-    keys: ["keypad", "keypad.port", "keypad.usb"],
-    called: "USB keyboard",
-    keyboard: true,
-};
-const TOUCH: Named = Named {
-    keys: ["touch", "touch.port", "touch.usb"],
-    called: "USB touch panel or pointer",
-    keyboard: false,
-};
-
-fn plugged(named: &Named, file: PluggedFile) -> Result<Plugged, ConfigError> {
-    let [section, port_key, usb_key] = named.keys;
-    let in_now = || {
-        let mut all: Vec<String> = usb::hids(Path::new(usb::DEVICES))
-            .iter()
-            .filter(|hid| hid.is_keyboard() == named.keyboard)
-            .map(ToString::to_string)
-            .collect();
-        // A device may have several interfaces.
-        all.dedup();
-        match all.as_slice() {
-            [] => format!("no {} is in now", named.called),
-            all => format!("in now: {}", all.join("; ")),
+fn keypad(file: KeypadFile) -> Result<Keypad, ConfigError> {
+    let in_now = || match usb::keyboards(Path::new(usb::DEVICES)).as_slice() {
+        [] => "no USB keyboard is in now".to_owned(),
+        all => {
+            let all: Vec<String> = all.iter().map(ToString::to_string).collect();
+            format!("in now: {}", all.join("; "))
         }
     };
     let (Some(port), Some(usb)) = (file.port, file.usb) else {
@@ -498,11 +469,11 @@ fn plugged(named: &Named, file: PluggedFile) -> Result<Plugged, ConfigError> {
             "name the port and what is in it, port = \"...\" and usb = \"....:....\"; {}",
             in_now()
         );
-        return value(section, why);
+        return value("keypad", why);
     };
     if !usb::is_port(&port) {
         let why = format!("{port:?} is not a port such as \"0000:00:14.0/2\"; {}", in_now());
-        return value(port_key, why);
+        return value("keypad.port", why);
     }
     let hex = |part: &str| part.len() == 4 && part.bytes().all(|byte| byte.is_ascii_hexdigit());
     if !usb
@@ -510,9 +481,9 @@ fn plugged(named: &Named, file: PluggedFile) -> Result<Plugged, ConfigError> {
         .is_some_and(|(vendor, product)| hex(vendor) && hex(product))
     {
         let why = format!("{usb:?} is not of the form \"046a:0023\"; {}", in_now());
-        return value(usb_key, why);
+        return value("keypad.usb", why);
     }
-    Ok(Plugged {
+    Ok(Keypad {
         port,
         usb: usb.to_ascii_lowercase(),
     })

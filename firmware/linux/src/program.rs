@@ -28,6 +28,7 @@ use crate::reader::SlotReader;
 use crate::signals::{PinSignals, Pins};
 use crate::store::{FileStore, Protection as _};
 use crate::tpm::AtRest;
+use crate::update::trial::{self, Trial};
 use crate::uplink::TcpUplink;
 use crate::watchdog::Watchdog;
 
@@ -74,7 +75,12 @@ pub fn run(config: Config) -> Result<Standing, StartError> {
     let exchange = Exchange::new(config.exchange.clone(), config.station, log.clone());
     let store = FileStore::new(&config.state, protection, exchange).map_err(because("state"))?;
     let socket = config.update.as_ref().map(|update| update.socket.as_path());
+    let trial = config.starting.clone().map(|starting| {
+        let socket = config.update.as_ref().map(|update| update.socket.clone());
+        Arc::new(Trial::new(starting, trial::MARK.into(), config.software, socket))
+    });
     let store = store.with_updates(socket).map_err(because("update"))?;
+    let store = store.on_trial(trial.clone());
     let entropy = SystemEntropy::new(config.second.as_deref()).map_err(because("randomness.second"))?;
     let signals = signals(config.signals.as_ref())?;
     let watchdog = Watchdog::new(config.watchdog.as_deref()).map_err(because("watchdog.device"))?;
@@ -88,8 +94,8 @@ pub fn run(config: Config) -> Result<Standing, StartError> {
         hear(&config, &panel, &log)?;
     }
     let mut reader = SlotReader::new(config.reader.as_deref(), clock).map_err(because("reader"))?;
-    if let Some(update) = config.update.clone() {
-        reader = reader.telling(comes_up(update, config.software, log.clone()));
+    if let Some(trial) = trial {
+        reader = reader.telling(comes_up(trial, log.clone()));
     }
     let parts = Parts {
         clock,
@@ -132,23 +138,22 @@ pub fn run(config: Config) -> Result<Standing, StartError> {
 
 /// What is to be called whenever a card has answered: software on trial has come up with the first one, because somebody has then seen a picture, touched
 /// the right place on it, and the reader works; without keys there is no screen that asks for a card. The updater is told, once. If it does not take
-/// note of it, the next card is another chance.
-fn comes_up(update: crate::config::Update, software: election::hash::Digest, log: Log) -> impl FnMut() {
+/// note of it, the next card is another chance; nothing is registered or opened before it has ([`kiosk::ports::Store::keep`]).
+fn comes_up(trial: Arc<Trial>, log: Log) -> impl FnMut() {
     let settled = Arc::new(AtomicBool::new(false));
     move || {
         if settled.swap(true, Ordering::Relaxed) {
             return;
         }
-        let (update, told, settled, own) = (update.clone(), log.clone(), settled.clone(), settled.clone());
-        let thread =
-            std::thread::Builder::new().name("came up".into()).spawn(move || {
-                match crate::update::client::up(&update.socket, &update.starting, &software) {
-                    Ok(true) => told.say("this software has come up: it stays"),
-                    Ok(false) => {}
-                    Err(error) => {
-                        told.say(&format!("nobody takes note that this software has come up: {error}"));
-                        settled.store(false, Ordering::Relaxed);
-                    }
+        let (trial, told, settled, own) = (trial.clone(), log.clone(), settled.clone(), settled.clone());
+        let thread = std::thread::Builder::new()
+            .name("came up".into())
+            .spawn(move || match trial.keep() {
+                Ok(true) => told.say("this software has come up: it stays"),
+                Ok(false) => {}
+                Err(error) => {
+                    told.say(&format!("nobody takes note that this software has come up: {error}"));
+                    settled.store(false, Ordering::Relaxed);
                 }
             });
         if let Err(error) = thread {

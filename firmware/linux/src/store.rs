@@ -9,6 +9,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use kiosk::ports::{Item, Space, Store, StoreError};
 use kiosk::update::{Ask, Refused, Said};
@@ -17,6 +18,7 @@ use zeroize::Zeroizing;
 
 use crate::exchange::Exchange;
 use crate::update::client::Client;
+use crate::update::trial::Trial;
 use crate::worker::Worker;
 
 /// Longest item: a roll delta.
@@ -72,6 +74,7 @@ pub struct Files<K> {
 pub struct FileStore<K> {
     worker: Worker<Files<K>>,
     updater: Option<Worker<Client>>,
+    trial: Option<Arc<Trial>>,
 }
 
 /// Why the folder cannot be used.
@@ -128,6 +131,7 @@ impl<K: Protection> FileStore<K> {
         Ok(Self {
             worker: Worker::new("store", files)?,
             updater: None,
+            trial: None,
         })
     }
 
@@ -139,6 +143,13 @@ impl<K: Protection> FileStore<K> {
         let client = socket.map(|socket| Client::new(socket.to_path_buf()));
         self.updater = client.map(|client| Worker::new("updates", client)).transpose()?;
         Ok(self)
+    }
+
+    /// Nothing is registered or opened before this trial is over.
+    #[must_use]
+    pub fn on_trial(mut self, trial: Option<Arc<Trial>>) -> Self {
+        self.trial = trial;
+        self
     }
 
     /// The package that is to be used: the one on the exchange folder, else the one kept. Tells the desk's folder what this kiosk has for it.
@@ -182,6 +193,15 @@ impl<K: Protection> Store for FileStore<K> {
         };
         let said = updater.run(move |client| client.ask(ask)).await;
         said.unwrap_or(Err(Refused::Nobody))
+    }
+
+    async fn keep(&mut self) -> Result<(), Refused> {
+        let Some(trial) = self.trial.clone() else { return Ok(()) };
+        let kept = self.worker.run(move |_| trial.keep()).await;
+        match kept {
+            Some(Ok(_)) => Ok(()),
+            _ => Err(Refused::Trial),
+        }
     }
 
     async fn space(&mut self) -> Option<Space> {

@@ -25,4 +25,5 @@ pub mod retreat;
 pub mod server;
 #[cfg(test)]
 mod tests;
+pub mod trial;
 pub mod wire;

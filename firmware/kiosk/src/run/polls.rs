@@ -115,6 +115,11 @@ impl<P: Platform> Polls<'_, '_, '_, '_, P> {
             let Some(staff) = self.desk.sign(self.package, &act).await else {
                 continue;
             };
+            let mut vault = self.vault.lock().await;
+            // Software that goes back takes the keys of the box with it.
+            if !super::update::kept(self.desk, vault.store).await {
+                continue;
+            }
             let opened = Event::Opened {
                 seconds: self.desk.clock.seconds(),
                 epoch: self.epoch,
@@ -122,7 +127,6 @@ impl<P: Platform> Polls<'_, '_, '_, '_, P> {
                 package: self.package.hash,
                 staff,
             };
-            let mut vault = self.vault.lock().await;
             vault.ballot_box.append(&opened).await.map_err(housekeeping)?;
             return vault.remember().await;
         }

@@ -58,6 +58,9 @@ pub(crate) async fn register<P: Platform>(
         let Some(pair) = desk.sign(package, &act).await else {
             continue;
         };
+        if !super::update::kept(desk, store).await {
+            continue;
+        }
         let mut staff = [0; PAIR];
         let transaction = Transaction::Register {
             body: wanted,
@@ -96,6 +99,7 @@ pub(crate) async fn secret<P: Platform>(
 /// Takes over from the kiosk whose surviving medium is in. Ends in a restart, or in the fault that the media are.
 pub(crate) async fn take_over<P: Platform>(
     desk: &mut Desk<'_, P>,
+    store: &mut P::Store,
     media: (&mut P::Medium, &mut P::Medium),
     package: &Package<'_>,
     expected: &Expected,
@@ -136,6 +140,9 @@ pub(crate) async fn take_over<P: Platform>(
         let Some(staff) = desk.sign(package, &act).await else {
             continue;
         };
+        if !super::update::kept(desk, store).await {
+            continue;
+        }
         let taken = TakenOver {
             old: proposal.old,
             predecessor: proposal.predecessor,

@@ -115,7 +115,7 @@ async fn inner<P: Platform>(ports: &mut Ports<P>, config: &Config<'_>, buffers: 
     let delta = delta(rest.store, &package, config, delta_buffer).await?;
     if provision::is_takeover(rest.original, rest.duplicate, &expected.kiosk).await {
         let media = (rest.original, rest.duplicate);
-        return Ok(provision::take_over(&mut desk, media, &package, &expected, &judge, &mut memory).await);
+        return Ok(provision::take_over(&mut desk, rest.store, media, &package, &expected, &judge, &mut memory).await);
     }
     // Twice at most: the second time without the medium that failed.
     let (mut ballot_box, mounted) = loop {

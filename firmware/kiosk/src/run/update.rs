@@ -32,6 +32,15 @@ pub(crate) async fn update<P: Platform>(
     Ok(())
 }
 
+/// Whether the software that runs stays: it has come up, because cards have answered. If not, staff are told, and nothing is to be done with it.
+pub(crate) async fn kept<P: Platform>(desk: &mut Desk<'_, P>, store: &mut P::Store) -> bool {
+    let Err(why) = store.keep().await else {
+        return true;
+    };
+    refuse(desk, why, false).await;
+    false
+}
+
 /// `retired`: the keys have gone.
 pub(crate) async fn refuse<P: Platform>(desk: &mut Desk<'_, P>, why: Refused, retired: bool) {
     let screen = StaffScreen::Update(UpdateScreen::Refused { why, retired });

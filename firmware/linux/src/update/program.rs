@@ -1,6 +1,7 @@
 //! The updater and the judge of a trial as programs of the image.
 
-use std::io;
+use std::io::{self, Read};
+use std::os::fd::AsFd;
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -8,16 +9,18 @@ use std::time::Duration;
 use rustix::net::sockopt::{Timeout, set_socket_timeout};
 
 use super::disk::{self, Disk};
-use super::entries;
 use super::offer::About;
 use super::retreat;
 use super::server::{self, End};
+use super::trial;
 use crate::config::Config;
 use crate::image;
 
 /// What an end without a new image gives: anything but 0, at which the service manager starts the machine again.
 const NOTHING: u8 = 10;
-/// How long the kiosk may say nothing: two people with cards and PINs need less.
+/// How long it may say nothing at first: it connects to ask at once, and while somebody is connected the partition for starting can be written.
+const FIRST: Duration = Duration::from_secs(10);
+/// How long the kiosk may say nothing afterwards: two people with cards and PINs need less.
 const IDLE: Duration = Duration::from_secs(600);
 
 /// Serves one kiosk on standard input and output, which the service manager has connected to the socket.
@@ -52,14 +55,43 @@ pub fn updater(config: &Config) -> ExitCode {
         let mut bytes = [0; 32];
         getrandom::fill(&mut bytes).ok().map(|()| bytes)
     };
-    // Nobody stands in front of the machine any more, and the next conversation waits for the end of this one.
-    if let Err(error) = set_socket_timeout(io::stdin(), Timeout::Recv, Some(IDLE)) {
-        eprintln!("socket: {error}");
-    }
-    let (mut from, mut to) = (io::stdin().lock(), io::stdout().lock());
+    let mut from = Patient::new(io::stdin().lock(), FIRST, IDLE);
+    let mut to = io::stdout().lock();
     match server::serve(&mut from, &mut to, &about, &mut disk, &mut nonce) {
         End::Restart => ExitCode::SUCCESS,
         End::Gone => ExitCode::from(NOTHING),
+    }
+}
+
+/// A socket that waits for a first word, and longer for the next ones: somebody may have left the machine, and the next conversation waits for the end of
+/// this one.
+pub(super) struct Patient<R> {
+    from: R,
+    idle: Option<Duration>,
+}
+
+impl<R: AsFd> Patient<R> {
+    /// Waits so long for the first bytes, then so long.
+    pub(super) fn new(from: R, first: Duration, idle: Duration) -> Self {
+        let patient = Self { from, idle: Some(idle) };
+        patient.wait(first);
+        patient
+    }
+
+    fn wait(&self, time: Duration) {
+        if let Err(error) = set_socket_timeout(&self.from, Timeout::Recv, Some(time)) {
+            eprintln!("socket: {error}");
+        }
+    }
+}
+
+impl<R: Read + AsFd> Read for Patient<R> {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        let read = self.from.read(bytes)?;
+        if let Some(idle) = self.idle.take_if(|_| read > 0) {
+            self.wait(idle);
+        }
+        Ok(read)
     }
 }
 
@@ -69,7 +101,7 @@ pub fn trial(starting: &Path) -> ExitCode {
     let Ok(Some(software)) = image::root_hash() else {
         return ExitCode::from(1);
     };
-    ExitCode::from(u8::from(!failed(starting, &software)))
+    ExitCode::from(u8::from(!trial::on_trial(starting, Path::new(trial::MARK), &software)))
 }
 
 /// What failed its trial gives way to the software before, if the loader does not count its tries: 0 if it did.
@@ -85,9 +117,4 @@ pub fn give_way(starting: &Path) -> ExitCode {
         Err(error) => Err(super::install::disk(error)),
     };
     ExitCode::from(u8::from(gave != Ok(true)))
-}
-
-/// Whether this software has not come up. Where the names cannot be read it has not either: there is no configuration then, and no kiosk.
-pub(super) fn failed(starting: &Path, software: &[u8; 32]) -> bool {
-    disk::programs(starting).map_or(true, |programs| entries::on_trial(&programs, software))
 }

@@ -144,6 +144,11 @@ fn update(way: &UpdateScreen<'_>) -> Scene {
         )
         .block(Block::Alarm(Word::UpdateBack.into()))
         .touch(Part::Forward, Word::UpdateRestart, Touch::Confirm),
+        UpdateScreen::Refused {
+            why: Refused::Trial, ..
+        } => flow(15, "staff-update-trial", Word::UpdateTrial)
+            .block(Block::Alarm(Word::UpdateKept.into()))
+            .touch(Part::Forward, Word::Ok, Touch::Confirm),
         UpdateScreen::Refused { why, retired } => {
             let mut scene = flow(15, "staff-update-refused", Word::UpdateRefused)
                 .block(Block::Alarm(no_update(*why).into()))
@@ -169,6 +174,7 @@ const fn no_update(why: Refused) -> Word {
         Refused::Open => Word::UpdateOpen,
         Refused::Disk => Word::UpdateDisk,
         Refused::Order => Word::UpdateOrder,
+        Refused::Trial => Word::UpdateKept,
     }
 }
 

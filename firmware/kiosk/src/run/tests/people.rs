@@ -85,6 +85,8 @@ pub struct People {
     pub updates_refused: Vec<crate::update::Refused>,
     /// Whether they were told with it that the keys had gone.
     pub updates_retired: Vec<bool>,
+    /// Staff leave the machine standing at this refusal.
+    pub gives_up: Option<usize>,
     /// How often staff were told to switch the machine off and on.
     pub stuck: usize,
     /// Staff go back from the question of a takeover.
@@ -326,7 +328,9 @@ impl World {
             StaffScreen::Update(UpdateScreen::Refused { why, retired }) => {
                 people.updates_refused.push(*why);
                 people.updates_retired.push(*retired);
-                self.touch(Touch::Confirm);
+                if people.gives_up != Some(people.updates_refused.len()) {
+                    self.touch(Touch::Confirm);
+                }
             }
             StaffScreen::Closed(closed) => {
                 // Only now: a cut before this leaves the polls to be closed once more.

@@ -46,6 +46,9 @@ pub struct World {
     pub celsius: Cell<Option<i16>>,
     /// Who writes updates, if anybody does.
     pub updater: RefCell<Option<super::update::Updater>>,
+    /// What is said when the software is to be kept, and how often it was asked for; then it is kept.
+    pub trial: RefCell<VecDeque<crate::update::Refused>>,
+    pub kept: Cell<u32>,
     pub genesis: RefCell<Vec<u8>>,
     pub stuck: Cell<bool>,
     /// The platform has no memory for preparing ballots.
@@ -81,6 +84,8 @@ impl World {
             blank: RefCell::default(),
             celsius: Cell::new(None),
             updater: RefCell::default(),
+            trial: RefCell::default(),
+            kept: Cell::new(0),
             genesis: RefCell::default(),
             stuck: Cell::new(false),
             no_memory: Cell::new(false),
@@ -268,6 +273,10 @@ impl Store for Port {
         updater
             .as_mut()
             .map_or(Err(crate::update::Refused::Nobody), |updater| updater.ask(ask, items))
+    }
+    async fn keep(&mut self) -> Result<(), crate::update::Refused> {
+        self.0.kept.set(self.0.kept.get() + 1);
+        self.0.trial.borrow_mut().pop_front().map_or(Ok(()), Err)
     }
 }
 

@@ -285,6 +285,41 @@ fn f2_keys_that_may_be_registered_or_that_only_a_failing_device_withholds_are_ne
     }
 }
 
+/// What is registered or voted on software that goes back is lost with its keys.
+#[test]
+fn f2_nothing_is_registered_and_no_polls_open_while_the_software_is_on_trial() {
+    let trial = [Refused::Trial; 2];
+    // Opening: refused twice, with words, and then it is kept.
+    let machine = machine(Mode::Statutory);
+    machine.world.kept.set(0);
+    machine.world.trial.borrow_mut().extend(trial);
+    assert_eq!(machine.run(), Ran::Waiting);
+    let people = machine.world.people.borrow();
+    assert_eq!(
+        (people.updates_refused.as_slice(), people.zero_reports),
+        (&trial[..], 3)
+    );
+    assert_eq!(machine.world.kept.get(), 3);
+    assert!(
+        machine.world.items.borrow().contains_key(&(Item::Progress as u8)),
+        "open"
+    );
+    // For ever: no entry of opening, whatever staff do.
+    let machine = self::machine(Mode::Statutory);
+    machine.world.trial.borrow_mut().extend([Refused::Trial; 9]);
+    machine.world.people.borrow_mut().gives_up = Some(5);
+    assert_eq!(machine.run(), Ran::Waiting);
+    assert_eq!(machine.world.people.borrow().updates_refused.len(), 5);
+    assert!(!machine.world.items.borrow().contains_key(&(Item::Progress as u8)));
+    // Registration.
+    let machine = unregistered();
+    machine.world.trial.borrow_mut().extend([Refused::Trial; 9]);
+    machine.world.people.borrow_mut().gives_up = Some(5);
+    assert_eq!(machine.run(), Ran::Waiting);
+    assert_eq!(machine.world.people.borrow().updates_refused.len(), 5);
+    assert!(!machine.world.items.borrow().contains_key(&(Item::Registration as u8)));
+}
+
 /// As a machine is that was never registered, or updated; its package was accepted.
 fn unregistered() -> Machine {
     let machine = machine(Mode::Statutory);

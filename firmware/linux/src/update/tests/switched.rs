@@ -7,8 +7,8 @@ use kiosk::update::{Ask, Refused, Said};
 use super::super::client::Client;
 use super::super::entries::{self, Entry};
 use super::super::pending::pending;
-use super::super::program::failed;
 use super::super::server::{self, End};
+use super::super::trial::on_trial;
 use super::built::Built;
 use super::machine::{Machine, offer, written};
 
@@ -93,19 +93,24 @@ fn f2_the_old_software_knows_that_the_next_start_is_not_its_own_and_after_a_fall
 }
 
 #[test]
-fn software_counts_as_failed_while_it_is_on_trial_or_nobody_can_see_whether_it_is() {
+fn software_counts_as_failed_while_it_is_on_trial_and_a_machine_that_was_kept_never_does_again() {
     let machine = Machine::new();
     let starting = machine.folder.path().join("starting");
+    let [mark, none] = ["mark", "none"].map(|name| machine.folder.path().join(name));
     let running = machine.old.image.root;
-    assert!(!failed(&starting, &running));
+    std::fs::write(&mark, []).unwrap();
+    // The mark of the start that it was kept in is still there.
+    assert!(!on_trial(&starting, &none, &running) && !on_trial(&starting, &mark, &running));
     let programs = starting.join("EFI/Linux");
     let tried = Entry {
         short: entries::short(&running),
         tries: Some((2, 1)),
     };
     std::fs::rename(programs.join(&machine.names()[0]), programs.join(tried.name())).unwrap();
-    assert!(failed(&starting, &running));
-    assert!(failed(&machine.folder.path().join("not mounted"), &running));
+    assert!(on_trial(&starting, &none, &running) && on_trial(&starting, &mark, &running));
+    // Nobody can see whether it is: only where the loader counts.
+    let gone = machine.folder.path().join("not mounted");
+    assert!(!on_trial(&gone, &none, &running) && on_trial(&gone, &mark, &running));
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! Conversations of kiosk and updater.
 
+use std::io::Read as _;
+
 use election::hash::Digest;
 use election::ledger::StaffSignature;
 use election::package::Package;
@@ -8,11 +10,13 @@ use election::wire;
 use kiosk::identity::Accepted;
 use kiosk::update::{Ask, Offer, Refused, Said};
 
-use super::super::client::{self, Client};
+use super::super::client::Client;
 use super::super::entries::{self, Entry};
 use super::super::install::Part;
 use super::super::offer::{FOLDER, SIGNED};
+use super::super::program::Patient;
 use super::super::server::{self, End};
+use super::super::trial::Trial;
 use super::built::Built;
 use super::machine::{Machine, offer, written};
 use super::package;
@@ -263,7 +267,13 @@ fn software_that_has_come_up_is_blessed_over_the_socket_and_no_other_is() {
     std::fs::write(programs.join(failed), [b"MZ", &[1; 600][..]].concat()).unwrap();
     let starting = machine.folder.path().join("starting");
     let socket = machine.folder.path().join("socket");
-    let (was, _) = machine.talk(|_| client::up(&socket, &starting, &running).unwrap());
+    let mark = machine.folder.path().join("mark");
+    let trial = |socket| Trial::new(starting.clone(), mark.clone(), running, socket);
+    // Whoever took [update] out of the configuration, or an updater that is not there, is told so.
+    for socket in [None, Some(socket.clone())] {
+        assert!(trial(socket).keep().is_err());
+    }
+    let (was, _) = machine.talk(|_| trial(Some(socket.clone())).keep().unwrap());
     assert!(was);
     let mut wanted = [failed.to_owned(), blessed];
     wanted.sort();
@@ -274,5 +284,29 @@ fn software_that_has_come_up_is_blessed_over_the_socket_and_no_other_is() {
     );
     // Once is enough, and needs nobody.
     std::fs::remove_file(&socket).unwrap();
-    assert!(!client::up(&socket, &starting, &running).unwrap());
+    assert!(!trial(Some(socket)).keep().unwrap() && !trial(None).keep().unwrap());
+    // A partition that fails later stops nobody, and a new image that cannot read it is not kept.
+    std::fs::remove_dir_all(&starting).unwrap();
+    assert!(!trial(None).keep().unwrap());
+    std::fs::write(&mark, []).unwrap();
+    assert!(trial(None).keep().is_err());
+}
+
+#[test]
+fn whoever_asks_nothing_is_hung_up_on_and_whoever_asked_may_think() {
+    use std::io::Write as _;
+    use std::os::unix::net::UnixStream;
+    use std::time::Duration;
+    let machine = Machine::new();
+    let (moment, long) = (Duration::from_millis(10), Duration::from_secs(600));
+    let (kiosk, updater) = UnixStream::pair().unwrap();
+    let mut from = Patient::new(&updater, moment, long);
+    let mut said = Vec::new();
+    let mut disk = machine.disk();
+    // The other end stays open.
+    let end = server::serve(&mut from, &mut said, &machine.about(), &mut disk, &mut || Some([1; 32]));
+    assert_eq!((end, said.len()), (End::Gone, 0));
+    (&kiosk).write_all(b"\x01").unwrap();
+    from.read_exact(&mut [0]).unwrap();
+    assert_eq!(updater.read_timeout().unwrap(), Some(long));
 }
