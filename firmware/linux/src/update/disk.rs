@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{Advice, OFlags, fadvise, statvfs};
 
-use super::install::{HEAD, Head, MAGIC, NO_HEAD, Part, Place, Target};
+use super::install::{HEAD, Head, MAGIC, NO_HEAD, Part, Place, STEP, Target};
 
 /// Names of a folder that are looked at.
 const NAMES: usize = 64;
@@ -53,6 +53,8 @@ pub struct Disk {
     starting: PathBuf,
     places: Option<Places>,
     begun: Option<File>,
+    /// What was begun is a starting program.
+    program: bool,
 }
 
 impl Disk {
@@ -63,6 +65,7 @@ impl Disk {
             starting,
             places: Some(Places { root, tree }),
             begun: None,
+            program: false,
         }
     }
 
@@ -73,6 +76,7 @@ impl Disk {
             starting,
             places: None,
             begun: None,
+            program: false,
         }
     }
 
@@ -164,7 +168,9 @@ impl Target for Disk {
             Part::Tree => Place::Tree,
             Part::Efi => {
                 let space = statvfs(self.starting.join(PROGRAMS))?;
-                return Ok(space.f_bavail.saturating_mul(space.f_frsize));
+                // The last blocks of two files are not full.
+                let blocks = space.f_bavail.saturating_sub(2);
+                return Ok(blocks.saturating_mul(space.f_frsize));
             }
         };
         File::open(self.path(place)?)?.seek(SeekFrom::End(0))
@@ -172,6 +178,7 @@ impl Target for Disk {
 
     fn begin(&mut self, place: Place<'_>) -> io::Result<()> {
         let path = self.path(place)?;
+        self.program = matches!(place, Place::Program(_));
         let mut options = OpenOptions::new();
         options.write(true);
         let Place::Program(_) = place else {
@@ -190,7 +197,12 @@ impl Target for Disk {
 
     fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
         let file = self.begun.as_mut().ok_or(io::ErrorKind::NotFound)?;
-        file.write_all(bytes)
+        file.write_all(bytes)?;
+        if self.program {
+            // A cut leaves no more blocks that belong to nobody than one step has.
+            file.sync_data()?;
+        }
+        Ok(())
     }
 
     fn sync(&mut self) -> io::Result<()> {
@@ -214,15 +226,32 @@ impl Target for Disk {
         programs(&self.starting)
     }
 
+    fn length(&mut self, name: &str) -> io::Result<u64> {
+        Ok(fs::metadata(self.program(name))?.len())
+    }
+
     fn head(&mut self, name: &str, head: &Head) -> io::Result<()> {
         let file = OpenOptions::new().write(true).open(self.program(name))?;
-        // The kernel writes the sectors of a file that were changed, and this is one.
+        // The kernel writes the sectors of a file that were changed, and this is one. The time of the change follows with the sector of the directory, when
+        // it likes: it says what stands there already.
         file.write_all_at(head, 0)?;
-        file.sync_all()
+        file.sync_data()
     }
 
     fn remove(&mut self, name: &str) -> io::Result<()> {
-        fs::remove_file(self.program(name))?;
+        let path = self.program(name);
+        let file = OpenOptions::new().write(true).open(&path)?;
+        // From the end on, and each step synced: a name that goes before its blocks leaves them to nobody, and there is no check of the file system that
+        // would give them back. A chain that a cut has broken cannot be shortened; what is left of it goes with the name.
+        let mut length = file.metadata()?.len();
+        while length > 0 {
+            length = length.saturating_sub(1) / STEP as u64 * STEP as u64;
+            if file.set_len(length).and_then(|()| file.sync_all()).is_err() {
+                break;
+            }
+        }
+        drop(file);
+        fs::remove_file(path)?;
         self.sync_folder()
     }
 }

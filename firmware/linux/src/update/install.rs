@@ -4,7 +4,8 @@
 //! root, tree and starting program are written, synced and read back; last, [`switch`], the starting program gets its first sector. Until then that
 //! sector is empty and the file is no program, which the loader passes over whatever its name is. So the one step that counts is the write of one
 //! sector that has its place already, and FAT, which keeps no journal, can lose or tear everything else: names, lengths, chains of blocks.
-//! For the same reason nothing is ever renamed here, and a program loses its first sector before it loses its name.
+//! For the same reason nothing is ever renamed here, and a program loses its first sector before it loses its name. Sectors that say again what they said
+//! (the directory's, with another time; the partition's first one, with its flag of being mounted) are written beside it, old or new after a cut.
 
 use std::io::{self, Cursor, Read};
 
@@ -91,7 +92,7 @@ pub trait Target {
     /// # Errors
     /// The device's.
     fn begin(&mut self, place: Place<'_>) -> io::Result<()>;
-    /// Writes the next bytes of the place begun last. They may not be durable yet.
+    /// Writes the next bytes of the place begun last. They may not be durable yet, but of a starting program no more than [`STEP`] are not.
     ///
     /// # Errors
     /// The device's.
@@ -116,12 +117,17 @@ pub trait Target {
     /// # Errors
     /// The device's.
     fn programs(&mut self) -> io::Result<Vec<String>>;
+    /// Bytes of a name that is there.
+    ///
+    /// # Errors
+    /// The device's.
+    fn length(&mut self, name: &str) -> io::Result<u64>;
     /// Writes the first sector of a program that is there, in one write of one sector; durable on return.
     ///
     /// # Errors
     /// The device's.
     fn head(&mut self, name: &str, head: &Head) -> io::Result<()>;
-    /// Removes a name; durable on return.
+    /// Removes a name and gives back its blocks, a step at a time; durable on return.
     ///
     /// # Errors
     /// The device's.
@@ -152,16 +158,21 @@ pub fn total(image: &Image) -> u64 {
         .sum()
 }
 
-/// Whether every part has room, the starting program twice: [`bless`] copies it.
+/// Whether every part has room, the starting program twice: [`bless`] copies it. Beside what runs, all that is there goes first.
 ///
 /// # Errors
 /// [`Refused::TooLarge`], [`Refused::Disk`].
-pub fn fits(target: &mut impl Target, image: &Image) -> Result<(), Refused> {
+pub fn fits(target: &mut impl Target, image: &Image, running: &Digest) -> Result<(), Refused> {
+    let mut goes = 0_u64;
+    let runs = entries::blessed(running);
+    for name in target.names().map_err(disk)?.iter().filter(|name| **name != runs) {
+        goes = goes.saturating_add(target.length(name).map_err(disk)?);
+    }
     for part in Part::ALL {
         let length = part.of(image).length;
         let (needed, most) = match part {
             Part::Root | Part::Tree => (length, u64::MAX),
-            Part::Efi => (length.saturating_mul(2), LONGEST as u64),
+            Part::Efi => (length.saturating_mul(2).saturating_sub(goes), LONGEST as u64),
         };
         if length > most || needed > target.room(part).map_err(disk)? {
             return Err(Refused::TooLarge);
@@ -186,7 +197,7 @@ pub fn install(
         return Err(Refused::Older);
     }
     clear(target, running)?;
-    fits(target, image)?;
+    fits(target, image, running)?;
     let name = entries::fresh(&image.root);
     let (mut done, mut kept) = (0, None);
     for part in Part::ALL {

@@ -120,7 +120,7 @@ fn look(
 ) -> Result<Offered, Refused> {
     let nonce = nonce().ok_or(Refused::Nobody)?;
     let offered = about.look(nonce)?;
-    install::fits(target, &offered.image)?;
+    install::fits(target, &offered.image, &about.running)?;
     Ok(offered)
 }
 

@@ -9,5 +9,6 @@ mod gives_way;
 mod machine;
 mod model;
 mod package;
+mod room;
 mod switched;
 mod talks;

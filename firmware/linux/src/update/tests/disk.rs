@@ -85,7 +85,7 @@ fn a_machine_without_a_second_place_writes_nothing_and_can_still_say_what_came_u
     let name = entries::fresh(&new.image.root);
     fs::write(programs.join(&name), &new.efi).unwrap();
     let mut disk = Disk::without_places(folder.path().to_path_buf());
-    assert_eq!(install::fits(&mut disk, &new.image), Err(Refused::Disk));
+    assert_eq!(install::fits(&mut disk, &new.image, &[9; 32]), Err(Refused::Disk));
     // What an attempt before has left under the name is no program, and is in nobody's way.
     let blessed = entries::blessed(&new.image.root);
     fs::write(programs.join(&blessed), [0; 3000]).unwrap();

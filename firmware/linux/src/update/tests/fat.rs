@@ -47,6 +47,12 @@ pub struct Found {
     length: usize,
 }
 
+impl Found {
+    pub const fn length(&self) -> usize {
+        self.length
+    }
+}
+
 #[derive(Clone)]
 pub struct Fat {
     directory: Vec<Entries>,
@@ -141,6 +147,25 @@ impl Fat {
         (chain, whole)
     }
 
+    /// The blocks from this one on, to the chain's end, however long the file is said to be.
+    fn all(&self, first: u16) -> Vec<u16> {
+        let mut chain = Vec::new();
+        let mut block = first;
+        while block != 0 && block != END && !chain.contains(&block) {
+            chain.push(block);
+            block = self.next(block);
+        }
+        chain
+    }
+
+    /// Blocks that are not free and that no name leads to.
+    pub fn lost(&self) -> usize {
+        let led: Vec<u16> = self.files().iter().flat_map(|file| self.all(file.first)).collect();
+        (2..u16::try_from(self.blocks.len()).unwrap())
+            .filter(|block| self.next(*block) != 0 && !led.contains(block))
+            .count()
+    }
+
     /// What is in a file; `None` if it cannot be read to its end.
     pub fn read(&self, file: &Found) -> Option<Vec<u8>> {
         let (chain, whole) = self.chain(file);
@@ -219,6 +244,34 @@ impl Fat {
         let write = Write::Block(file.first, sector.to_vec());
         self.apply(&write);
         vec![write]
+    }
+
+    /// The last block goes; what is left of the file.
+    pub fn shrink(&mut self, name: &str) -> (Vec<Write>, usize) {
+        let file = self.find(name).expect("no such file");
+        let chain = self.all(file.first);
+        let Slot::Short(own, first, length) = *self.slot(file.places[0]) else {
+            panic!("no entry")
+        };
+        let left = length.saturating_sub(1) / SECTOR * SECTOR;
+        let kept = left / SECTOR;
+        let mut writes = Vec::new();
+        for block in chain.iter().skip(kept) {
+            writes.push(self.link(*block, 0));
+        }
+        if let Some(last) = kept.checked_sub(1).and_then(|last| chain.get(last)) {
+            writes.push(self.link(*last, END));
+        }
+        let first = if kept == 0 { 0 } else { first };
+        writes.push(self.set(file.places[0], Slot::Short(own, first, left)));
+        (writes, left)
+    }
+
+    /// The entry as it is, written once more: its time has changed.
+    pub fn touch(&mut self, name: &str) -> Write {
+        let at = self.find(name).expect("no such file").places[0];
+        let slot = self.slot(at).clone();
+        self.set(at, slot)
     }
 
     fn strike(&mut self, file: &Found) -> Vec<Write> {

@@ -203,8 +203,13 @@ impl Target for Model {
                 *offset += bytes.len();
             }
             Begun::Program(name) => {
-                let writes = self.now.append(name, bytes);
-                self.note(writes);
+                // A step of the model has one block.
+                let name = name.clone();
+                for block in bytes.chunks(fat::SECTOR) {
+                    let writes = self.now.append(&name, block);
+                    self.durable(writes)?;
+                }
+                return Ok(());
             }
         }
         self.step()
@@ -236,10 +241,21 @@ impl Target for Model {
         Ok(programs.map(|file| file.name).collect())
     }
     fn head(&mut self, name: &str, head: &Head) -> io::Result<()> {
-        let writes = self.now.overwrite(name, head);
+        let mut writes = self.now.overwrite(name, head);
+        // The sector of the directory comes with it or later, or never.
+        writes.push(self.now.touch(name));
         self.durable(writes)
     }
+    fn length(&mut self, name: &str) -> io::Result<u64> {
+        Ok(self.now.find(name).ok_or(io::ErrorKind::NotFound)?.length() as u64)
+    }
     fn remove(&mut self, name: &str) -> io::Result<()> {
+        let mut left = self.length(name)?;
+        while left > 0 {
+            let (writes, less) = self.now.shrink(name);
+            self.durable(writes)?;
+            left = less as u64;
+        }
         let writes = self.now.remove(name);
         self.durable(writes)
     }
