@@ -27,7 +27,7 @@ pub(super) fn voter(screen: &Screen<'_>) -> Scene {
                 .block(Block::Alarm(Word::WrongReader.into())),
         ),
         Screen::WrongCard { why } => with_call(
-            Scene::new(kind::WRONG_CARD, "wrong-card", Shape::Flow, Word::WrongTitle)
+            Scene::new(kind::WRONG_CARD, "wrong-card", Shape::Flow, wrong_title(*why))
                 .block(Block::Alarm(wrong(*why).into()))
                 .text(Word::TakeCard),
         ),
@@ -117,6 +117,14 @@ fn idle(election: Say, station: Say) -> Scene {
         .button(Part::Back, Word::IdleStaff, Act::Hold(Touch::Staff(StaffTouch::Menu)));
     scene.above = Some(election);
     scene
+}
+
+/// Where it is the machine that cannot, nothing is said against the card.
+const fn wrong_title(why: WrongCard) -> Word {
+    match why {
+        WrongCard::Full => Word::WrongFullTitle,
+        _ => Word::WrongTitle,
+    }
 }
 
 fn wrong(why: WrongCard) -> Word {
