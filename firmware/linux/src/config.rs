@@ -42,8 +42,10 @@ pub struct Config {
     pub signals: Option<Signals>,
     /// Headphones and keypad.
     pub audio: Option<Audio>,
-    /// The keypad's port, for the image.
-    pub keypad: Option<Keypad>,
+    /// The keypad, for the image.
+    pub keypad: Option<Plugged>,
+    /// The panel's touch controller where it is no touchscreen by what it says of itself, for the image.
+    pub touch: Option<Plugged>,
     /// A hardware watchdog.
     pub watchdog: Option<PathBuf>,
     /// The TPM that seals the keys; none: they lie unprotected, and the zero report says so.
@@ -73,7 +75,8 @@ struct File {
     uplink: Option<Uplink>,
     signals: Option<Signals>,
     audio: Option<Audio>,
-    keypad: Option<KeypadFile>,
+    keypad: Option<PluggedFile>,
+    touch: Option<PluggedFile>,
     #[serde(default)]
     watchdog: Device,
     #[serde(default)]
@@ -174,15 +177,15 @@ fn device() -> String {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct KeypadFile {
+struct PluggedFile {
     port: Option<String>,
     usb: Option<String>,
 }
 
-/// `[keypad]`: the one USB keyboard that the image lets in.
+/// `[keypad]`: the one USB keyboard that the image lets in. `[touch]`: the one USB pointer.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Keypad {
-    /// Its port ([`crate::usb::Keyboard::port`]).
+pub struct Plugged {
+    /// Its port ([`crate::usb::Hid::port`]).
     pub port: String,
     /// Vendor and product, four hex digits each.
     pub usb: String,
@@ -379,7 +382,8 @@ impl Config {
                 return value("audio", "an empty name would be any device");
             }
         }
-        let keypad = file.keypad.map(keypad).transpose()?;
+        let keypad = file.keypad.map(|file| plugged(&KEYPAD, file)).transpose()?;
+        let touch = file.touch.map(|file| plugged(&TOUCH, file)).transpose()?;
         if keypad.is_some() && file.audio.as_ref().is_some_and(|audio| audio.keypad.is_some()) {
             return value("audio.keypad", "is named by [keypad] already: leave one of them out");
         }
@@ -399,6 +403,7 @@ impl Config {
             signals: file.signals,
             audio: file.audio,
             keypad,
+            touch,
             watchdog: file.watchdog.device,
             tpm: file.tpm.device,
             update: file
@@ -455,13 +460,38 @@ fn network(uplink: &Uplink) -> Result<Option<Network>, ConfigError> {
     }
 }
 
+/// A USB device that the configuration names: its keys there, what it is called, and whether it is a keyboard.
+struct Named {
+    keys: [&'static str; 3],
+    called: &'static str,
+    keyboard: bool,
+}
+
+const KEYPAD: Named = Named {
+    keys: ["keypad", "keypad.port", "keypad.usb"],
+    called: "USB keyboard",
+    keyboard: true,
+};
+const TOUCH: Named = Named {
+    keys: ["touch", "touch.port", "touch.usb"],
+    called: "USB touch panel or pointer",
+    keyboard: false,
+};
+
 /// Whoever sets a machine up has no other way to learn what its ports are called than to be told here.
-fn keypad(file: KeypadFile) -> Result<Keypad, ConfigError> {
-    let in_now = || match usb::keyboards(Path::new(usb::DEVICES)).as_slice() {
-        [] => "no USB keyboard is in now".to_owned(),
-        all => {
-            let all: Vec<String> = all.iter().map(ToString::to_string).collect();
-            format!("in now: {}", all.join("; "))
+fn plugged(named: &Named, file: PluggedFile) -> Result<Plugged, ConfigError> {
+    let [section, port_key, usb_key] = named.keys;
+    let in_now = || {
+        let mut all: Vec<String> = usb::hids(Path::new(usb::DEVICES))
+            .iter()
+            .filter(|hid| hid.is_keyboard() == named.keyboard)
+            .map(ToString::to_string)
+            .collect();
+        // A device may have several interfaces.
+        all.dedup();
+        match all.as_slice() {
+            [] => format!("no {} is in now", named.called),
+            all => format!("in now: {}", all.join("; ")),
         }
     };
     let (Some(port), Some(usb)) = (file.port, file.usb) else {
@@ -469,11 +499,11 @@ fn keypad(file: KeypadFile) -> Result<Keypad, ConfigError> {
             "name the port and what is in it, port = \"...\" and usb = \"....:....\"; {}",
             in_now()
         );
-        return value("keypad", why);
+        return value(section, why);
     };
     if !usb::is_port(&port) {
         let why = format!("{port:?} is not a port such as \"0000:00:14.0/2\"; {}", in_now());
-        return value("keypad.port", why);
+        return value(port_key, why);
     }
     let hex = |part: &str| part.len() == 4 && part.bytes().all(|byte| byte.is_ascii_hexdigit());
     if !usb
@@ -481,9 +511,9 @@ fn keypad(file: KeypadFile) -> Result<Keypad, ConfigError> {
         .is_some_and(|(vendor, product)| hex(vendor) && hex(product))
     {
         let why = format!("{usb:?} is not of the form \"046a:0023\"; {}", in_now());
-        return value("keypad.usb", why);
+        return value(usb_key, why);
     }
-    Ok(Keypad {
+    Ok(Plugged {
         port,
         usb: usb.to_ascii_lowercase(),
     })

@@ -78,10 +78,10 @@ impl World {
             lamp: Cell::new(None),
             lamps: RefCell::default(),
             pictures: Cell::new((0, 0)),
+            blank: RefCell::default(),
             panel_room: Cell::new(usize::MAX),
             reader: Cell::new(Ok(())),
             space: Cell::new(None),
-            blank: RefCell::default(),
             celsius: Cell::new(None),
             updater: RefCell::default(),
             trial: RefCell::default(),
@@ -173,17 +173,17 @@ impl Panel for Port {
         self.0.pictures.set((pictures.pictures.count(), times + 1));
         Ok(())
     }
-    async fn next(&mut self) -> Touch {
-        core::future::poll_fn(|_| {
-            let looked = self.0.looked.get();
-            if !self.0.touches.borrow().is_empty() && looked < self.0.slow.get() {
-                self.0.looked.set(looked + 1);
     fn draws(&self, texts: election::manifest::Texts<'_>) -> bool {
         let blank = self.0.blank.borrow();
         blank
             .as_ref()
             .is_none_or(|blank| texts.iter().map_while(Result::ok).all(|text| text.text != blank))
     }
+    async fn next(&mut self) -> Touch {
+        core::future::poll_fn(|_| {
+            let looked = self.0.looked.get();
+            if !self.0.touches.borrow().is_empty() && looked < self.0.slow.get() {
+                self.0.looked.set(looked + 1);
                 return core::task::Poll::Pending;
             }
             match self.0.touches.borrow_mut().pop_front() {
