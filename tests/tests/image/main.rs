@@ -7,4 +7,5 @@
 mod day;
 mod election;
 mod hardened;
+mod mice;
 mod update;
