@@ -12,6 +12,9 @@ use super::super::retreat;
 use super::built::Built;
 use super::model::{Model, Stands, Start, start, starts, update};
 
+/// Names and what is in them.
+type Files<'a> = &'a [(&'a str, &'a [u8])];
+
 /// The old software stands, the new one is switched to.
 fn switched(old: &Built, new: &Built) -> Stands {
     let mut model = Model::new(old, usize::MAX);
@@ -88,7 +91,7 @@ fn what_is_blessed_or_has_nothing_to_fall_back_to_is_left_alone_by_the_initramfs
         short: entries::short(&old.image.root),
         tries: Some((0, 3)),
     };
-    let cases: [(&[(&str, &[u8])], bool); 8] = [
+    let cases: [(Files<'_>, bool); 8] = [
         (&[(&stands, &old.efi), (&tried(3, 0), &new.efi)], true),
         (
             &[(&stands, &old.efi), (&tried(3, 0), &new.efi), (&tried(2, 1), &new.efi)],
