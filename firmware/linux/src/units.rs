@@ -4,9 +4,18 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
+type Unit = (
+    &'static str,
+    Option<&'static str>,
+    &'static str,
+    &'static [&'static str],
+    &'static str,
+    &'static str,
+);
+
 /// Who works at the network and at input devices, and what each may: user (none: root), capabilities at most, system calls besides the usual ones,
 /// families of sockets, folders that it may write.
-const UNITS: [(&str, Option<&str>, &str, &[&str], &str, &str); 5] = [
+const UNITS: [Unit; 5] = [
     ("network-wanted.service", Some("network"), "", &[], "none", ""),
     (
         "network-drivers.service",
