@@ -61,7 +61,9 @@ const ALL: [(&str, &str); 17] = [
 
 /// The settings of a unit, each with all of its values in order.
 fn unit(name: &str) -> BTreeMap<String, Vec<String>> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("image/root/etc/systemd/system");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("image/root")
+        .join("etc/systemd/system");
     let mut settings = BTreeMap::<String, Vec<String>>::new();
     for line in fs::read_to_string(folder.join(name)).unwrap().lines() {
         if line.starts_with(['#', '[']) || line.is_empty() {
