@@ -39,7 +39,9 @@ impl fmt::Display for PackageFault {
             Self::Missing => f.write_str("there is no election package: put one in"),
             Self::Refused(error) => error.fmt(f),
             Self::Registration => f.write_str("this kiosk is registered for another election: provision it again"),
-            Self::Letters => f.write_str("this kiosk has no letters for a name of the election: have the package built with pictures of names"),
+            Self::Letters => f.write_str(
+                "this kiosk has no letters for a name of the election: have the package built with pictures of names",
+            ),
         }
     }
 }

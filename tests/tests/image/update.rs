@@ -18,7 +18,7 @@ use kiosk::update::Offer;
 use tempfile::TempDir;
 use tests::hands::Glass as _;
 use tests::machine::drive::Drive;
-use tests::machine::{Machine, Running};
+use tests::machine::{Machine, PORTS_TOML, Running};
 use tests::station::{Station, desk};
 use tests::tree;
 
@@ -271,7 +271,7 @@ fn configure(disk: &Drive, folder: &Path, station: &Station) {
          [panel]\nwidth = 1280\nheight = 800\ndiagonal_mm = 257\n\
          [media]\noriginal = \"/media/original\"\nduplicate = \"/media/duplicate\"\n\
          [randomness]\nsecond = \"/dev/hwrng\"\n[tpm]\ndevice = \"/dev/tpmrm0\"\n\
-         [update]\nsocket = \"/run/updater.sock\"\n"
+         [update]\nsocket = \"/run/updater.sock\"\n{PORTS_TOML}"
     );
     let file = folder.join("kiosk.toml");
     fs::write(&file, text).unwrap();

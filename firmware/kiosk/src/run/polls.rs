@@ -368,7 +368,9 @@ impl<P: Platform> Polls<'_, '_, '_, '_, P> {
                     vault: self.vault,
                 };
                 let style = state.voting().ok_or(Fault::Defect)?.style();
-                reading.finish(style, &mut self.ahead, self.entropy, self.random).await?;
+                reading
+                    .finish(style, &mut self.ahead, self.entropy, self.random)
+                    .await?;
                 // The log has grown since whatever was encrypted before, also before a restart.
                 let head = *self.vault.lock().await.ballot_box.log().head();
                 return self.encrypt(state, &head).map(Some);
